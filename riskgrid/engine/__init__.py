@@ -1,0 +1,1 @@
+"""The engine: plan blocks, price the missing ones, add up cells."""

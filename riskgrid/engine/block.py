@@ -1,0 +1,249 @@
+"""Price one block: run the pricer once, replay its steps tile by tile, count the money."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskgrid import formulas
+from riskgrid.engine.eager import EagerMarket
+from riskgrid.engine.isolate import isolate
+from riskgrid.engine.plan import Columns, Pricing, currency_column, terms_of
+from riskgrid.market.objects import MarketObject
+from riskgrid.market.view import Market
+from riskgrid.quantity import Program, tile_shape
+from riskgrid.registry import Instrument
+from riskgrid.schema import Status
+from riskgrid.terms import Names, Values
+
+__all__ = ["BASE_BITS", "Priced", "price_block", "sum_block"]
+
+#: Base values are summed in ticks of 2^-10 of the reporting currency.
+BASE_BITS = 10
+_EAGER_ROWS = 256
+
+
+@dataclass
+class Priced:
+    """Result of a block, rows in block order; P&L of the kept scenarios (the base is left out).
+
+    ticks : (trade, scenario) int32, or int64 where asked for; the least number marks a missing pair.
+    wide : (row,) rows whose P&L does not fit; theirs are ``wide_ticks`` (row, scenario) int64.
+    base_value : (trade,) reporting currency.   status : (trade,), see ``schema.Status``.   problems : row to sentence.
+    """
+
+    ticks: NDArray[Any]
+    base_value: Values
+    status: NDArray[np.uint8]
+    wide: NDArray[np.int64]
+    wide_ticks: NDArray[np.int64]
+    problems: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass
+class _Sheet:
+    """What the trades of a block fill in, range by range of states and trades."""
+
+    ticks: NDArray[Any]
+    base_value: Values
+    missing: NDArray[np.bool_]
+    wide: dict[int, list[tuple[NDArray[np.intp], NDArray[np.int64]]]] = field(default_factory=dict)
+    problems: dict[int, str] = field(default_factory=dict)
+
+
+def price_block(
+    instrument: Instrument,
+    columns: Columns,
+    objects: Mapping[str, MarketObject | None],
+    dates: NDArray[np.datetime64],
+    pricing: Pricing,
+    numeraire: str,
+) -> Priced:
+    """Price a block's trades in all its states.
+
+    columns : terms, ``quantity`` and ``trade_date``, (trade,) each.   objects : every role the plan recorded, in the
+    block's states.   dates : (state,), the base first.   Raises UnrecordedRead for a role outside ``objects``.
+    """
+    trades, states = len(columns["quantity"]), len(dates)
+    kind = np.int64 if pricing.wide else np.int32
+    sheet = _Sheet(
+        np.empty((trades, states - 1), kind), np.full(trades, np.nan), np.zeros(trades, np.bool_)
+    )
+
+    def attempt(rows: NDArray[np.int64]) -> None:
+        whole = len(rows) == trades
+        part: Columns = columns if whole else {name: column[rows] for name, column in columns.items()}
+        for date in [dates[0], *np.unique(dates[dates != dates[0]])]:
+            at = np.flatnonzero(dates == date)
+            at = at if date == dates[0] else np.append(0, at)
+            source = objects if len(at) == states else {r: o and o.take(at) for r, o in objects.items()}
+            market = Market(source, len(rows), base_date=dates[0], date=date, numeraire=numeraire)
+            _fill(sheet, rows, at, instrument, part, market, pricing)
+
+    for row, error in isolate(attempt, np.arange(trades)):
+        sheet.problems[row] = f"{type(error).__name__}: {error}"
+    return _finished(sheet, instrument, columns, dates[0])
+
+
+def _fill(
+    sheet: _Sheet,
+    rows: NDArray[np.int64],
+    at: NDArray[np.intp],
+    instrument: Instrument,
+    columns: Columns,
+    market: Market,
+    pricing: Pricing,
+) -> None:
+    """Price ``rows`` in the states ``at`` of which the first is the base, at one date."""
+    base_date = market.date == market.base_date
+    target = slice(int(at[1]) - 1, int(at[-1])) if len(at) > 1 else slice(0, 0)
+    contiguous = target.stop - target.start == len(at) - 1
+    ticks = sheet.ticks[:, target] if contiguous else np.empty((len(sheet.ticks), len(at) - 1), sheet.ticks.dtype)
+    scale = 2.0**pricing.bits
+    for tile, states, values in _tiles(instrument, columns, market, pricing, len(at)):
+        here = rows[tile]
+        if states.start == 0:
+            if base_date:
+                sheet.base_value[here] = values[:, 0]
+            values = values[:, 1:]
+        out = slice(max(states.start - 1, 0), states.stop - 1)
+        _count(sheet, ticks, here, out, at[1:][out] - 1, values, scale)
+    if not contiguous:
+        sheet.ticks[np.ix_(rows, at[1:] - 1)] = ticks[rows]
+    for row, sentence in market.reading.problems.items():
+        sheet.problems.setdefault(int(rows[row]), sentence)
+
+
+def _tiles(instrument: Instrument, columns: Columns, market: Market, pricing: Pricing, states: int) -> Any:
+    """Values in the reporting currency, times quantity: (rows of the tile, states of the tile, array)."""
+    if instrument.eager:
+        yield from _eager_tiles(instrument, columns, market, pricing, states)
+        return
+    terms = terms_of(instrument, columns)
+    program = Program(_in_reporting(instrument.price(terms, market), instrument, terms, columns, market, pricing), market.trades)
+    height, width = tile_shape(program, states, cache_bytes())
+    for first in range(0, states, width):
+        across = slice(first, min(first + width, states))
+        for top in range(0, market.trades, height):
+            down = slice(top, min(top + height, market.trades))
+            yield down, across, program.replay(across, down)
+
+
+def _eager_tiles(instrument: Instrument, columns: Columns, market: Market, pricing: Pricing, states: int) -> Any:
+    across = slice(0, states)
+    for top in range(0, market.trades, _EAGER_ROWS):
+        down = slice(top, min(top + _EAGER_ROWS, market.trades))
+        part: Columns = {name: column[down] for name, column in columns.items()}
+        inner = Market(
+            market.reading.objects,
+            down.stop - down.start,
+            base_date=market.base_date,
+            date=market.date,
+            numeraire=market.numeraire,
+        )
+        eager = EagerMarket(inner, across)
+        terms = terms_of(instrument, part)
+        value = _in_reporting(instrument.price(terms, eager), instrument, terms, part, eager, pricing)
+        yield down, across, np.broadcast_to(np.asarray(value, np.float64), (down.stop - down.start, states))
+        market.reading.problems.update({top + row: text for row, text in inner.reading.problems.items()})
+
+
+def _in_reporting(
+    value: Any, instrument: Instrument, terms: Any, columns: Columns, market: Any, pricing: Pricing
+) -> Any:
+    rate = market.fx(currency_column(instrument, terms), Names(np.zeros((1, 1), np.int32), (pricing.reporting,)))
+    quantity = np.asarray(columns["quantity"]).reshape(-1, 1)
+    return value * quantity if isinstance(rate, float) else value * quantity * rate
+
+
+def _count(
+    sheet: _Sheet,
+    ticks: NDArray[Any],
+    rows: NDArray[np.int64],
+    across: slice,
+    places: NDArray[np.intp],
+    values: Values,
+    scale: float,
+) -> None:
+    """Count the P&L of a tile into the columns ``across`` of ``ticks``, the block's scenarios ``places``."""
+    base = sheet.base_value[rows]
+    low, high = int(rows[0]), int(rows[-1]) + 1
+    direct = high - low == len(rows)
+    out = ticks[low:high, across] if direct else np.empty(values.shape, ticks.dtype)
+    wide = formulas.to_ticks(values, base, scale, out)
+    sheet.missing[rows] |= (out == np.iinfo(ticks.dtype).min).any(axis=1) | ~np.isfinite(base)
+    if not direct:
+        ticks[rows, across] = out
+    for row in np.flatnonzero(wide).tolist():
+        exact = np.empty((1, values.shape[1]), np.int64)
+        formulas.to_ticks(np.ascontiguousarray(values[row : row + 1]), base[row : row + 1], scale, exact)
+        sheet.wide.setdefault(int(rows[row]), []).append((places, exact[0]))
+
+
+def _finished(sheet: _Sheet, instrument: Instrument, columns: Columns, base_date: np.datetime64) -> Priced:
+    least = np.iinfo(sheet.ticks.dtype).min
+    status = np.where(sheet.missing, Status.NO_NUMBER, Status.PRICED).astype(np.uint8)
+    if instrument.ends is not None:
+        ended = np.asarray(columns[instrument.ends]) <= base_date
+        status[ended & (status == Status.PRICED)] = Status.EXPIRED
+    wide = np.array(sorted(sheet.wide), dtype=np.int64)
+    wide_ticks = sheet.ticks[wide].astype(np.int64)
+    for position, row in enumerate(wide.tolist()):
+        for places, part in sheet.wide[row]:
+            wide_ticks[position, places] = part
+        sheet.ticks[row] = least
+        beyond = (wide_ticks[position] == np.iinfo(np.int64).min).any()
+        status[row] = Status.OUT_OF_RANGE if beyond else Status.PRICED
+    for row in sheet.problems:
+        sheet.ticks[row], sheet.base_value[row], status[row] = least, np.nan, Status.FAILED
+    return Priced(sheet.ticks, sheet.base_value, status, wide, wide_ticks, sheet.problems)
+
+
+def sum_block(priced: Priced, cell: NDArray[np.int64], cells: int) -> dict[str, NDArray[Any]]:
+    """Sums of a block by cell, exact: a trade with a missing pair is left out whole and counted as unpriced.
+
+    cell : (trade,), row of the sums.   Gives pnl (cell, scenario), base and gross base value (cell,) in ticks of
+    2^-10, trades and unpriced (cell,).   OverflowError where a sum leaves int64.
+    """
+    use = priced.status <= Status.EXPIRED
+    pnl = np.zeros((cells, priced.ticks.shape[1]), np.int64)
+    narrow = use.copy()
+    narrow[priced.wide] = False
+    fits = formulas.sum_cells(priced.ticks, cell, narrow, pnl)
+    if len(priced.wide):
+        fits &= formulas.sum_cells(priced.wide_ticks, cell[priced.wide], use[priced.wide], pnl)
+    if not fits:
+        raise OverflowError("the P&L of a cell leaves the range of 64-bit ticks; run with fewer tick bits")
+    base = np.rint(np.where(use, np.nan_to_num(priced.base_value), 0.0) * 2.0**BASE_BITS).astype(np.int64)
+    known = np.rint(np.abs(np.nan_to_num(priced.base_value)) * 2.0**BASE_BITS).astype(np.int64)
+    return {
+        "pnl": pnl,
+        "base": _by_cell(base, cell, cells),
+        "gross": _by_cell(np.abs(base), cell, cells),
+        "gross_known": _by_cell(known, cell, cells),
+        "trades": np.bincount(cell, minlength=cells).astype(np.int64),
+        "unpriced": np.bincount(cell[~use], minlength=cells).astype(np.int64),
+    }
+
+
+def _by_cell(values: NDArray[np.int64], cell: NDArray[np.int64], cells: int) -> NDArray[np.int64]:
+    total = np.zeros(cells, np.int64)
+    np.add.at(total, cell, values)
+    return total
+
+
+@functools.cache
+def cache_bytes() -> int:
+    """Size of a core's second-level cache; only the shape of tiles follows from it, never a result."""
+    path = Path("/sys/devices/system/cpu/cpu0/cache/index2/size")
+    try:
+        text = path.read_text().strip()
+        return int(text.rstrip("KM")) * {"K": 1 << 10, "M": 1 << 20}.get(text[-1], 1)
+    except (OSError, ValueError):
+        return 1 << 20

@@ -1,0 +1,59 @@
+"""What decides the last bits of a value beside its inputs: riskgrid's own code, and the libraries and processor."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import os
+import platform
+from pathlib import Path
+
+import numpy as np
+
+import riskgrid
+from riskgrid.formulas import BACKEND
+from riskgrid.hashing import digest, file_digest
+
+__all__ = ["engine_code", "numerics", "numerics_digest"]
+
+#: What every value passes through; the pricer's own file is added per instrument.
+VALUE_PATH = ("formulas", "conventions", "market", "quantity.py", "hashing.py", "engine")
+
+
+def engine_code(package: Path | None = None) -> bytes:
+    """Digest of the source that every value passes through."""
+    root = package or Path(riskgrid.__file__).parent
+    return _engine_code(root) if package is None else file_digest(root / part for part in VALUE_PATH)
+
+
+@functools.cache
+def _engine_code(root: Path) -> bytes:
+    return file_digest(root / part for part in VALUE_PATH)
+
+
+@functools.cache
+def numerics() -> dict[str, str]:
+    """Backend, instruction set and library versions: equal ones give equal bits."""
+    names = ["numpy", "scipy"] + (["numba", "llvmlite"] if BACKEND == "numba" else [])
+    found = {"backend": BACKEND, "machine": platform.machine(), "instructions": _instructions()}
+    if BACKEND == "numba":
+        found["cpu"] = os.environ.get("NUMBA_CPU_NAME", "") or _host_cpu()
+    return found | {name: importlib.metadata.version(name) for name in names}
+
+
+def numerics_digest() -> bytes:
+    """Digest of :func:`numerics`."""
+    return digest(numerics())
+
+
+def _instructions() -> str:
+    from numpy._core._multiarray_umath import __cpu_features__ as features
+
+    wanted = ("AVX512_SKX", "AVX512F", "AVX2", "FMA3", "ASIMD", "SVE", "NEON")
+    return " ".join(name for name in wanted if features.get(name)) or np.dtype(np.float64).str
+
+
+def _host_cpu() -> str:
+    import llvmlite.binding
+
+    return str(llvmlite.binding.get_host_cpu_name())

@@ -1,0 +1,203 @@
+"""Planning: what each trade reads, which blocks that makes, and the key of each block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskgrid.engine.cut import cut, pieces
+from riskgrid.engine.eager import EagerMarket
+from riskgrid.engine.isolate import isolate
+from riskgrid.engine.numerics import engine_code, numerics_digest
+from riskgrid.hashing import digest, name_hash, row_hash
+from riskgrid.market.states import MarketStates
+from riskgrid.market.view import Market
+from riskgrid.registry import Instrument
+from riskgrid.terms import COMMON_TERMS, Names
+
+__all__ = ["PIECE", "Block", "Piece", "Pricing", "currency_column", "plan_instrument", "terms_of"]
+
+#: Most trades of a piece: what planning holds at once.
+PIECE = 50_000
+_PROCESS = digest("process", np.random.SeedSequence().entropy)
+
+type Columns = dict[str, NDArray[Any] | Names]
+
+
+@dataclass(frozen=True)
+class Pricing:
+    """How values become ticks. reporting : currency.   bits : a tick is 2^-bits of it.   cut : trades a block."""
+
+    reporting: str
+    bits: int = 10
+    cut: int = 4096
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows ``start`` to ``stop`` of a piece.   roles : what they read.   states : kept ones, the base first."""
+
+    key: str
+    start: int
+    stop: int
+    roles: tuple[str, ...]
+    states: NDArray[np.intp]
+
+
+@dataclass
+class Piece:
+    """Trades of one instrument in block order. rows : (trade,), their places in the instrument's table.
+
+    problems : place in the table to the sentence that says why the trade has no value; such trades are in no block.
+    """
+
+    instrument: Instrument
+    columns: Columns
+    rows: NDArray[np.int64]
+    blocks: list[Block] = field(default_factory=list)
+    problems: dict[int, str] = field(default_factory=dict)
+
+
+def plan_instrument(
+    instrument: Instrument, columns: Columns, states: MarketStates, pricing: Pricing
+) -> Iterator[Piece]:
+    """Pieces of at most ``PIECE`` trades with their blocks, in order of a hash of the trades' terms."""
+    bits = _canonical(instrument, columns)
+    hashes = row_hash(bits)
+    order = np.argsort(hashes, kind="stable")
+    hashes = hashes[order]
+    for start, stop in pieces(hashes, PIECE):
+        rows = order[start:stop]
+        yield _plan_piece(instrument, columns, bits, hashes[start:stop], rows, states, pricing)
+
+
+def currency_column(instrument: Instrument, terms: Any) -> Names:
+    """The column that names the currency of each trade's value."""
+    column: Names = getattr(terms, instrument.value_in)
+    return column
+
+
+def terms_of(instrument: Instrument, columns: Columns, rows: Any = slice(None)) -> Any:
+    """The terms dataclass over ``(trade, 1)`` columns; ``trade_date`` and ``quantity`` are not among them."""
+    made = {}
+    for term in instrument.columns:
+        column = columns[term.name]
+        if isinstance(column, Names):
+            made[term.name] = Names(column.codes[rows].reshape(-1, 1), column.names, term.kind.family)
+        else:
+            made[term.name] = column[rows].reshape(-1, 1)
+    return instrument.terms(**made)
+
+
+def record(instrument: Instrument, columns: Columns, rows: Any, states: MarketStates, pricing: Pricing) -> Market:
+    """Run the pricer on symbols (an eager one on the numbers of the base) and return the market it asked."""
+    terms = terms_of(instrument, columns, rows)
+    trades = len(columns["quantity"][rows])
+    market = Market(
+        states, trades, base_date=states.dates[0], numeraire=states.snapshot.numeraire, recording=True
+    )
+    if instrument.eager:
+        base = Market(states, trades, base_date=states.dates[0], numeraire=states.snapshot.numeraire)
+        instrument.price(terms, EagerMarket(base, slice(0, 1), recorder=market))
+    else:
+        instrument.price(terms, market)
+    market.fx(currency_column(instrument, terms), Names(np.zeros((1, 1), np.int32), (pricing.reporting,)))
+    return market
+
+
+def _plan_piece(
+    instrument: Instrument,
+    columns: Columns,
+    bits: list[NDArray[Any]],
+    hashes: NDArray[np.uint64],
+    rows: NDArray[np.int64],
+    states: MarketStates,
+    pricing: Pricing,
+) -> Piece:
+    recorded: list[tuple[NDArray[np.int64], Market]] = []
+    problems: dict[int, str] = {}
+
+    def attempt(part: NDArray[np.int64]) -> None:
+        market = record(instrument, columns, rows[part], states, pricing)
+        recorded.append((part, market))
+        problems.update({int(rows[part[at]]): text for at, text in market.reading.problems.items()})
+
+    for at, error in isolate(attempt, np.arange(len(rows))):
+        problems[int(rows[at])] = str(error)
+    group, roles = _groups(recorded, len(rows))
+    usable = np.array([int(row) not in problems for row in rows]) if problems else np.ones(len(rows), np.bool_)
+    order = np.lexsort((hashes, group))
+    order = order[usable[order]]
+    group, hashes, rows = group[order], hashes[order], rows[order]
+    ordered: Columns = {name: column[rows] for name, column in columns.items()}
+    piece = Piece(instrument, ordered, rows, problems=problems)
+    flows = any(role.startswith("calendar:") for found in roles.values() for role in found)
+    terms = np.stack([column[rows] for column in bits]) if len(rows) else np.empty((0, 0))
+    for start, stop in cut(group, hashes, pricing.cut, flows=flows):
+        read = sorted({role for one in np.unique(group[start:stop]).tolist() for role in roles[one]})
+        piece.blocks.append(make_block(instrument, terms[:, start:stop], start, stop, tuple(read), states, pricing))
+    return piece
+
+
+def make_block(
+    instrument: Instrument,
+    terms: NDArray[Any],
+    start: int,
+    stop: int,
+    roles: tuple[str, ...],
+    states: MarketStates,
+    pricing: Pricing,
+) -> Block:
+    """A block with its key: the digest of every byte that decides its result."""
+    moved = states.dates != states.dates[0]
+    for role in roles:
+        moved = moved | states.moves(role)
+    moved[0] = True
+    kept = np.flatnonzero(moved)
+    code = instrument.code if instrument.code is not None else _PROCESS
+    how = (pricing.reporting, pricing.bits, pricing.wide, states.snapshot.numeraire)
+    read = [states.digest(role, kept) for role in roles]
+    dates = states.dates[kept] if moved.any() else states.dates[:1]
+    key = digest(instrument.name, code, engine_code(), numerics_digest(), how, np.ascontiguousarray(terms), read, dates)
+    return Block(key.hex(), start, stop, roles, kept)
+
+
+def _canonical(instrument: Instrument, columns: Columns) -> list[NDArray[Any]]:
+    """Every column as 64-bit numbers that mean the same in any portfolio: names as hashes, dates as days."""
+    made: list[NDArray[Any]] = []
+    for term in (*COMMON_TERMS, *instrument.columns):
+        column = columns[term.name]
+        if isinstance(column, Names):
+            hashed = np.array([name_hash(name) for name in column.names], dtype=np.uint64)
+            made.append(hashed[column.codes.reshape(-1)] if len(hashed) else np.zeros(len(column), np.uint64))
+        elif column.dtype.kind == "M":
+            made.append(column.astype("datetime64[D]").astype(np.int64).view(np.uint64))
+        elif column.dtype.kind == "f":
+            made.append((np.asarray(column, dtype=np.float64) + 0.0).view(np.uint64))
+        else:
+            made.append(column.astype(np.int64).view(np.uint64))
+    return made
+
+
+def _groups(
+    recorded: list[tuple[NDArray[np.int64], Market]], trades: int
+) -> tuple[NDArray[np.uint64], dict[int, set[str]]]:
+    """A hash of what each trade reads, and the roles behind each hash."""
+    group = np.zeros(trades, np.uint64)
+    roles: dict[int, set[str]] = {}
+    for part, market in recorded:
+        columns = []
+        for names, codes in market.reading.reads:
+            hashed = np.array([*(name_hash(name) for name in names), 0], dtype=np.uint64)
+            columns.append(hashed[codes])
+        group[part] = row_hash(columns) if columns else 0
+        _, first = np.unique(group[part], return_index=True)
+        for at in first.tolist():
+            read = {names[codes[at]] for names, codes in market.reading.reads if codes[at] >= 0}
+            roles.setdefault(int(group[part[at]]), set()).update(read)
+    return group, roles

@@ -1,0 +1,140 @@
+"""Every error of riskgrid, one tree: a sentence that names the thing, the place and what would be right.
+
+RiskgridError
+├── InputError                 something handed in is wrong; fix it and call again
+│   ├── UnknownName            a name that nothing answers to; lists the known ones
+│   ├── BadRows                rows of a portfolio that cannot be read; carries every one of them
+│   ├── BadMarket              a snapshot, history or conventions file that cannot be used
+│   ├── BadScenarios           a scenario set that cannot be applied to this market
+│   └── BadSpec                a run, report or measure asked for with impossible settings
+├── MarketError                a pricer asked the market for something it does not have
+│   ├── MissingMarketData      no such market object
+│   ├── MissingFixing          no published fixing on a date that lies in the past
+│   └── UnrecordedRead         a block asked for what its plan did not record; the trade is recorded again
+├── NotAQuantity               a pricer needs the numbers of a symbolic quantity (``if x > 0``, ``float(x)``)
+├── StoreError                 the block store cannot be read or written
+└── NumericsMismatch           a worker computes with other libraries or instructions than the run
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+__all__ = [
+    "BadMarket",
+    "BadRow",
+    "BadRows",
+    "BadScenarios",
+    "BadSpec",
+    "InputError",
+    "MarketError",
+    "MissingFixing",
+    "MissingMarketData",
+    "NotAQuantity",
+    "NumericsMismatch",
+    "RiskgridError",
+    "StoreError",
+    "UnknownName",
+    "UnrecordedRead",
+]
+
+
+class RiskgridError(Exception):
+    """Base of every error that riskgrid raises on purpose; ``str(error)`` is one sentence for a person."""
+
+
+class InputError(RiskgridError):
+    """Something handed in is wrong."""
+
+
+class UnknownName(InputError):
+    """A name that nothing answers to.
+
+    >>> print(UnknownName("instrument", "fx_fwd", ["fx_forward", "equity"]))
+    unknown instrument 'fx_fwd'; did you mean 'fx_forward'? known: 'equity', 'fx_forward'
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        self.kind, self.name, self.known = kind, name, sorted(known)
+        close = difflib.get_close_matches(str(name), self.known, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        super().__init__(f"unknown {kind} {name!r}; {hint}known: {_listing(self.known)}")
+
+    def __reduce__(self) -> tuple[type[UnknownName], tuple[str, str, list[str]]]:
+        return type(self), (self.kind, self.name, self.known)
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """One reason why one row of a portfolio cannot be read. ``line`` counts from 1, the header included."""
+
+    file: str
+    line: int | None
+    column: str
+    value: str
+    reason: str
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}, line {self.line}"
+        return f"{place}, column '{self.column}': {self.value!r} {self.reason}"
+
+
+class BadRows(InputError):
+    """Rows of a portfolio that cannot be read; ``rows`` holds every :class:`BadRow`, the message the first ones."""
+
+    def __init__(self, rows: Iterable[BadRow]) -> None:
+        self.rows = tuple(rows)
+        shown = "\n".join(f"  {row}" for row in self.rows[:20])
+        more = f"\n  and {len(self.rows) - 20} more" if len(self.rows) > 20 else ""
+        problems = "1 problem" if len(self.rows) == 1 else f"{len(self.rows)} problems"
+        super().__init__(f"{problems} in the portfolio (on_bad='keep' runs the good rows):\n{shown}{more}")
+
+    def __reduce__(self) -> tuple[type[BadRows], tuple[tuple[BadRow, ...]]]:
+        return type(self), (self.rows,)
+
+
+class BadMarket(InputError):
+    """A snapshot, history or conventions file that cannot be used."""
+
+
+class BadScenarios(InputError):
+    """A scenario set that cannot be applied to this market."""
+
+
+class BadSpec(InputError):
+    """A run, report or measure asked for with impossible settings."""
+
+
+class MarketError(RiskgridError):
+    """A pricer asked the market for something it does not have."""
+
+
+class MissingMarketData(MarketError):
+    """No such market object; in a run the sentence becomes the trade's status."""
+
+
+class MissingFixing(MarketError):
+    """No published fixing on a date that lies in the past; in a run the sentence becomes the trade's status."""
+
+
+class UnrecordedRead(MarketError):
+    """A block asked for a market object that its plan did not record."""
+
+
+class NotAQuantity(RiskgridError):
+    """A pricer needs the numbers of a quantity, which has none before it is replayed."""
+
+
+class StoreError(RiskgridError):
+    """The block store cannot be read or written."""
+
+
+class NumericsMismatch(RiskgridError):
+    """A worker computes with other libraries or instructions than the run; its bits could differ."""
+
+
+def _listing(names: list[str], most: int = 12) -> str:
+    shown = ", ".join(repr(name) for name in names[:most])
+    return (shown + f" and {len(names) - most} more") if len(names) > most else (shown or "none")

@@ -1,0 +1,1 @@
+"""Snapshot, history, curves: what the market says on a date, with its conventions."""

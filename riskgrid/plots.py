@@ -1,0 +1,244 @@
+"""Bokeh figures from labelled tables: a distribution, bars by node, the worst scenarios, coverage."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from riskgrid.errors import BadSpec
+
+if TYPE_CHECKING:
+    from bokeh.plotting import figure
+
+__all__ = [
+    "COLOURS",
+    "FONT",
+    "MOST_BARS",
+    "bar_by_node",
+    "coverage",
+    "pnl_distribution",
+    "short_number",
+    "worst_scenarios",
+]
+
+# (light, dark); a page swaps one for the other, so no two names share a light colour
+COLOURS = {
+    "paper": ("#ffffff", "#12151a"),
+    "panel": ("#f6f7f9", "#1a1e25"),
+    "ink": ("#1b2027", "#e7eaef"),
+    "muted": ("#5c6673", "#9ba5b3"),
+    "rule": ("#dde1e7", "#2d343e"),
+    "bar": ("#4c78b5", "#6a97d6"),
+    "value_at_risk": ("#b3541e", "#f0a261"),
+    "expected_shortfall": ("#8f2346", "#ee86a4"),
+    "loss": ("#b3261e", "#ff8f86"),
+    "warning": ("#8a5a00", "#e9b752"),
+    "gap": ("#e2a33d", "#b9822a"),
+}
+FONT = "'Helvetica Neue', Helvetica, Arial, sans-serif"  # digits of equal width, which a canvas cannot ask for
+
+MOST_BARS = 20
+_BAR_HEIGHT = 26
+_THICKNESS = 0.62  # of a bar, in rows
+_PLOT_WIDTH = 320.0  # pixels left for bars and numbers in the narrowest column of a page
+_LEAST_GAP = 0.012
+_SOFT, _QUIET = 0.85, 0.4
+_SUFFIXES = ((1e12, " tn"), (1e9, " bn"), (1e6, " m"), (1e3, " k"))
+_TICKS = """
+const size = Math.abs(tick)
+const [unit, name] = size >= 1e12 ? [1e12, " tn"] : size >= 1e9 ? [1e9, " bn"] : size >= 1e6 ? [1e6, " m"]
+                   : size >= 1e3 ? [1e3, " k"] : [1, ""]
+return (tick / unit).toLocaleString("en-GB", {maximumFractionDigits: 2}).replace("-", "\\u2212") + name
+"""
+
+
+def short_number(value: float) -> str:
+    """Three significant digits with k, m, bn or tn and a true minus sign.
+
+    >>> short_number(1_234_567.0), short_number(999_600.0), short_number(0.0)
+    ('1.23 m', '1.00 m', '0')
+    """
+    if math.isnan(value):
+        return "no number"
+    rounded = float(f"{value:.3g}")
+    if rounded == 0.0:
+        return "0"
+    unit, suffix = next(((unit, name) for unit, name in _SUFFIXES if abs(rounded) >= unit), (1.0, ""))
+    digits = f"{rounded / unit:#.3g}".removesuffix(".")
+    return f"{digits}{suffix}".replace("-", "\N{MINUS SIGN}")
+
+
+def pnl_distribution(pnl: xr.DataArray, value_at_risk: xr.DataArray, expected_shortfall: xr.DataArray) -> figure:
+    """Histogram of one row of P&L (scenario), with its value at risk and expected shortfall marked at minus the loss.
+
+    A coordinate ``weight`` (scenario) turns counts into shares. The measures are scalars with the attr ``level``.
+    Raises BadSpec where the row holds a NaN or no scenario.
+    """
+    values = _row(pnl)
+    weight = pnl.coords["weight"].values if "weight" in pnl.coords else None
+    bins = int(np.clip(2 * math.sqrt(values.size), 12, 60))
+    counts, edges = np.histogram(values, bins=bins, weights=weight)
+    unit = "share of scenarios" if weight is not None else "scenarios"
+    plot = _figure(300, f"P&L, {pnl.attrs.get('currency', '')}".rstrip(", "), unit)
+    tail = (edges[:-1] + edges[1:]) / 2 < -float(value_at_risk)
+    for chosen, colour in ((~tail, "bar"), (tail, "value_at_risk")):
+        shade = COLOURS[colour][0]
+        left, right, height = edges[:-1][chosen], edges[1:][chosen], counts[chosen]
+        plot.quad(left=left, right=right, bottom=0, top=height, fill_color=shade, line_color=COLOURS["paper"][0])
+    top = float(counts.max())
+    plot.y_range = _models().Range1d(0.0, top * 1.34)
+    plot.xaxis.formatter = _models().CustomJSTickFormatter(code=_TICKS)
+    # the worse line is the taller one: its name passes above the other line
+    worse = float(expected_shortfall) >= float(value_at_risk)
+    _mark(plot, "VaR", "value_at_risk", value_at_risk, top * (1.15 if worse else 1.3))
+    _mark(plot, "ES", "expected_shortfall", expected_shortfall, top * (1.3 if worse else 1.15))
+    return plot
+
+
+def bar_by_node(table: xr.Dataset, measure: str, most: int = MOST_BARS) -> figure:
+    """One bar per node of ``table`` for the variable ``measure``, largest first; at most ``most`` of them.
+
+    Nodes are named by the label coordinates in ``table.attrs["by"]``. A node without full coverage is marked with an
+    asterisk.
+    """
+    values = np.asarray(table[measure].values, dtype=float)
+    order = [place for place in np.argsort(-values, kind="stable") if not math.isnan(values[place])][:most]
+    partial = table["coverage"].values < 1.0 if "coverage" in table else np.zeros(values.size, dtype=bool)
+    texts = [short_number(values[place]) + (" *" if partial[place] else "") for place in order]
+    names = _names(table)
+    return _bars([names[place] for place in order], values[order], texts, "bar")
+
+
+def worst_scenarios(pnl: xr.DataArray, count: int = 10) -> figure:
+    """The ``count`` worst scenarios of one row of P&L (scenario), worst first; ties keep scenario order."""
+    values = _row(pnl)
+    order = np.argsort(values, kind="stable")[:count]
+    names = [str(pnl["scenario"].values[place]) for place in order]
+    return _bars(
+        names, values[order], [short_number(values[place]) for place in order], "loss", downwards=True, alpha=_SOFT
+    )
+
+
+def coverage(table: xr.Dataset, most: int = MOST_BARS) -> figure:
+    """Share of priced trade x scenario pairs per node, gaps in their own colour; lowest first, at most ``most`` nodes.
+
+    A node without trades has no coverage and no bar.
+    """
+    shares = np.asarray(table["coverage"].values, dtype=float)
+    order = [place for place in np.argsort(shares, kind="stable") if not math.isnan(shares[place])][:most]
+    texts = []
+    for place in order:
+        missing = int(table["unpriced"].values[place])
+        share = "100 %" if shares[place] >= 1.0 else f"{min(round(shares[place] * 100, 2), 99.99):.2f} %"
+        texts.append(f"{share}, {missing:,} unpriced" if missing else share)
+    names = _names(table)
+    plot = _bars([names[place] for place in order], np.ones(len(order)), texts, "bar", alpha=_QUIET)
+    gaps = [place for place in order if shares[place] < 1.0]
+    # a gap of a few trades in thousands must still be seen
+    left = np.minimum(shares[gaps], 1.0 - _LEAST_GAP)
+    shown: dict[str, Any] = {"y": [names[place] for place in gaps], "height": _THICKNESS, "line_color": None}
+    plot.hbar(left=0, right=left, fill_color=COLOURS["bar"][0], **shown)
+    plot.hbar(left=left, right=1, fill_color=COLOURS["gap"][0], **shown)
+    return plot
+
+
+def _row(pnl: xr.DataArray) -> np.ndarray[Any, np.dtype[np.float64]]:
+    values = np.asarray(pnl.values, dtype=np.float64)
+    if values.ndim != 1 or values.size == 0 or np.isnan(values).any():
+        raise BadSpec(f"a figure needs one row of P&L with a number in every scenario, not dims {pnl.dims}")
+    return values
+
+
+def _names(table: xr.Dataset) -> list[str]:
+    """The last label of each node, or its whole path where the last one is not unique."""
+    paths = list(zip(*(table[label].values.astype(str).tolist() for label in table.attrs["by"]), strict=True))
+    kept = [[label for label in path if label] or ["Total"] for path in paths] or [["Total"]] * table.sizes["node"]
+    last = [labels[-1] for labels in kept]
+    return last if len(set(last)) == len(last) else [" / ".join(labels) for labels in kept]
+
+
+def _bars(
+    names: Sequence[str],
+    values: Any,
+    texts: Sequence[str],
+    colour: str,
+    *,
+    downwards: bool = False,
+    alpha: float = 1.0,
+) -> figure:
+    """Horizontal bars with their numbers at the ends; ``downwards`` flips the axis so that losses grow to the right."""
+    models = _models()
+    plot = _figure(len(names) * _BAR_HEIGHT + 24, "", "", y_range=models.FactorRange(*reversed(names)))
+    plot.hbar(
+        y=list(names), left=0, right=values, height=_THICKNESS, fill_color=COLOURS[colour][0], fill_alpha=alpha,
+        line_color=None,
+    )  # fmt: skip
+    ends = np.asarray(values, dtype=float)
+    low, high = min(0.0, ends.min(initial=0.0)), max(0.0, ends.max(initial=0.0))
+    text_width = min(7.0 * max(map(len, texts), default=0), 0.6 * _PLOT_WIDTH)
+    room = (high - low) * text_width / (_PLOT_WIDTH - text_width) or 1.0  # for the numbers beside the bars
+    start, end = low - (room if low < 0 else 0.0), high + (room if high > 0 else 0.0)
+    plot.x_range = models.Range1d(*((end, start) if downwards else (start, end)))
+    rightwards = (ends >= 0) != downwards
+    source = {"x": ends, "y": list(names), "text": list(texts)}
+    source["x_offset"] = np.where(rightwards, 6, -6)
+    source["text_align"] = np.where(rightwards, "left", "right")
+    plot.text(
+        x="x", y="y", text="text", x_offset="x_offset", text_align="text_align", text_baseline="middle",
+        text_color=COLOURS["ink"][0], text_font={"value": FONT}, text_font_size="13px",
+        source=models.ColumnDataSource(source),
+    )  # fmt: skip
+    plot.xaxis.visible = False
+    plot.grid.visible = False
+    plot.yaxis.major_label_text_color = COLOURS["ink"][0]
+    plot.yaxis.axis_line_color = COLOURS["rule"][0]
+    return plot
+
+
+def _mark(plot: figure, name: str, colour: str, measure: xr.DataArray, height: float) -> None:
+    """A line at minus ``measure`` up to ``height`` and its name beside the top of it."""
+    place = -float(measure)
+    shade = COLOURS[colour][0]
+    plot.segment(x0=[place], y0=[0], x1=[place], y1=[height], line_color=shade, line_width=2)
+    level = f"{float(measure.attrs['level']) * 100:g} %" if "level" in measure.attrs else ""
+    text = f"{name} {level} {short_number(float(measure))}".replace("  ", " ")
+    plot.add_layout(
+        _models().Label(
+            x=place, y=height, x_offset=6, text=text, text_color=shade, text_font=FONT,
+            text_font_size="13px", text_font_style="bold", text_baseline="top",
+        )
+    )  # fmt: skip
+
+
+def _models() -> Any:
+    try:
+        import bokeh.models
+    except ImportError as error:
+        raise BadSpec("figures need Bokeh, which is an extra; pip install 'riskgrid[plots]' installs it") from error
+    return bokeh.models
+
+
+def _figure(height: int, x_label: str, y_label: str, **ranges: Any) -> figure:
+    """An empty figure in the one style: full width, no toolbar, quiet axes, nothing behind it."""
+    _models()
+    from bokeh.plotting import figure
+
+    options = {"height": height, "sizing_mode": "stretch_width", "toolbar_location": None, "tools": "", **ranges}
+    plot = figure(**options)
+    plot.background_fill_color = plot.border_fill_color = plot.outline_line_color = None
+    plot.min_border = 8
+    for axis, label in ((plot.xaxis, x_label), (plot.yaxis, y_label)):
+        axis.axis_label = label or None
+        axis.axis_label_text_font = axis.major_label_text_font = FONT
+        axis.axis_label_text_font_size = axis.major_label_text_font_size = "13px"
+        axis.axis_label_text_font_style = "normal"
+        axis.axis_label_text_color = axis.major_label_text_color = COLOURS["muted"][0]
+        axis.axis_line_color = COLOURS["rule"][0]
+        axis.major_tick_line_color = axis.minor_tick_line_color = None
+    plot.xgrid.visible = False
+    plot.ygrid.grid_line_color = COLOURS["rule"][0]
+    return plot

@@ -1,0 +1,326 @@
+"""A desk head's table: value, VaR, ES, worst scenario and coverage of every node of a tree of labels."""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import xarray as xr
+
+from riskgrid import hashing, plots
+from riskgrid.errors import BadSpec
+from riskgrid.registry import MEASURES
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    from rich.table import Table
+
+__all__ = ["Report", "report"]
+
+_WORST = 10
+_COARSE = 1e-4  # share of a figure above which its rounding bound is said
+_COPIED = ("base_value", "coverage", "coverage_value", "trades", "unpriced", "unshocked", "stale")
+
+
+class Aggregates(Protocol):
+    """What a report needs of a run: P&L summed over a tree of labels, in tree order."""
+
+    def aggregate(self, by: list[str], where: Any = None) -> xr.Dataset:
+        """P&L (node, scenario) with coverage per node; raises UnknownName for an unknown label."""
+        ...
+
+
+@dataclass(frozen=True)
+class Report:
+    """Measures of every node of a tree of labels; the same run gives the same numbers and the same digest.
+
+    ``table`` : (node), parents before children.   ``conventions`` : what every number means, JSON-ready.
+    ``total`` : P&L (scenario) of the first node, in the currency of the run.
+    """
+
+    table: xr.Dataset
+    conventions: Mapping[str, Any]
+    total: xr.DataArray
+
+    def digest(self) -> str:
+        """Hexadecimal digest of the numbers, labels and conventions; the run's random id is not part of it."""
+        columns = {str(name): variable.values for name, variable in self.table.variables.items()}
+        meaning = json.dumps({name: value for name, value in self.conventions.items() if name != "run_id"})
+        return hashing.digest(columns, meaning).hex()
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row per node: the labels ("" where rolled up), depth, then every variable."""
+        frame = self.table.to_dataframe().reset_index(drop=True)
+        first = [*self.table.attrs["by"], "depth"]
+        return frame[[*first, *(name for name in frame if name not in first)]]
+
+    def to_arrow(self) -> pa.Table:
+        """The rows of :meth:`to_pandas`; the conventions are the schema metadata ``riskgrid.conventions``, as JSON."""
+        import pyarrow as pa
+
+        table = pa.Table.from_pandas(self.to_pandas(), preserve_index=False)
+        return table.replace_schema_metadata({"riskgrid.conventions": json.dumps(self.conventions)})
+
+    def to_html(self, path: str | Path | None = None) -> str:
+        """One self-contained page with table and figures, which needs no network; written to ``path`` where given.
+
+        Raises BadSpec where the extra ``plots`` is not installed.
+        """
+        plots.coverage(self.table.isel(node=[0]))  # the sentence about the missing extra, before anything else
+        from bokeh.embed import components
+        from bokeh.resources import Resources
+
+        script, drawings = components(self._figures())
+        page: str = _template("report.html").render(
+            content=self._content(),
+            colours=plots.COLOURS,
+            font=plots.FONT,
+            resources=Resources(mode="inline", components=["bokeh"]).render(),
+            script=script,
+            drawings=drawings,
+        )
+        if path is not None:
+            Path(path).write_text(page, encoding="utf-8")
+        return page
+
+    def sentences(self) -> list[str]:
+        """Every convention, one sentence each, and whatever keeps a number from being whole."""
+        meaning, table = self.conventions, self.table
+        said = [
+            _measure_sentence("VaR", "minus the quantile of P&L", meaning["value_at_risk"]),
+            _measure_sentence("ES", "the mean loss of the tail", meaning["expected_shortfall"]),
+            f"A loss is positive and not floored at zero; {meaning['pnl']}, in {meaning['currency']}.",
+            f"Scenario set {meaning['scenario_set']}, {meaning['weights']}; ties keep scenario order.",
+            _coverage_sentence(table),
+        ]
+        for name, words in (("unshocked", "read a factor without history"), ("stale", "rest on a filled observation")):
+            share = float(table[name][0])
+            if share > 0.0:
+                said.append(f"{_percent(share, up=True)} of the pairs {words} ({name}).")
+        bound = meaning["rounding_bound"] * table["trades"].values
+        figures = np.fmin(np.abs(table["value_at_risk"].values), np.abs(table["expected_shortfall"].values))
+        if coarse := int((bound > _COARSE * figures).sum()):
+            said.append(
+                f"Rounding is at most {meaning['rounding_bound']:.3g} {meaning['currency']} a trade, more than 1e-4 of "
+                f"the measures of {coarse} node{'s' * (coarse > 1)}; more tick bits make it finer."
+            )
+        return [*said, *meaning["origin"]]
+
+    def __str__(self) -> str:
+        from rich.console import Console
+        from rich.measure import Measurement
+
+        table = self.__rich__()
+        whole = Measurement.get(Console(width=1000), Console(width=1000).options, table).maximum
+        width = max(whole, shutil.get_terminal_size((120, 24)).columns)  # a cut number is a wrong number
+        console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)
+        console.print(table)
+        console.print("\n".join(self.sentences()), highlight=False, markup=False)
+        written: str = console.file.getvalue()  # type: ignore[attr-defined]
+        return "\n".join(line.rstrip() for line in written.splitlines())
+
+    def __rich__(self) -> Table:
+        """The table for a terminal; ``print`` adds the conventions below it."""
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        content = self._content()
+        table = Table(title=content["title"], box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+        table.add_column(content["node_head"], no_wrap=True)
+        for head, unit in content["heads"]:
+            table.add_column(f"{head}\n{unit}", justify="left" if head == "Worst scenario" else "right", no_wrap=True)
+        for row in content["rows"]:
+            cells = [Text(text, style="red" if text.startswith("-") else "") for text in row["cells"]]
+            style = "bold" if row["depth"] == 0 else ""
+            table.add_row(Text("  " * row["depth"] + row["name"]), *cells, style=style)
+        return table
+
+    def _repr_html_(self) -> str:
+        try:
+            return str(_template("report.html").module.fragment(self._content(), plots.COLOURS, plots.FONT))
+        except BadSpec:
+            from html import escape
+
+            return f"<pre>{escape(str(self))}</pre>"
+
+    def _content(self) -> dict[str, Any]:
+        """What page and terminal both show, as text."""
+        table, meaning = self.table, self.conventions
+        currency = meaning["currency"]
+        var_head, es_head = (
+            f"VaR {meaning['value_at_risk']['percent']}",
+            f"ES {meaning['expected_shortfall']['percent']}",
+        )
+        heads = [("Trades", ""), ("Base value", currency), (var_head, currency), (es_head, currency)]
+        heads += [("Worst P&L", currency), ("Worst scenario", ""), ("Coverage", "")]
+        extra = [name for name in ("unshocked", "stale") if (table[name].values > 0.0).any()]
+        heads += [(name.capitalize(), "") for name in extra]
+        rows = [_row(table.isel(node=node), extra) for node in range(table.sizes["node"])]
+        for row, following in zip(rows, [*rows[1:], {"depth": 0}], strict=True):
+            row["parent"] = following["depth"] > row["depth"]
+        return {
+            "title": f"Risk of {meaning['as_of']}, {meaning['scenario_set']}, {currency}",
+            "node_head": " / ".join(table.attrs["by"]).capitalize() or "Portfolio",
+            "heads": heads,
+            "rows": rows,
+            "sentences": self.sentences(),
+            "conventions": meaning,
+            "partial": any(row["partial"] for row in rows),
+            "figure_titles": self._titles(),
+        }
+
+    def _titles(self) -> dict[str, str]:
+        depth, label = self._branch()
+        among = f" by {label}" if depth else ""
+        counted = min(_WORST, self.total.sizes["scenario"])
+        nodes = int((self.table["depth"] == depth).sum())
+        some = f", {plots.MOST_BARS} of {nodes:,}" if nodes > plots.MOST_BARS else ""
+        return {
+            "distribution": "P&L of the portfolio over all scenarios",
+            "by_node": f"VaR {self.conventions['value_at_risk']['percent']}{among}{some}",
+            "worst": f"The {counted} worst scenarios of the portfolio",
+            "coverage": f"Coverage{among}{some}",
+        }
+
+    def _branch(self) -> tuple[int, str]:
+        """The depth that figures compare: the second label of the tree, else the first, else the total."""
+        by = self.table.attrs["by"]
+        depth = min(2, len(by))
+        return depth, by[depth - 1] if depth else ""
+
+    def _figures(self) -> dict[str, Any]:
+        branch = self.table.isel(node=np.flatnonzero(self.table["depth"].values == self._branch()[0]))
+        var, es = (
+            self.table[name][0].assign_attrs(level=self.conventions[name]["level"])
+            for name in ("value_at_risk", "expected_shortfall")
+        )
+        if self.total.isnull().any():
+            return {"coverage": plots.coverage(branch)}
+        return {
+            "distribution": plots.pnl_distribution(self.total, var, es),
+            "worst": plots.worst_scenarios(self.total, _WORST),
+            "by_node": plots.bar_by_node(branch, "value_at_risk"),
+            "coverage": plots.coverage(branch),
+        }
+
+
+def report(
+    run: Aggregates,
+    by: Sequence[str] | str = ("region", "desk"),
+    *,
+    var_level: float = 0.99,
+    es_level: float = 0.975,
+    var_method: str = "inverted_cdf",
+    es_method: str = "tail_integral",
+    where: Any = None,
+) -> Report:
+    """Value, VaR, ES, worst scenario and coverage of the total and of every node of the tree ``by``.
+
+    Losses are positive, in the currency of ``run``. A node of which no trade has a number has no measure (NaN).
+    ``where`` narrows the run before anything is summed. Raises UnknownName for an unknown label or method, BadSpec for
+    an impossible level.
+    """
+    by = [by] if isinstance(by, str) else list(by)
+    cube = run.aggregate(by=by, where=where)
+    weight = cube.get("weight")
+    priced = (cube["coverage"] > 0.0) | (cube["trades"] == 0)
+    pnl = cube["pnl"].where(priced)
+    var = MEASURES["value_at_risk"](pnl, var_level, method=var_method, weight=weight)
+    es = MEASURES["expected_shortfall"](pnl, es_level, method=es_method, weight=weight)
+    worst = MEASURES["tail_scenarios"](pnl, 1).isel(rank=0, drop=True)
+    columns = {"value_at_risk": var, "expected_shortfall": es, **worst.data_vars}
+    table = xr.Dataset(
+        {name: ("node", np.asarray(column.values)) for name, column in columns.items()}
+        | {name: ("node", np.asarray(cube[name].values)) for name in _COPIED},
+        coords={name: ("node", np.asarray(cube[name].values)) for name in (*by, "depth")},
+        attrs={"by": by, "currency": cube.attrs["currency"]},
+    )
+    total = pnl.isel(node=0).reset_coords(drop=True).assign_attrs(currency=cube.attrs["currency"])
+    if weight is not None:
+        total = total.assign_coords(weight=weight)
+    return Report(table, _conventions(cube, var, es), total)
+
+
+def _conventions(cube: xr.Dataset, var: xr.DataArray, es: xr.DataArray) -> dict[str, Any]:
+    def of(measured: xr.DataArray) -> dict[str, Any]:
+        named = {name: measured.attrs[name] for name in ("level", "method", "scenarios", "flags")}
+        return named | {"percent": f"{Decimal(measured.attrs['level']) * 100:f}".rstrip("0").rstrip(".") + " %"}
+
+    return {
+        "as_of": str(cube.attrs["as_of"]),
+        "scenario_set": str(cube.attrs["scenario_set"]),
+        "currency": str(cube.attrs["currency"]),
+        "run_id": str(cube.attrs["run_id"]),
+        "value_at_risk": of(var),
+        "expected_shortfall": of(es),
+        "loss": "positive",
+        "pnl": "P&L is value plus settled cash minus base value",
+        "weights": "weighted scenarios" if "weight" in cube else "equal weights",
+        "coverage": "share of priced trade x scenario pairs",
+        "rounding_bound": float(cube.attrs["rounding_bound"]),
+        "origin": [str(sentence) for sentence in cube.attrs.get("origin", ())],
+    }
+
+
+def _measure_sentence(name: str, words: str, meaning: Mapping[str, Any]) -> str:
+    flags = f"; {', '.join(meaning['flags'])}" if meaning["flags"] else ""
+    return f"{name} {meaning['percent']} is {words}, {meaning['method']}, n = {meaning['scenarios']:,}{flags}."
+
+
+def _coverage_sentence(table: xr.Dataset) -> str:
+    share, by_value, unpriced = (float(table[name][0]) for name in ("coverage", "coverage_value", "unpriced"))
+    if share >= 1.0 and not unpriced:
+        return "Every trade is priced in every scenario."
+    value = "" if math.isnan(by_value) else f", {_percent(by_value)} by |PV|"
+    count = f"{int(unpriced):,} trade{'s' * (unpriced != 1)} without a number"
+    priced = f"{_percent(share)} of trade x scenario pairs are priced{value}"
+    return f"* Not full coverage: {priced}; {count} left out of all sums."
+
+
+def _row(node: xr.Dataset, extra: Sequence[str]) -> dict[str, Any]:
+    path = [str(node[label].values) for label in node.attrs["by"]]
+    depth = int(node["depth"])
+    partial = bool(node["coverage"] < 1.0) or bool(node["unpriced"] > 0)
+    money = [_money(float(node[name])) for name in ("base_value", "value_at_risk", "expected_shortfall", "worst_pnl")]
+    cells = [f"{int(node['trades']):,}", *money, str(node["worst_scenario"].values)]
+    cells += [_percent(float(node["coverage"])) + (" *" if partial else "")]
+    cells += [_percent(float(node[name]), up=True) for name in extra]
+    name = (path[depth - 1] or "(none)") if depth else "Total"
+    return {"depth": depth, "name": name, "cells": cells, "partial": partial}
+
+
+def _money(value: float) -> str:
+    if math.isnan(value):
+        return "no number"
+    text = f"{value:,.0f}"
+    return "0" if text == "-0" else text
+
+
+def _percent(share: float, *, up: bool = False) -> str:
+    """A share in per cent; neither a gap nor a small share rounds away (``up`` for shares that should be zero)."""
+    if share in (0.0, 1.0) or math.isnan(share):
+        return "no number" if math.isnan(share) else f"{share * 100:.0f} %"
+    rounded = round(share * 100, 2)
+    return f"{max(rounded, 0.01) if up else min(rounded, 99.99):.2f} %"
+
+
+@functools.cache
+def _template(name: str) -> Any:
+    try:
+        from jinja2 import Environment, PackageLoader
+    except ImportError as error:
+        raise BadSpec("a page needs Jinja, which is an extra; pip install 'riskgrid[plots]' installs it") from error
+    environment = Environment(loader=PackageLoader("riskgrid"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["minus"] = lambda text: text.replace("-", "\N{MINUS SIGN}", 1) if text[:1] == "-" else text
+    return environment.get_template(name)

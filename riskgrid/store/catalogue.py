@@ -1,0 +1,124 @@
+"""The catalogue of runs in SQLite: which run asked what, when, and how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from riskgrid.errors import StoreError, UnknownName
+
+__all__ = ["Catalogue", "RunRow"]
+
+_SCHEMA = """
+create table if not exists run (
+  run_id text primary key, content_id text not null, result_id text, parent text, name text not null,
+  as_of text not null, created text not null, status text not null, trades integer not null,
+  scenarios integer not null, seconds real not null, manifest text not null
+);
+create index if not exists run_by_content on run (content_id, status);
+"""
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One execution. status : ``running``, ``complete``, ``partial`` or ``failed``.   manifest : JSON object."""
+
+    run_id: str
+    content_id: str
+    name: str
+    as_of: str
+    trades: int
+    scenarios: int
+    status: str = "running"
+    result_id: str | None = None
+    parent: str | None = None
+    created: str = ""
+    seconds: float = 0.0
+    manifest: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+class Catalogue:
+    """Runs of one store. Every write is a transaction that takes its lock first, so none is lost between processes."""
+
+    def __init__(self, root: Path) -> None:
+        self.path = root / "catalogue.sqlite"
+
+    def add(self, row: RunRow) -> None:
+        """Record that a run has started."""
+        created = row.created or datetime.now(UTC).isoformat(timespec="milliseconds")
+        values = dataclasses.asdict(row) | {"created": created, "manifest": json.dumps(row.manifest, sort_keys=True)}
+        columns = ", ".join(values)
+        marks = ", ".join(f":{name}" for name in values)
+        with self._transaction() as connection:
+            connection.execute(f"insert into run ({columns}) values ({marks})", values)
+
+    def finish(
+        self, run_id: str, status: str, *, result_id: str | None, seconds: float, manifest: dict[str, Any]
+    ) -> None:
+        """Record how a run ended, in one step."""
+        with self._transaction() as connection:
+            connection.execute(
+                "update run set status = ?, result_id = ?, seconds = ?, manifest = ? where run_id = ?",
+                (status, result_id, seconds, json.dumps(manifest, sort_keys=True), run_id),
+            )
+
+    def get(self, run: str) -> RunRow:
+        """A run by its id, the beginning of its id, or its name (the latest of that name)."""
+        for condition, value in (("run_id = ?", run), ("name = ?", run), ("run_id like ?", run + "%")):
+            rows = self._rows(f"where {condition} order by created desc, rowid desc limit 2", value)
+            if rows and (condition != "run_id like ?" or len(rows) == 1):
+                return rows[0]
+        raise UnknownName("run", run, [row.run_id for row in self.list()] + [row.name for row in self.list()])
+
+    def finished(self, content_id: str) -> RunRow | None:
+        """The latest complete run of the same question, if there is one."""
+        query = "where content_id = ? and status = 'complete' order by created desc, rowid desc limit 1"
+        rows = self._rows(query, content_id)
+        return rows[0] if rows else None
+
+    def list(self, limit: int = 1000) -> list[RunRow]:
+        """Runs, latest first."""
+        return self._rows(f"order by created desc, rowid desc limit {int(limit)}")
+
+    def _rows(self, tail: str, *values: Any) -> list[RunRow]:
+        if not self.path.exists():
+            return []
+        with self._connection() as connection:
+            found = connection.execute(f"select * from run {tail}", values).fetchall()
+        return [RunRow(**{**dict(row), "manifest": json.loads(row["manifest"])}) for row in found]
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._connection() as connection:
+            connection.execute("begin immediate")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("rollback")
+                raise
+            connection.execute("commit")
+
+    @contextlib.contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(self.path, timeout=30.0, isolation_level=None)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(f"cannot open the catalogue {self.path}: {error}") from error
+        try:
+            connection.row_factory = sqlite3.Row
+            connection.execute("pragma journal_mode = wal")
+            connection.execute("pragma synchronous = full")
+            connection.executescript(_SCHEMA)
+            yield connection
+        except sqlite3.Error as error:
+            raise StoreError(f"the catalogue {self.path} refused: {error}") from error
+        finally:
+            connection.close()

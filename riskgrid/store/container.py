@@ -1,0 +1,60 @@
+"""One file of named arrays: .npy segments one after another, the first of which says what follows. Never pickled."""
+
+from __future__ import annotations
+
+import io
+import json
+import mmap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["from_file", "to_chunks"]
+
+type Arrays = dict[str, NDArray[Any]]
+
+
+def to_chunks(meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> list[bytes | memoryview]:
+    """The bytes of a file that :func:`from_file` reads; ``meta`` is JSON, arrays hold numbers, dates or flags."""
+    head = json.dumps({"meta": meta, "arrays": list(arrays)}, sort_keys=True, separators=(",", ":")).encode()
+    chunks = _segment(np.frombuffer(head, np.uint8))
+    for array in arrays.values():
+        chunks.extend(_segment(array))
+    return chunks
+
+
+def from_file(path: Path) -> tuple[dict[str, Any], Arrays]:
+    """What was written, its arrays mapped into memory and read-only; OSError or ValueError where it cannot be read."""
+    with path.open("rb") as file:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    head, position = _array_at(mapped, 0)
+    described = json.loads(head.tobytes())
+    arrays: Arrays = {}
+    for name in described["arrays"]:
+        arrays[name], position = _array_at(mapped, position)
+    return described["meta"], arrays
+
+
+def _segment(array: NDArray[Any]) -> list[bytes | memoryview]:
+    array = np.ascontiguousarray(array)
+    stored = array.view(np.int64) if array.dtype.kind == "M" else array
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
+    return [header.getvalue(), stored.reshape(-1).view(np.uint8).data if stored.size else b""]
+
+
+def _array_at(mapped: mmap.mmap, position: int) -> tuple[NDArray[Any], int]:
+    reader: BinaryIO = mapped  # type: ignore[assignment]
+    mapped.seek(position)
+    version = np.lib.format.read_magic(reader)
+    if version != (1, 0):
+        raise ValueError(f"array segment of .npy version {version}; (1, 0) is right")
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(reader)
+    if dtype.hasobject or fortran:
+        raise ValueError("array segment holds objects or is in column order; plain rows of numbers are right")
+    start, count = mapped.tell(), int(np.prod(shape))
+    array = np.frombuffer(mapped, dtype, count, start).reshape(shape)
+    return array, start + count * dtype.itemsize

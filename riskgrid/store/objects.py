@@ -1,0 +1,138 @@
+"""Immutable objects by kind and key in a local folder: written whole or not at all, never changed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import threading
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from riskgrid.errors import StoreError
+from riskgrid.store.container import from_file, to_chunks
+
+__all__ = ["Store", "Stored"]
+
+KINDS = ("blocks", "sums", "panels", "pieces", "cells", "plans", "inputs", "reads")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A stored object: plain values and arrays, the arrays mapped into memory and read-only."""
+
+    meta: Mapping[str, Any]
+    arrays: Mapping[str, NDArray[Any]]
+
+
+class Store:
+    """A folder of immutable objects. ``put`` is atomic and durable, ``get`` maps; every failure is a StoreError.
+
+    Opening a store a process may not write to succeeds; the first ``put`` says so.
+    """
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = Path(root).expanduser().absolute()
+
+    def __reduce__(self) -> tuple[type[Store], tuple[Path]]:
+        return Store, (self.root,)
+
+    def path(self, kind: str, key: str) -> Path:
+        """Where an object lies; two hexadecimal digits of the key spread objects over folders."""
+        return self.root / kind / key[:2] / key
+
+    def has(self, kind: str, keys: Iterable[str]) -> set[str]:
+        """Which of these keys are stored."""
+        wanted = set(keys)
+        if len(wanted) < 64:
+            return {key for key in wanted if self.path(kind, key).exists()}
+        # one listing a folder is cheaper than a look-up a key
+        found: set[str] = set()
+        for folder in {key[:2] for key in wanted}:
+            try:
+                found.update(os.listdir(self.root / kind / folder))
+            except FileNotFoundError:
+                continue
+        return wanted & found
+
+    def put(self, kind: str, key: str, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> int:
+        """Store an object durably, return its size in bytes; where the key exists it is left alone."""
+        path = self.path(kind, key)
+        if path.exists():
+            return 0
+        partial = path.with_name(f".{key}.{os.getpid()}.{threading.get_ident()}.{uuid.uuid4().hex[:8]}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            size = 0
+            with partial.open("wb", buffering=0) as file:
+                for chunk in to_chunks(meta, arrays):
+                    size += _write_all(file, chunk)
+                os.fsync(file.fileno())
+            partial.replace(path)
+            _sync_folder(path.parent)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise self._explained("write", path, error) from error
+        return size
+
+    def get(self, kind: str, key: str) -> Stored:
+        """The object of a key; StoreError where there is none or it cannot be read."""
+        path = self.path(kind, key)
+        try:
+            return Stored(*from_file(path))
+        except FileNotFoundError:
+            raise StoreError(f"no object '{key}' of kind '{kind}' in the store {self.root}") from None
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise self._explained("read", path, error) from error
+
+    def discard(self, kind: str, key: str) -> None:
+        """Forget an object, if it is there."""
+        self.path(kind, key).unlink(missing_ok=True)
+
+    def check_writable(self) -> None:
+        """Raise the StoreError that a ``put`` would raise, before any work is done."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            probe = self.root / f".probe.{uuid.uuid4().hex}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise self._explained("write", self.root, error) from error
+
+    def free_bytes(self) -> int:
+        """Bytes free on the disk of the store."""
+        return shutil.disk_usage(self.root).free
+
+    def _explained(self, verb: str, path: Path, error: Exception) -> StoreError:
+        number = getattr(error, "errno", None)
+        reason = {
+            errno.ENOSPC: "the disk is full; free some space or set RISKGRID_HOME to another folder",
+            errno.EDQUOT: "the disk quota is used up; free some space or set RISKGRID_HOME to another folder",
+            errno.EACCES: "no permission; set RISKGRID_HOME to a folder this user may write to",
+            errno.EPERM: "no permission; set RISKGRID_HOME to a folder this user may write to",
+            errno.EROFS: "the file system is read-only; set RISKGRID_HOME to a folder this user may write to",
+        }.get(number or 0, str(error) or type(error).__name__)
+        return StoreError(f"cannot {verb} {path}: {reason}")
+
+
+def _write_all(file: Any, chunk: bytes | memoryview) -> int:
+    view = memoryview(chunk)
+    done = 0
+    while done < len(view):  # the system may take less than it was given
+        done += file.write(view[done : done + (1 << 30)])
+    return done
+
+
+def _sync_folder(folder: Path) -> None:
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
