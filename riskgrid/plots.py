@@ -44,7 +44,7 @@ FONT = "'Helvetica Neue', Helvetica, Arial, sans-serif"  # digits of equal width
 MOST_BARS = 20
 _BAR_HEIGHT = 26
 _THICKNESS = 0.62  # of a bar, in rows
-_PLOT_WIDTH = 320.0  # pixels left for bars and numbers in the narrowest column of a page
+_PLOT_WIDTH = 290.0  # pixels left for bars and numbers in the narrowest column of a page
 _LEAST_GAP = 0.012
 _SOFT, _QUIET = 0.85, 0.4
 _SUFFIXES = ((1e12, " tn"), (1e9, " bn"), (1e6, " m"), (1e3, " k"))
@@ -155,8 +155,13 @@ def _row(pnl: xr.DataArray) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 def _names(table: xr.Dataset) -> list[str]:
     """The last label of each node, or its whole path where the last one is not unique."""
-    paths = list(zip(*(table[label].values.astype(str).tolist() for label in table.attrs["by"]), strict=True))
-    kept = [[label for label in path if label] or ["Total"] for path in paths] or [["Total"]] * table.sizes["node"]
+    by = table.attrs["by"]
+    columns = [table[label].values.astype(str).tolist() for label in by]
+    depths = table["depth"].values.tolist() if "depth" in table.coords else [len(by)] * table.sizes["node"]
+    kept = [
+        [column[node] or "(none)" for column in columns[:depth]] or ["Total"]  # an empty label is a name too
+        for node, depth in enumerate(depths)
+    ]
     last = [labels[-1] for labels in kept]
     return last if len(set(last)) == len(last) else [" / ".join(labels) for labels in kept]
 
@@ -179,7 +184,7 @@ def _bars(
     )  # fmt: skip
     ends = np.asarray(values, dtype=float)
     low, high = min(0.0, ends.min(initial=0.0)), max(0.0, ends.max(initial=0.0))
-    text_width = min(7.0 * max(map(len, texts), default=0), 0.6 * _PLOT_WIDTH)
+    text_width = min(7.0 * max(map(len, texts), default=0) + 20.0, 0.6 * _PLOT_WIDTH)
     room = (high - low) * text_width / (_PLOT_WIDTH - text_width) or 1.0  # for the numbers beside the bars
     start, end = low - (room if low < 0 else 0.0), high + (room if high > 0 else 0.0)
     plot.x_range = models.Range1d(*((end, start) if downwards else (start, end)))

@@ -185,12 +185,15 @@ class Report:
         among = f" by {label}" if depth else ""
         counted = min(_WORST, self.total.sizes["scenario"])
         nodes = int((self.table["depth"] == depth).sum())
-        some = f", {plots.MOST_BARS} of {nodes:,}" if nodes > plots.MOST_BARS else ""
+        many = nodes > plots.MOST_BARS
+        largest, lowest = (
+            f", the {plots.MOST_BARS} {word} of {nodes:,}" if many else "" for word in ("largest", "lowest")
+        )
         return {
             "distribution": "P&L of the portfolio over all scenarios",
-            "by_node": f"VaR {self.conventions['value_at_risk']['percent']}{among}{some}",
+            "by_node": f"VaR {self.conventions['value_at_risk']['percent']}{among}{largest}",
             "worst": f"The {counted} worst scenarios of the portfolio",
-            "coverage": f"Coverage{among}{some}",
+            "coverage": f"Coverage{among}{lowest}",
         }
 
     def _branch(self) -> tuple[int, str]:

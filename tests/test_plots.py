@@ -109,6 +109,13 @@ def test_bar_by_node__uses_the_last_label_where_it_is_unique(table):
     assert list(plot.y_range.factors) == ["FX", "Rates"]
 
 
+def test_bar_by_node__tells_nodes_with_empty_labels_apart(table):
+    table = table.assign_coords(depth=("node", [0, 1, 2, 2]))
+    table["desk"][2] = ""
+    table["value_at_risk"][3] = 1.0
+    assert set(plots.bar_by_node(table, "value_at_risk").y_range.factors) == {"Total", "EMEA", "(none)", "Credit"}
+
+
 def test_bar_by_node__shows_at_most_so_many(table):
     assert list(plots.bar_by_node(table, "value_at_risk", most=1).y_range.factors) == ["EMEA / Rates"]
 

@@ -232,6 +232,20 @@ def test_html__stands_alone_and_shows_the_numbers_of_the_table(partial, tmp_path
     assert len(re.findall(r'<div id="[^"]+" data-root-id=', page)) == 4
 
 
+def test_html__says_how_many_nodes_a_figure_leaves_out():
+    desks = [f"Desk {number:02d}" for number in range(30)]
+    nodes = len(desks) + 1
+    noise = np.random.default_rng(1).normal(size=(30, SIZE)) * 1e6
+    cube = Run().aggregate([]).isel(node=[0] * nodes)
+    cube = cube.assign(pnl=(("node", "scenario"), np.vstack([noise.sum(axis=0), noise])))
+    cube = cube.assign_coords(desk=("node", ["", *desks]), depth=("node", [0] + [1] * 30))
+    run = Run()
+    run.aggregate = lambda by, where=None: cube
+    page = report(run, "desk").to_html()
+    assert "VaR 99 % by desk, the 20 largest of 30" in page
+    assert "Coverage by desk, the 20 lowest of 30" in page
+
+
 def test_html__escapes_labels():
     run = Run()
     cube = run.aggregate(["region", "desk"])

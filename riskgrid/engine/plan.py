@@ -19,7 +19,7 @@ from riskgrid.market.view import Market
 from riskgrid.registry import Instrument
 from riskgrid.terms import COMMON_TERMS, Names
 
-__all__ = ["PIECE", "Block", "Piece", "Pricing", "currency_column", "plan_instrument", "terms_of"]
+__all__ = ["PIECE", "Block", "Piece", "Pricing", "currency_column", "extend_block", "plan_instrument", "terms_of"]
 
 #: Most trades of a piece: what planning holds at once.
 PIECE = 50_000
@@ -54,6 +54,8 @@ class Piece:
     """Trades of one instrument in block order. rows : (trade,), their places in the instrument's table.
 
     problems : place in the table to the sentence that says why the trade has no value; such trades are in no block.
+    terms : (column, trade), what identifies each trade, as 64-bit numbers.   unshocked : (trade,), reads a factor
+    without history.   stale : (trade,), scenarios in which a factor it reads stood still because a quote was filled.
     """
 
     instrument: Instrument
@@ -61,6 +63,9 @@ class Piece:
     rows: NDArray[np.int64]
     blocks: list[Block] = field(default_factory=list)
     problems: dict[int, str] = field(default_factory=dict)
+    terms: NDArray[Any] = field(default_factory=lambda: np.empty((0, 0)))
+    unshocked: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    stale: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 def plan_instrument(
@@ -135,13 +140,23 @@ def _plan_piece(
     order = order[usable[order]]
     group, hashes, rows = group[order], hashes[order], rows[order]
     ordered: Columns = {name: column[rows] for name, column in columns.items()}
-    piece = Piece(instrument, ordered, rows, problems=problems)
+    terms = np.stack([column[rows] for column in bits])
+    piece = Piece(instrument, ordered, rows, problems=problems, terms=terms)
+    _flag(piece, group, roles, states)
     flows = any(role.startswith("calendar:") for found in roles.values() for role in found)
-    terms = np.stack([column[rows] for column in bits]) if len(rows) else np.empty((0, 0))
     for start, stop in cut(group, hashes, pricing.cut, flows=flows):
         read = sorted({role for one in np.unique(group[start:stop]).tolist() for role in roles[one]})
         piece.blocks.append(make_block(instrument, terms[:, start:stop], start, stop, tuple(read), states, pricing))
     return piece
+
+
+def extend_block(
+    piece: Piece, block: Block, roles: tuple[str, ...], states: MarketStates, pricing: Pricing
+) -> Block:
+    """The same trades with further recorded reads, hence another key."""
+    terms = piece.terms[:, block.start : block.stop]
+    read = tuple(sorted({*block.roles, *roles}))
+    return make_block(piece.instrument, terms, block.start, block.stop, read, states, pricing)
 
 
 def make_block(
@@ -165,6 +180,14 @@ def make_block(
     dates = states.dates[kept] if moved.any() else states.dates[:1]
     key = digest(instrument.name, code, engine_code(), numerics_digest(), how, np.ascontiguousarray(terms), read, dates)
     return Block(key.hex(), start, stop, roles, kept)
+
+
+def _flag(piece: Piece, group: NDArray[np.uint64], roles: dict[int, set[str]], states: MarketStates) -> None:
+    distinct, code = np.unique(group, return_inverse=True)
+    unshocked = np.array([any(states.unshocked(role) for role in roles[one]) for one in distinct.tolist()], np.bool_)
+    stale = [sum(states.stale(role) for role in roles[one]) for one in distinct.tolist()]
+    counts = np.array([int(np.count_nonzero(found)) for found in stale], np.int64)
+    piece.unshocked, piece.stale = unshocked[code], counts[code]
 
 
 def _canonical(instrument: Instrument, columns: Columns) -> list[NDArray[Any]]:

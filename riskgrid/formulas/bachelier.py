@@ -1,7 +1,6 @@
 """The Bachelier value of an option on a normal forward."""
 
 import numpy as np
-from scipy import special
 
 from riskgrid.formulas.arrays import Flags, Values
 from riskgrid.formulas.compiled import loop, scalar
@@ -9,6 +8,7 @@ from riskgrid.formulas.elementary import exp_decay
 from riskgrid.formulas.kernel import kernel
 from riskgrid.formulas.lane import at, line, row
 from riskgrid.formulas.normal import INVERSE_ROOT_TWO_PI, TAIL_END, tail_fraction
+from riskgrid.formulas.reference import ndtr
 
 
 @scalar
@@ -50,6 +50,6 @@ def bachelier_value(forward: Values, strike: Values, total_vol: Values, is_call:
     valid = np.isfinite(forward) & np.isfinite(strike) & (total_vol >= 0) & np.isfinite(total_vol)
     moneyness = np.where(is_call, 1.0, -1.0) * (np.asarray(forward) - strike)
     d = moneyness / total_vol
-    value = moneyness * special.ndtr(d) + total_vol * INVERSE_ROOT_TWO_PI * np.exp(-0.5 * d * d)
+    value = moneyness * ndtr(d) + total_vol * INVERSE_ROOT_TWO_PI * np.exp(-0.5 * d * d)
     intrinsic = np.maximum(moneyness, 0.0)
     return np.where(valid, np.where(total_vol > 0, np.maximum(value, intrinsic), intrinsic), np.nan)

@@ -1,7 +1,6 @@
 """The Black (1976) value of an option on a lognormal forward."""
 
 import numpy as np
-from scipy import special
 
 from riskgrid.formulas.arrays import Flags, Values
 from riskgrid.formulas.compiled import loop, scalar
@@ -9,6 +8,7 @@ from riskgrid.formulas.elementary import exp_decay, log_series, split
 from riskgrid.formulas.kernel import kernel
 from riskgrid.formulas.lane import at, fma, line, row
 from riskgrid.formulas.normal import TAIL_END
+from riskgrid.formulas.reference import ndtr
 
 LN2 = 0.6931471805599453094
 ROOT_TWO = 1.4142135623730950488
@@ -106,7 +106,7 @@ def black_value(forward: Values, strike: Values, total_vol: Values, is_call: Fla
     valid = (forward > 0) & (forward < np.inf) & (strike > 0) & (strike < np.inf) & (total_vol >= 0)
     sign = np.where(is_call, 1.0, -1.0)
     d1 = (np.log(forward) - np.log(strike)) / total_vol + 0.5 * np.asarray(total_vol)
-    value = sign * (forward * special.ndtr(sign * d1) - strike * special.ndtr(sign * (d1 - total_vol)))
+    value = sign * (forward * ndtr(sign * d1) - strike * ndtr(sign * (d1 - total_vol)))
     intrinsic = np.maximum(sign * (np.asarray(forward) - strike), 0.0)
     limit = np.where(np.isinf(total_vol), np.where(is_call, forward, strike), intrinsic)
     value = np.where((total_vol > 0) & np.isfinite(total_vol), np.maximum(value, intrinsic), limit)

@@ -1,13 +1,13 @@
 """The normal distribution: density and cumulative probability."""
 
 import numpy as np
-from scipy import special
 
 from riskgrid.formulas.arrays import Values
 from riskgrid.formulas.compiled import loop, scalar
 from riskgrid.formulas.elementary import exp_number
 from riskgrid.formulas.kernel import kernel
 from riskgrid.formulas.lane import at, fma, line, row
+from riskgrid.formulas.reference import ndtr
 
 INVERSE_ROOT_TWO_PI = 0.3989422804014326779399
 TAIL_END = 70.0  # the fit ends here; exp(-x*x/2) is 0 long before
@@ -89,7 +89,7 @@ def norm_cdf(x: Values) -> Values:
     >>> round(float(norm_cdf(-1.0)), 15)
     0.158655253931457
     """
-    return special.ndtr(x)
+    return ndtr(x)
 
 
 @kernel(norm_pdf_loop)

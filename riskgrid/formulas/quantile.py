@@ -1,13 +1,13 @@
 """The quantile of the normal distribution."""
 
 import numpy as np
-from scipy import special
 
 from riskgrid.formulas.arrays import Values
 from riskgrid.formulas.compiled import loop, scalar
 from riskgrid.formulas.elementary import log_number
 from riskgrid.formulas.kernel import kernel
 from riskgrid.formulas.lane import at, fma, line, row
+from riskgrid.formulas.reference import ndtri
 
 
 @scalar
@@ -107,4 +107,4 @@ def norm_ppf(probability: Values) -> Values:
     >>> round(float(norm_ppf(0.99)), 12)
     2.326347874041
     """
-    return special.ndtri(probability)
+    return ndtri(probability)

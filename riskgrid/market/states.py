@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from riskgrid.conventions import tenor_years
-from riskgrid.errors import BadScenarios, UnknownName
+from riskgrid.errors import BadMarket, BadScenarios, UnknownName
 from riskgrid.hashing import digest
 from riskgrid.market.bootstrap import calibrate
 from riskgrid.market.curves import curve_panel
@@ -87,10 +87,12 @@ class MarketStates:
 
     def unshocked(self, role: str) -> bool:
         """Whether a factor of the object has neither history nor proxy in the scenario set."""
-        return any(factor in self._unshocked for factor in self._factors_of(role))
+        return bool(self._unshocked) and any(factor in self._unshocked for factor in self._factors_of(role))
 
     def stale(self, role: str) -> NDArray[np.bool_]:
         """In which scenarios a factor of the object did not move because its quote was filled. Shape (scenario,)."""
+        if not self._stale:
+            return np.zeros(self.count - 1, np.bool_)
         rows = [self._stale[factor] for factor in self._factors_of(role) if factor in self._stale]
         return np.any(rows, axis=0) if rows else np.zeros(self.count - 1, np.bool_)
 
@@ -197,7 +199,11 @@ class MarketStates:
             return None
         expiries = sorted({expiry for expiry, _ in nodes}, key=tenor_years)
         strikes = sorted({strike for _, strike in nodes}, key=float)
-        vols = self._rows(tuple(f"{prefix}{expiry}:{strike}" for expiry in expiries for strike in strikes))
+        factors = tuple(f"{prefix}{expiry}:{strike}" for expiry in expiries for strike in strikes)
+        holes = [factor for factor in factors if factor not in self._factors]
+        if holes:
+            raise BadMarket(f"surface 'vol:{name}' has no {holes[0]!r}; every expiry needs the same moneynesses")
+        vols = self._rows(factors)
         times = np.array([tenor_years(expiry) for expiry in expiries])
         rules = self.snapshot.conventions["surfaces"]
         sticky = rules.get(name, rules["default"])["sticky"]

@@ -39,6 +39,12 @@ class Store:
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root).expanduser().absolute()
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Store) and other.root == self.root
+
+    def __hash__(self) -> int:
+        return hash(self.root)
+
     def __reduce__(self) -> tuple[type[Store], tuple[Path]]:
         return Store, (self.root,)
 

@@ -23,7 +23,7 @@ def relative(found, exact):
     return max(float(abs(mpmath.mpf(float(x)) / y - 1)) for x, y in zip(found, exact, strict=True))
 
 
-def test_exp__is_within_one_ulp_of_normal_and_denormal_values():
+def test_exp__is_within_1_1_ulp_of_normal_and_denormal_values():
     values = np.concatenate(
         [
             np.random.default_rng(1).uniform(-745.0, 709.7, 1500),
@@ -32,7 +32,7 @@ def test_exp__is_within_one_ulp_of_normal_and_denormal_values():
         ]
     )
     with mpmath.workdps(50):
-        assert ulps(formulas.exp.numba(values), [mpmath.exp(mpmath.mpf(float(x))) for x in values]) <= 1.01
+        assert ulps(formulas.exp.numba(values), [mpmath.exp(mpmath.mpf(float(x))) for x in values]) <= 1.1
 
 
 def test_exp__overflows_to_infinity_and_underflows_to_zero():
@@ -57,7 +57,7 @@ def test_log__is_within_one_ulp_near_one_and_for_denormals():
     )
     values = values[(values > 0.0) & (values != 1.0)]
     with mpmath.workdps(50):
-        assert ulps(formulas.log.numba(values), [mpmath.log(mpmath.mpf(float(x))) for x in values]) <= 1.01
+        assert ulps(formulas.log.numba(values), [mpmath.log(mpmath.mpf(float(x))) for x in values]) <= 1.0
 
 
 def test_log__is_minus_infinity_at_zero_and_nan_below():

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from riskgrid.formulas.compiled import INTERPRETED, OPTIONS, SOURCE, jit, loop, source_digest
+from riskgrid.formulas.compiled import INTERPRETED, OPTIONS, SOURCE, loop, source_digest
 from riskgrid.formulas.elementary import exp_loop
 
 compiled_only = pytest.mark.skipif(INTERPRETED, reason="compilation is switched off")
@@ -38,6 +38,8 @@ def test_cache__is_stamped_with_all_sources_of_the_package():
 
 @compiled_only
 def test_jit__compiles_without_a_cache_where_the_source_has_no_file():
+    from riskgrid.formulas.compiled import jit
+
     names = {}
     exec("def double(x):\n    return 2.0 * x", names)
     assert jit(names["double"])(4.0) == 8.0

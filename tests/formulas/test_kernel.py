@@ -121,6 +121,12 @@ def test_kernel__writes_to_out_and_returns_it():
     assert column.tobytes() == formulas.exp(values)[:, :1].tobytes()
 
 
+def test_kernel__writes_three_axes_into_a_slice():
+    buffer, values = np.zeros((2, 4, 6)), np.linspace(0.0, 1.0, 30).reshape(2, 3, 5)
+    formulas.exp(values, out=buffer[:, :3, :5])
+    assert buffer[:, :3, :5].tobytes() == formulas.exp(values).tobytes()
+
+
 def test_kernel__may_write_over_its_own_argument():
     values = np.linspace(0.0, 1.0, 80).reshape(2, 40)
     expected = formulas.exp(values).tobytes()

@@ -17,21 +17,9 @@ import pytest
 import yaml
 
 from riskgrid.errors import BadMarket
-from riskgrid.sample import build_history
-from riskgrid.sample.build_history import (
-    DATA,
-    SOURCES,
-    Source,
-    build,
-    content_sha256,
-    differences,
-    fill_single_gaps,
-    history_files,
-    main,
-    read_sources,
-    stale_gold,
-    write,
-)
+from riskgrid.sample import source as sources
+from riskgrid.sample.build_history import build, content_sha256, differences, history_files, main, write
+from riskgrid.sample.source import DATA, SOURCES, Source, fill_single_gaps, read_sources, stale_gold
 
 Frame = pd.DataFrame
 Manifest = dict[str, Any]
@@ -223,11 +211,11 @@ def test_stock__falls_on_the_day_of_the_news(values: Frame) -> None:
 def test_trap__dots_are_missing_and_never_text() -> None:
     rows = gzip.compress(b"Date,price\n7/3/2014,104.76\n7/4/2014,.\n7/7/2014,104.19\n")
     for key, name in (("wti", "commodity:WTI"), ("vix", "index:VIX")):
-        column = build_history.READERS[key](rows)[name]
+        column = sources.READERS[key](rows)[name]
         assert np.isnan(column["2014-07-04"])
         assert column.dtype == np.float64
     with pytest.raises(ValueError, match="'n/a'"):
-        build_history.READERS["wti"](b"Date,price\n7/3/2014,n/a\n")
+        sources.READERS["wti"](b"Date,price\n7/3/2014,n/a\n")
 
 
 def test_trap__a_dot_on_an_open_day_is_filled_once(values: Frame, stale: Frame) -> None:
@@ -332,12 +320,12 @@ def test_stale_gold__needs_both_a_repeat_and_a_holiday() -> None:
 
 
 def test_ecb__cross_is_the_ratio_of_two_rates(tmp_path: Path) -> None:
-    codes = ["USD", *build_history.CURRENCIES]
+    codes = ["USD", *sources.CURRENCIES]
     rows = [["2016-06-24", "1.1066", *["2.0"] * 17], ["2016-06-23", "1.1389", *["N/A"] * 17]]
     text = "\n".join(",".join(row) + "," for row in [["Date", *codes], *rows])
     with zipfile.ZipFile(tmp_path / "rates.zip", "w") as archive:
         archive.writestr("eurofxref-hist.csv", text)
-    rates = build_history.READERS["ecb"]((tmp_path / "rates.zip").read_bytes())
+    rates = sources.READERS["ecb"]((tmp_path / "rates.zip").read_bytes())
     assert rates.index.is_monotonic_increasing
     assert rates.shape == (2, 18)
     assert rates.loc["2016-06-24", "fx:GBP"] == 1.1066 / 2.0
@@ -363,7 +351,7 @@ def test_build__keeps_the_dates_that_curve_and_index_share() -> None:
 def small_archives(tmp_path: Path) -> tuple[Path, dict[str, Source]]:
     """Archives of four days with the layout of the real ones, and pins that fit them."""
     days = ["2016-06-22", "2016-06-23", "2016-06-24", "2016-06-27"]
-    codes, tenors = build_history.CURRENCIES, list(build_history.TENORS)
+    codes, tenors = sources.CURRENCIES, list(sources.TENORS)
 
     def csv(header: list[str], dates: list[str], value: str = "1.5") -> bytes:
         lines = [["Date", *header], *([date, *[value] * len(header)] for date in dates)]
@@ -407,7 +395,7 @@ def test_files__are_built_from_archives_and_found_again(
     described = yaml.safe_load(files["manifest.yaml"])
     assert described["history"]["rows"] == 4
     assert {name: row["stale"] for name, row in described["series"].items() if row["stale"]} == dict.fromkeys(
-        ["commodity:WTI", "index:VIX", "fx:EUR", *(f"fx:{code}" for code in build_history.CURRENCIES)], 1
+        ["commodity:WTI", "index:VIX", "fx:EUR", *(f"fx:{code}" for code in sources.CURRENCIES)], 1
     )
     assert files["licences/arch-8.0.0.txt"] == b"licence of arch"
 

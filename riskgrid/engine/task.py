@@ -1,0 +1,172 @@
+"""What one worker does in one go: price the missing blocks of a task, store them, add up their cells."""
+
+from __future__ import annotations
+
+import functools
+import time
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskgrid.engine.block import Priced, price_block, sum_block
+from riskgrid.engine.numerics import numerics, numerics_digest
+from riskgrid.engine.plan import Columns, Pricing
+from riskgrid.errors import NumericsMismatch, UnrecordedRead
+from riskgrid.hashing import digest
+from riskgrid.market.objects import MarketObject, object_from_parts
+from riskgrid.registry import INSTRUMENTS, Instrument
+from riskgrid.store import Store, Stored
+from riskgrid.terms import Names
+
+__all__ = ["Receipt", "Task", "Work", "columns_from_store", "columns_to_store", "priced_from", "run_task", "sum_key"]
+
+
+@dataclass(frozen=True)
+class Work:
+    """One block of a task. cell : (trade,), rows of the block's ``cells`` sums.   priced : the block is stored already."""
+
+    key: str
+    sum_key: str
+    start: int
+    stop: int
+    roles: tuple[str, ...]
+    states: NDArray[np.intp]
+    cell: NDArray[np.int64]
+    cells: int
+    priced: bool
+
+
+@dataclass(frozen=True)
+class Task:
+    """Blocks of one piece, and all that pricing them needs.
+
+    columns : the piece's terms, or their key in the store.   objects : market objects in all states by role, or their
+    keys.   dates : (state,).   numerics : of the run; a worker with another refuses.
+    """
+
+    store: Store
+    instrument: str | Instrument
+    columns: Columns | str
+    objects: dict[str, MarketObject | str | None]
+    dates: NDArray[np.datetime64]
+    pricing: Pricing
+    numeraire: str
+    numerics: bytes
+    works: tuple[Work, ...]
+
+    def only(self, work: Work) -> Task:
+        """The same task with one of its blocks."""
+        return replace(self, works=(work,))
+
+
+@dataclass
+class Receipt:
+    """What a finished task sends back. unrecorded : block key to the role that its plan did not record."""
+
+    works: tuple[Work, ...]
+    instrument: str
+    seconds: float = 0.0
+    bytes_written: int = 0
+    valuations: int = 0
+    priced: int = 0
+    unrecorded: dict[str, str] = field(default_factory=dict)
+    summing: float = 0.0
+    writing: float = 0.0
+
+
+def run_task(task: Task) -> Receipt:
+    """Price, store and sum; safe to run twice and anywhere. NumericsMismatch, StoreError and OverflowError stop it."""
+    if task.numerics != numerics_digest():
+        raise NumericsMismatch(
+            f"this worker computes with {numerics()}, the run with another set; give workers the run's libraries and "
+            "processor class, or pin NUMBA_CPU_NAME and NPY_DISABLE_CPU_FEATURES"
+        )
+    instrument = INSTRUMENTS[task.instrument] if isinstance(task.instrument, str) else task.instrument
+    columns = columns_from_store(task.store, task.columns) if isinstance(task.columns, str) else task.columns
+    receipt = Receipt(task.works, instrument.name)
+    begun = time.perf_counter()
+    for work in task.works:
+        if work.priced:
+            priced = priced_from(task.store.get("blocks", work.key))
+        else:
+            try:
+                priced = _price(task, instrument, columns, work)
+            except UnrecordedRead as read:
+                receipt.unrecorded[work.key] = str(read)
+                continue
+            at = time.perf_counter()
+            receipt.bytes_written += task.store.put("blocks", work.key, *_parts(priced))
+            receipt.writing += time.perf_counter() - at
+            receipt.valuations += (len(work.states)) * (work.stop - work.start)
+            receipt.priced += 1
+        at = time.perf_counter()
+        sums = sum_block(priced, work.cell, work.cells)
+        task.store.put("sums", work.sum_key, {}, sums)
+        receipt.summing += time.perf_counter() - at
+    receipt.seconds = time.perf_counter() - begun
+    return receipt
+
+
+def sum_key(block: str, cell: NDArray[np.int64]) -> str:
+    """Key of a block's cell sums: the block and how its rows fall into cells, whatever the cells are called."""
+    return digest("sums", block, cell).hex()
+
+
+def priced_from(stored: Stored) -> Priced:
+    """The block as it was priced; arrays stay mapped in memory."""
+    arrays = stored.arrays
+    problems = {int(row): str(text) for row, text in stored.meta["problems"]}
+    return Priced(
+        arrays["ticks"], arrays["base_value"], arrays["status"], arrays["wide"], arrays["wide_ticks"], problems
+    )
+
+
+def columns_to_store(store: Store, columns: Columns) -> str:
+    """Keep a piece's terms for workers in other processes; returns the key."""
+    names = {name: list(column.names) for name, column in columns.items() if isinstance(column, Names)}
+    arrays = {name: column.codes if isinstance(column, Names) else column for name, column in columns.items()}
+    key = digest("piece", names, arrays).hex()
+    store.put("pieces", key, {"names": names}, arrays)
+    return key
+
+
+@functools.lru_cache(maxsize=64)
+def columns_from_store(store: Store, key: str) -> Columns:
+    """The terms of a piece."""
+    stored = store.get("pieces", key)
+    names = stored.meta["names"]
+    return {
+        name: Names(np.asarray(array), tuple(names[name])) if name in names else np.asarray(array)
+        for name, array in stored.arrays.items()
+    }
+
+
+@functools.lru_cache(maxsize=4096)
+def _object_from_store(store: Store, key: str) -> MarketObject:
+    stored = store.get("panels", key)
+    return object_from_parts(stored.meta, stored.arrays)
+
+
+def _price(task: Task, instrument: Instrument, columns: Columns, work: Work) -> Priced:
+    every = len(work.states) == len(task.dates)
+    objects: dict[str, MarketObject | None] = {}
+    for role in work.roles:
+        found = task.objects[role]
+        found = _object_from_store(task.store, found) if isinstance(found, str) else found
+        objects[role] = found if found is None or every else found.take(work.states)
+    rows = slice(work.start, work.stop)
+    part: Columns = {name: column[rows] for name, column in columns.items()}
+    return price_block(instrument, part, objects, task.dates[work.states], task.pricing, task.numeraire)
+
+
+def _parts(priced: Priced) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    arrays = {
+        "base_value": priced.base_value,
+        "status": priced.status,
+        "wide": priced.wide,
+        "wide_ticks": priced.wide_ticks,
+        "ticks": priced.ticks,
+    }
+    return {"problems": sorted([row, text] for row, text in priced.problems.items())}, arrays
