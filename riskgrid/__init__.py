@@ -1,0 +1,101 @@
+"""riskgrid: value a portfolio under every scenario, and ask any number of the result.
+
+>>> import riskgrid as rg
+>>> rg.value_at_risk  # doctest: +ELLIPSIS
+<function value_at_risk at ...>
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from riskgrid import sample
+    from riskgrid.errors import RiskgridError
+    from riskgrid.market.history import MarketHistory
+    from riskgrid.market.snapshot import MarketSnapshot
+    from riskgrid.measures.tail import expected_shortfall, tail_scenarios, value_at_risk
+    from riskgrid.portfolio import Portfolio
+    from riskgrid.registry import instrument, measure, scenario_set
+    from riskgrid.report import Report, report
+    from riskgrid.run import Run, open_run, price, run
+    from riskgrid.scenarios.compose import concatenate, overlay, scale_shifts, select
+    from riskgrid.scenarios.episode import episodes
+    from riskgrid.scenarios.historical import historical
+    from riskgrid.scenarios.ladder import grid, ladder
+    from riskgrid.scenarios.stress import stress
+
+__version__ = "0.1.0"
+
+# names are imported when first used: `import riskgrid` and the command line start at once
+_HOME = {
+    "MarketHistory": "riskgrid.market.history",
+    "MarketSnapshot": "riskgrid.market.snapshot",
+    "Portfolio": "riskgrid.portfolio",
+    "Report": "riskgrid.report",
+    "RiskgridError": "riskgrid.errors",
+    "Run": "riskgrid.run",
+    "concatenate": "riskgrid.scenarios.compose",
+    "episodes": "riskgrid.scenarios.episode",
+    "expected_shortfall": "riskgrid.measures.tail",
+    "grid": "riskgrid.scenarios.ladder",
+    "historical": "riskgrid.scenarios.historical",
+    "instrument": "riskgrid.registry",
+    "ladder": "riskgrid.scenarios.ladder",
+    "measure": "riskgrid.registry",
+    "open_run": "riskgrid.run",
+    "overlay": "riskgrid.scenarios.compose",
+    "price": "riskgrid.run",
+    "report": "riskgrid.report",
+    "run": "riskgrid.run",
+    "sample": "riskgrid.sample",
+    "scale_shifts": "riskgrid.scenarios.compose",
+    "scenario_set": "riskgrid.registry",
+    "select": "riskgrid.scenarios.compose",
+    "stress": "riskgrid.scenarios.stress",
+    "tail_scenarios": "riskgrid.measures.tail",
+    "value_at_risk": "riskgrid.measures.tail",
+}
+
+__all__ = [
+    "MarketHistory",
+    "MarketSnapshot",
+    "Portfolio",
+    "Report",
+    "RiskgridError",
+    "Run",
+    "concatenate",
+    "episodes",
+    "expected_shortfall",
+    "grid",
+    "historical",
+    "instrument",
+    "ladder",
+    "measure",
+    "open_run",
+    "overlay",
+    "price",
+    "report",
+    "run",
+    "sample",
+    "scale_shifts",
+    "scenario_set",
+    "select",
+    "stress",
+    "tail_scenarios",
+    "value_at_risk",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'riskgrid' has no attribute {name!r}; known: {', '.join(__all__)}")
+    module = importlib.import_module(_HOME[name])
+    found = module if _HOME[name] == f"riskgrid.{name}" and name == "sample" else getattr(module, name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -20,6 +20,7 @@ from riskgrid.errors import BadSpec, UnknownName
 from riskgrid.schema import Status
 from riskgrid.settings import settings
 from riskgrid.store import Store, Stored
+from riskgrid.terms import Names
 
 __all__ = ["MOST_NODES", "Codes", "Cube", "Placement", "cells_of", "code_labels"]
 
@@ -77,7 +78,7 @@ class Placement:
 
 @dataclass(frozen=True)
 class Cube:
-    """The numbers of one run. ``labels`` answers a label's texts (trade,) in portfolio order.
+    """The numbers of one run. ``labels`` answers a label's names (trade,) in portfolio order.
 
     attrs : what every answer carries along: currency, scenario set, valuation date, tick bits ...
     """
@@ -86,7 +87,7 @@ class Cube:
     cells: CellSums
     cell_labels: Codes
     placement: Placement
-    labels: Mapping[str, NDArray[Any]]
+    labels: Mapping[str, Names]
     scenarios: NDArray[Any]
     weight: NDArray[np.float64] | None
     bits: int
@@ -123,7 +124,7 @@ class Cube:
             parts.append(da.full((none, len(self.scenarios)), np.nan, chunks=(-1, -1)))
         base = np.concatenate([*(block.base_value for block in loaded), np.full(none, np.nan)])
         status = np.concatenate([*(block.status for block in loaded), np.full(none, Status.FAILED, np.uint8)])
-        coords = {name: ("trade", values[order]) for name, values in self.labels.items()}
+        coords = {name: ("trade", self.labels[name][order].texts()) for name in self.labels}
         pnl = da.concatenate(parts) if parts else da.zeros((0, len(self.scenarios)))
         data = {"pnl": (("trade", "scenario"), pnl), "base_value": ("trade", base), "status": ("trade", status)}
         return xr.Dataset(data, {**coords, "scenario": self.scenarios}, attrs=dict(self.attrs))
@@ -148,7 +149,11 @@ class Cube:
             found = self._block(block)
             status[trades], base[trades] = found.status[rows], found.base_value[rows]
             if found.problems:
-                problems |= {int(t): found.problems[int(r)] for t, r in zip(trades, rows, strict=True) if int(r) in found.problems}
+                problems |= {
+                    int(t): found.problems[int(r)]
+                    for t, r in zip(trades, rows, strict=True)
+                    if int(r) in found.problems
+                }
         return status, base, problems
 
     def trade_pnl(self, trades: Index) -> NDArray[np.float64]:
@@ -163,7 +168,7 @@ class Cube:
 
     def _from_cells(self, by: tuple[str, ...], where: Mapping[str, Any]) -> tuple[Codes, CellSums]:
         columns = {
-            label: np.array([values[at] for values in self.cell_labels.values], dtype=object)
+            label: Names.of([values[at] for values in self.cell_labels.values])[:, 0]
             for at, label in enumerate(self.cell_labels.labels)
         }
         use = _selected(columns, where, len(self.cell_labels.values))
@@ -268,9 +273,7 @@ _COUNTS = ("base", "gross", "gross_known", "trades", "unpriced", "unshocked", "s
 class _LazyBlock:
     """A block as an array that reads its rows when they are sliced, for Dask."""
 
-    def __init__(
-        self, store: Store, key: str, states: NDArray[np.intp], bits: int, scenarios: int, rows: int
-    ) -> None:
+    def __init__(self, store: Store, key: str, states: NDArray[np.intp], bits: int, scenarios: int, rows: int) -> None:
         self.store, self.key, self.states, self.bits = store, key, states, bits
         self.shape, self.dtype, self.ndim = (rows, scenarios), np.dtype(np.float64), 2
 
@@ -282,26 +285,34 @@ class _LazyBlock:
         return np.asarray(whole[:, columns])
 
 
-def code_labels(labels: tuple[str, ...], columns: Mapping[str, NDArray[Any]], count: int) -> Codes:
-    """The combinations of labels that occur, sorted, and the code of each of ``count`` elements."""
+def code_labels(labels: tuple[str, ...], columns: Mapping[str, Names], count: int) -> Codes:
+    """The combinations of labels that occur, sorted, and the code of each of ``count`` elements.
+
+    >>> desk = Names(np.array([1, 0, 1], np.int32), ("FX", "Rates"))
+    >>> code_labels(("desk",), {"desk": desk}, 3).values
+    (('FX',), ('Rates',))
+    """
     combined = np.zeros(count, np.int64)
-    names: list[NDArray[Any]] = []
+    ranked = []
     for label in labels:
-        distinct, code = _factorized(columns[label])
-        names.append(distinct)
-        combined = combined * max(len(distinct), 1) + code
+        names = np.array(columns[label].names, dtype=object)
+        order = np.argsort(names.astype(str), kind="stable")
+        rank = np.empty(len(names), np.int64)
+        rank[order] = np.arange(len(names))
+        ranked.append(names[order])
+        combined = combined * max(len(names), 1) + (rank[columns[label].codes] if len(names) else 0)
     found, code = np.unique(combined, return_inverse=True)
     values = []
     for number in found.tolist():
         parts: list[str] = []
-        for distinct in reversed(names):
-            number, at = divmod(number, max(len(distinct), 1))
-            parts.insert(0, str(distinct[at]))
+        for names in reversed(ranked):
+            number, at = divmod(number, max(len(names), 1))
+            parts.insert(0, str(names[at]))
         values.append(tuple(parts))
     return Codes(labels, tuple(values), code.astype(np.int64))
 
 
-def cells_of(labels: Mapping[str, NDArray[Any]], names: tuple[str, ...], count: int) -> Codes:
+def cells_of(labels: Mapping[str, Names], names: tuple[str, ...], count: int) -> Codes:
     """The run's cells. BadSpec beyond ``MOST_NODES``: such labels are better asked of the trades."""
     codes = code_labels(names, labels, count)
     if len(codes.values) > MOST_NODES:
@@ -312,18 +323,12 @@ def cells_of(labels: Mapping[str, NDArray[Any]], names: tuple[str, ...], count: 
     return codes
 
 
-def _factorized(column: NDArray[Any]) -> tuple[NDArray[Any], Index]:
-    import pandas as pd
-
-    code, distinct = pd.factorize(column, sort=True)
-    return np.asarray(distinct, dtype=object), code.astype(np.int64)
-
-
-def _selected(columns: Mapping[str, NDArray[Any]], where: Mapping[str, Any], count: int) -> NDArray[np.bool_]:
+def _selected(columns: Mapping[str, Names], where: Mapping[str, Any], count: int) -> NDArray[np.bool_]:
     use = np.ones(count, np.bool_)
     for label, wanted in where.items():
-        values = [wanted] if isinstance(wanted, str) else list(wanted)
-        use &= np.isin(columns[label].astype(str), [str(value) for value in values])
+        values = {wanted} if isinstance(wanted, str) else {str(value) for value in wanted}
+        held = np.array([name in values for name in columns[label].names], np.bool_)
+        use &= held[columns[label].codes] if len(held) else False
     return use
 
 
@@ -335,9 +340,7 @@ def _refuse_many(codes: Codes) -> None:
         )
 
 
-def _rows_of(
-    priced: Priced, rows: Index, states: NDArray[np.intp], scenarios: int, bits: int
-) -> NDArray[np.float64]:
+def _rows_of(priced: Priced, rows: Index, states: NDArray[np.intp], scenarios: int, bits: int) -> NDArray[np.float64]:
     """P&L of rows of a block in currency, pruned scenarios 0, missing pairs NaN."""
     part = _only(priced, rows)
     money = part.ticks * 2.0**-bits
@@ -356,4 +359,6 @@ def _only(priced: Priced, rows: Index) -> Priced:
     at = [(new, place[int(old)]) for new, old in enumerate(rows) if int(old) in place] if place else []
     wide = np.array([new for new, _ in at], np.int64)
     wide_ticks = priced.wide_ticks[[old for _, old in at]]
-    return Priced(np.ascontiguousarray(priced.ticks[rows]), priced.base_value[rows], priced.status[rows], wide, wide_ticks)
+    return Priced(
+        np.ascontiguousarray(priced.ticks[rows]), priced.base_value[rows], priced.status[rows], wide, wide_ticks
+    )

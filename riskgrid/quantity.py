@@ -131,7 +131,9 @@ def evaluate_flow(value: Any, schedule: Any) -> Values:
     """The numbers ``(flow,)`` of a flow quantity, a ``(trade, 1)`` column or a number."""
     if isinstance(value, Quantity):
         if value.extent != "flow":
-            raise NotAQuantity("an amount of a cash flow moves with the state; amounts may hold terms and accruals only")
+            raise NotAQuantity(
+                "an amount of a cash flow moves with the state; amounts may hold terms and accruals only"
+            )
         if value.schedule is not schedule:
             raise NotAQuantity("an amount mixes the cash flows of two schedules; pay each with its own present_value")
         parts = [evaluate_flow(part, schedule) for part in value.inputs]

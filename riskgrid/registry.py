@@ -17,7 +17,16 @@ from riskgrid.errors import UnknownName
 from riskgrid.hashing import digest
 from riskgrid.terms import Term, describe
 
-__all__ = ["INSTRUMENTS", "MEASURES", "SCENARIO_SETS", "Instrument", "Registry", "instrument", "measure", "scenario_set"]
+__all__ = [
+    "INSTRUMENTS",
+    "MEASURES",
+    "SCENARIO_SETS",
+    "Instrument",
+    "Registry",
+    "instrument",
+    "measure",
+    "scenario_set",
+]
 
 
 class Registry[Entry](Mapping[str, Entry]):
@@ -76,6 +85,8 @@ class Instrument:
 
     ``value_in`` : the term that names the currency of the value.   ``ends`` : the date term after which nothing is
     left, None where there is no end.   ``eager`` : run on numbers, tile by tile, instead of on quantities.
+    ``size`` : the terms whose product is a trade's notional, in the currency of its value; an equity or a commodity
+    among them stands for its spot.
     ``code`` : digest of what the pricer does, None where it cannot be told (then nothing is kept beyond the process).
     """
 
@@ -86,12 +97,17 @@ class Instrument:
     example: Any
     ends: str | None
     eager: bool
+    size: tuple[str, ...]
     code: bytes | None
 
     @functools.cached_property
     def columns(self) -> tuple[Term, ...]:
         """The instrument's own terms, in the order of its dataclass."""
         return describe(self.terms)
+
+    def family(self, term: str) -> str:
+        """The market family that a term names, e.g. ``equity``."""
+        return next(column.kind.family for column in self.columns if column.name == term)
 
     @property
     def summary(self) -> str:
@@ -105,21 +121,29 @@ MEASURES: Registry[Callable[..., Any]] = Registry("measure", "riskgrid.measures"
 
 
 def instrument(
-    name: str, *, value_in: str, example: Any, ends: str | None = None, eager: bool = False, version: str | None = None
+    name: str,
+    *,
+    value_in: str,
+    example: Any,
+    ends: str | None = None,
+    size: tuple[str, ...] = (),
+    eager: bool = False,
+    version: str | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a pricer ``price(terms, market) -> (trade, state)`` of one unit, in the currency named by ``value_in``.
 
+    ``ends`` : the date term with which a trade expires.   ``size`` : the terms whose product is its notional.
     ``version`` names the code of a pricer whose source cannot be read; without either it is never cached on disk.
     """
 
     def register(price: Callable[..., Any]) -> Callable[..., Any]:
         terms = type(example)
         known = {column.name for column in describe(terms)}
-        for term in filter(None, (value_in, ends)):
+        for term in filter(None, (value_in, ends, *size)):
             if term not in known:
                 raise UnknownName(f"term of instrument '{name}'", term, known)
         code = digest("version", name, version) if version is not None else _code(price, terms)
-        INSTRUMENTS.add(name, Instrument(name, terms, price, value_in, example, ends, eager, code))
+        INSTRUMENTS.add(name, Instrument(name, terms, price, value_in, example, ends, eager, size, code))
         return price
 
     return register
@@ -170,7 +194,14 @@ def _function_code(function: Any, seen: set[str]) -> list[Any]:
 
 def _is_library(value: Any) -> bool:
     module = str(getattr(value, "__module__", "") or "")
-    return callable(value) and module.split(".")[0] in ("riskgrid", "numpy", "scipy", "builtins", "typing", "dataclasses")
+    return callable(value) and module.split(".")[0] in (
+        "riskgrid",
+        "numpy",
+        "scipy",
+        "builtins",
+        "typing",
+        "dataclasses",
+    )
 
 
 def _value_code(value: Any) -> Any:

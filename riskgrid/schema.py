@@ -66,7 +66,9 @@ DICTIONARY: dict[str, Entry] = {
     entry.name: entry
     for entry in (
         Entry("trade", "dimension", ("trade",), _WHOLE, "", "one trade, in the order of its block"),
-        Entry("scenario", "dimension", ("scenario",), _TEXT, "", "one state of the market beside the base, by its label"),
+        Entry(
+            "scenario", "dimension", ("scenario",), _TEXT, "", "one state of the market beside the base, by its label"
+        ),
         Entry("factor", "dimension", ("factor",), _TEXT, "", "one number of the market, kind:name[:coordinate...]"),
         Entry("cell", "dimension", ("cell",), _WHOLE, "", "one combination of the run's cell labels"),
         Entry("node", "dimension", ("node",), _WHOLE, "", "one row of a drill-down, the total first"),
@@ -74,7 +76,9 @@ DICTIONARY: dict[str, Entry] = {
         Entry("scale", "variable", ("scenario", "factor"), _NUMBER, "1", "shift of a factor: x' = scale x + offset"),
         Entry("offset", "variable", ("scenario", "factor"), _NUMBER, "of the factor", "x' = scale x + offset"),
         Entry("weight", "variable", ("scenario",), _NUMBER, "1", "probability of a scenario; they sum to one"),
-        Entry("stale", "variable", ("scenario", "factor"), _FLAG, "", "the factor stood still because a quote was filled"),
+        Entry(
+            "stale", "variable", ("scenario", "factor"), _FLAG, "", "the factor stood still because a quote was filled"
+        ),
         Entry("unshocked", "coordinate", ("factor",), _FLAG, "", "the factor has neither history nor proxy, and stays"),
         Entry("level", "variable", ("date", "factor"), _NUMBER, "of the factor", "level of a factor on a day"),
         Entry("pnl", "variable", ("*", "scenario"), _NUMBER, "reporting currency", "value + settled cash - base value"),

@@ -72,9 +72,7 @@ def price_block(
     """
     trades, states = len(columns["quantity"]), len(dates)
     kind = np.int64 if pricing.wide else np.int32
-    sheet = _Sheet(
-        np.empty((trades, states - 1), kind), np.full(trades, np.nan), np.zeros(trades, np.bool_)
-    )
+    sheet = _Sheet(np.empty((trades, states - 1), kind), np.full(trades, np.nan), np.zeros(trades, np.bool_))
 
     def attempt(rows: NDArray[np.int64]) -> None:
         whole = len(rows) == trades
@@ -126,7 +124,9 @@ def _tiles(instrument: Instrument, columns: Columns, market: Market, pricing: Pr
         yield from _eager_tiles(instrument, columns, market, pricing, states)
         return
     terms = terms_of(instrument, columns)
-    program = Program(_in_reporting(instrument.price(terms, market), instrument, terms, columns, market, pricing), market.trades)
+    program = Program(
+        _in_reporting(instrument.price(terms, market), instrument, terms, columns, market, pricing), market.trades
+    )
     height, width = tile_shape(program, states, cache_bytes())
     for first in range(0, states, width):
         across = slice(first, min(first + width, states))

@@ -15,9 +15,7 @@ __all__ = ["isolate"]
 PATIENCE = 64
 
 
-def isolate(
-    attempt: Callable[[NDArray[np.int64]], None], trades: NDArray[np.int64]
-) -> list[tuple[int, Exception]]:
+def isolate(attempt: Callable[[NDArray[np.int64]], None], trades: NDArray[np.int64]) -> list[tuple[int, Exception]]:
     """Call ``attempt`` on all trades, or on halves of halves where it raises; the trades at fault with their errors.
 
     What is wrong with the pricer, not with a trade (NotAQuantity), fails all of them at once.

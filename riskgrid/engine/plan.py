@@ -103,9 +103,7 @@ def record(instrument: Instrument, columns: Columns, rows: Any, states: MarketSt
     """Run the pricer on symbols (an eager one on the numbers of the base) and return the market it asked."""
     terms = terms_of(instrument, columns, rows)
     trades = len(columns["quantity"][rows])
-    market = Market(
-        states, trades, base_date=states.dates[0], numeraire=states.snapshot.numeraire, recording=True
-    )
+    market = Market(states, trades, base_date=states.dates[0], numeraire=states.snapshot.numeraire, recording=True)
     if instrument.eager:
         base = Market(states, trades, base_date=states.dates[0], numeraire=states.snapshot.numeraire)
         instrument.price(terms, EagerMarket(base, slice(0, 1), recorder=market))
@@ -150,9 +148,7 @@ def _plan_piece(
     return piece
 
 
-def extend_block(
-    piece: Piece, block: Block, roles: tuple[str, ...], states: MarketStates, pricing: Pricing
-) -> Block:
+def extend_block(piece: Piece, block: Block, roles: tuple[str, ...], states: MarketStates, pricing: Pricing) -> Block:
     """The same trades with further recorded reads, hence another key."""
     terms = piece.terms[:, block.start : block.stop]
     read = tuple(sorted({*block.roles, *roles}))

@@ -25,6 +25,7 @@ class CommodityForward:
     "commodity_forward",
     value_in="currency",
     ends="delivery",
+    size=("lot", "commodity"),
     example=CommodityForward("WTI", "USD", 1000.0, 50.0, "2027-06-18"),
 )
 def price(terms: CommodityForward, market: Market) -> Values:

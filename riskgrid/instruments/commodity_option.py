@@ -30,6 +30,7 @@ class CommodityOption:
     "commodity_option",
     value_in="currency",
     ends="expiry",
+    size=("lot", "strike"),
     example=CommodityOption("WTI", "USD", "put", 45.0, 1000.0, "2027-05-14", "2027-06-18"),
 )
 def price(terms: CommodityOption, market: Market) -> Values:

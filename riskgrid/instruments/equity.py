@@ -19,7 +19,7 @@ class CashEquity:
     multiplier: Annotated[Float, Unit("shares per contract"), Positive] = 1.0
 
 
-@instrument("equity", value_in="currency", example=CashEquity("AAPL", "USD"))
+@instrument("equity", value_in="currency", size=("multiplier", "underlying"), example=CashEquity("AAPL", "USD"))
 def price(terms: CashEquity, market: Market) -> Values:
     """Spot price times multiplier. Value in the share's currency, shape (trade, state)."""
     return terms.multiplier * market.spot(terms.underlying)

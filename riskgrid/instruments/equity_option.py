@@ -29,6 +29,7 @@ class EquityOption:
     "equity_option",
     value_in="currency",
     ends="expiry",
+    size=("multiplier", "strike"),
     example=EquityOption("AAPL", "USD", "call", 25.0, "2027-06-18", 100.0),
 )
 def price(terms: EquityOption, market: Market) -> Values:

@@ -44,6 +44,7 @@ class FixedRateBond:
     "fixed_rate_bond",
     value_in="currency",
     ends="maturity",
+    size=("notional",),
     example=FixedRateBond("USD", 1e6, 0.02, "2016-05-15", "2046-05-15", 2, "ACT/ACT ICMA", "US"),
 )
 def price(terms: FixedRateBond, market: Market) -> Values:
@@ -54,6 +55,4 @@ def price(terms: FixedRateBond, market: Market) -> Values:
     """
     flows = market.schedule(terms.issue, terms.maturity, terms.payments_per_year, terms.calendar)
     amount = flows.accrual(terms.day_count) * terms.coupon * terms.notional + flows.is_last * terms.notional
-    return market.present_value(
-        terms.currency, flows, amount, issuer=terms.issuer, settlement_lag=terms.settlement_lag
-    )
+    return market.present_value(terms.currency, flows, amount, issuer=terms.issuer, settlement_lag=terms.settlement_lag)

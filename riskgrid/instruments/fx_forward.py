@@ -21,7 +21,13 @@ class FxForward:
     maturity: Date
 
 
-@instrument("fx_forward", value_in="sold", ends="maturity", example=FxForward("EUR", "USD", 1e6, 1.10, "2027-06-30"))
+@instrument(
+    "fx_forward",
+    value_in="sold",
+    ends="maturity",
+    size=("notional", "rate"),
+    example=FxForward("EUR", "USD", 1e6, 1.10, "2027-06-30"),
+)
 def price(terms: FxForward, market: Market) -> Values:
     """Covered interest parity. Value in the sold currency, shape (trade, state). Source: Hull (2018), ch. 5."""
     received = market.fx(terms.bought, terms.sold) * market.discount(terms.bought, terms.maturity)

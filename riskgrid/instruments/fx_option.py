@@ -32,6 +32,7 @@ class FxOption:
     "fx_option",
     value_in="put_currency",
     ends="delivery",
+    size=("notional", "strike"),
     example=FxOption("EUR", "USD", 1e6, 1.12, "2027-06-16", "2027-06-18"),
 )
 def price(terms: FxOption, market: Market) -> Values:

@@ -39,6 +39,7 @@ class InterestRateSwap:
     "interest_rate_swap",
     value_in="currency",
     ends="maturity",
+    size=("notional",),
     example=InterestRateSwap(
         "USD", "pay", 1e7, 0.015, "USD-3M", "2016-07-05", "2026-07-05", 2, "30/360", 4, "ACT/360", "US"
     ),

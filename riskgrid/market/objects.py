@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 from riskgrid.hashing import digest
 from riskgrid.terms import Values
 
-__all__ = ["Curve", "Fixings", "Holidays", "Level", "MarketObject", "Prices", "RateIndex", "Surface", "object_from_parts"]
+__all__ = [
+    "Curve",
+    "Fixings",
+    "Holidays",
+    "Level",
+    "MarketObject",
+    "Prices",
+    "RateIndex",
+    "Surface",
+    "object_from_parts",
+]
 
 type Dates = NDArray[np.datetime64]
 

@@ -82,7 +82,9 @@ class MarketStates:
         key = (role, b"" if every else states.tobytes())
         if key not in self._digests:
             found = self[role]
-            self._digests[key] = digest(role, None if found is None else (found if every else found.take(states)).digest())
+            self._digests[key] = digest(
+                role, None if found is None else (found if every else found.take(states)).digest()
+            )
         return self._digests[key]
 
     def unshocked(self, role: str) -> bool:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from riskgrid.conventions import add_months, adjust, advance, is_business_day, tenor_years, year_fraction
+from riskgrid.conventions import add_tenor, adjust, advance, is_business_day, tenor_years, year_fraction
 from riskgrid.errors import BadMarket
 from riskgrid.market.curves import zero_weights
 from riskgrid.market.factor import curve_nodes
-from riskgrid.market.history import MarketHistory
 from riskgrid.market.objects import Fixings
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.sample.bundle import CURVE, INDEX, conventions, fills, history
@@ -24,7 +24,7 @@ DEFAULT_DATE = "2016-07-01"
 FIRST_DATE = np.datetime64("2014-01-03")  # of VIX
 
 type Dates = NDArray[np.datetime64]
-type Fill = tuple[str, float, str]  # factor, level, origin
+type Fill = tuple[str, str, dict[str, float]]  # pattern, what is said of it, levels by factor
 
 
 def market(date: np.datetime64 | str = DEFAULT_DATE) -> MarketSnapshot:
@@ -42,10 +42,15 @@ def market(date: np.datetime64 | str = DEFAULT_DATE) -> MarketSnapshot:
     needed = ("index:VIX", fills()["spread"]["factor"])
     absent = [factor for factor in needed if factor not in real.factors]
     if absent:
-        raise BadMarket(f"the sample has no {absent[0]!r} on {day}; a date from {FIRST_DATE} to {DEFAULT_DATE} is right")
+        raise BadMarket(
+            f"the sample has no {absent[0]!r} on {day}; a date from {FIRST_DATE} to {DEFAULT_DATE} is right"
+        )
     filled = [*_policy_rates(), *_volatilities(real), *_forward_prices(real), *_issuer_spreads(real)]
-    levels = dict(zip(real.factors, real.levels.tolist(), strict=True)) | {name: level for name, level, _ in filled}
-    origin = {**real.origin, **{name: sentence for name, _, sentence in filled}}
+    levels = dict(zip(real.factors, real.levels.tolist(), strict=True))
+    origin = dict(real.origin)
+    for pattern, sentence, added in filled:
+        levels |= added
+        origin[pattern] = sentence
     fixings = {INDEX: _fixings(day)}
     return MarketSnapshot(day, "USD", tuple(levels), np.array([*levels.values()]), conventions(), fixings, origin)
 
@@ -61,31 +66,29 @@ def issuers() -> dict[str, float]:
     >>> [round(multiple, 4) for name, multiple in issuers().items() if name.startswith("AA-")]
     [0.5, 0.55, 0.6, 0.65]
     """
-    ratings = {rating: row for rating, row in fills()["issuers"].items() if rating != "reason"}
     return {
         f"{rating}-{number:02}": round(float(multiple), 4)
-        for rating, row in ratings.items()
+        for rating, row in fills()["issuers"]["ratings"].items()
         for number, multiple in enumerate(np.linspace(row["low"], row["high"], row["count"]), 1)
     }
 
 
 def _policy_rates() -> Iterator[Fill]:
     how = fills()["policy_rates"]
-    for currency, rate in how["rates"].items():
-        yield f"zero:{currency}-POLICY:1Y", rate, how["sentence"]
+    yield "zero:*-POLICY:1Y", how["sentence"], {f"zero:{name}-POLICY:1Y": rate for name, rate in how["rates"].items()}
 
 
 def _forward_prices(real: MarketSnapshot) -> Iterator[Fill]:
     how = fills()["forward_prices"]
     for name in how["reversion"]:
-        for tenor in how["tenors"]:
-            yield f"commodity:{name}:{tenor}", real.level(f"commodity:{name}:0D"), how["sentence"]
+        spot = real.level(f"commodity:{name}:0D")
+        yield f"commodity:{name}:*", how["sentence"], {f"commodity:{name}:{tenor}": spot for tenor in how["tenors"]}
 
 
 def _issuer_spreads(real: MarketSnapshot) -> Iterator[Fill]:
     average, sentence = real.level(fills()["spread"]["factor"]), fills()["issuers"]["sentence"]
     for name, multiple in issuers().items():
-        yield f"spread:{name}", multiple * average, sentence.format(multiple=f"{multiple:g}")
+        yield f"spread:{name}", sentence.format(multiple=f"{multiple:g}"), {f"spread:{name}": multiple * average}
 
 
 def _volatilities(real: MarketSnapshot) -> Iterator[Fill]:
@@ -102,9 +105,8 @@ def _volatilities(real: MarketSnapshot) -> Iterator[Fill]:
         k = np.log(np.array(texts, dtype=np.float64))
         total = ssvi_variance(k, at_the_money[:, None], skew * shape["rho"], skew * shape["eta"], shape["gamma"])
         volatility = np.maximum(np.sqrt(total / expiries[:, None]), fills()["realised_volatility"]["floor"])
-        for tenor, row in zip(shape["expiries"], volatility.tolist(), strict=True):
-            for moneyness, level in zip(texts, row, strict=True):
-                yield f"vol:{name}:{tenor}:{moneyness}", level, sentence
+        nodes = [f"vol:{name}:{tenor}:{text}" for tenor in shape["expiries"] for text in texts]
+        yield f"vol:{name}:*", sentence, dict(zip(nodes, volatility.ravel().tolist(), strict=True))
 
 
 def _grid(kind: str) -> str:
@@ -127,29 +129,40 @@ def _realised_volatility(name: str, kind: str, day: np.datetime64) -> float:
 
 def _levels(name: str, kind: str) -> Values:
     """Levels (date,) of a share, of a commodity's spot, or of the first currency of a pair in the second."""
-    past = history()
     if kind == "fx":
-        return _series(past, f"fx:{name[:3]}") / (_series(past, f"fx:{name[3:]}") if name[3:] != "USD" else 1.0) \
-            if name[:3] != "USD" else 1.0 / _series(past, f"fx:{name[3:]}")
-    return _series(past, f"equity:{name}" if kind == "stock" else f"commodity:{name}:0D")
+        return _in_dollars(name[:3]) / _in_dollars(name[3:])
+    return _series(f"equity:{name}" if kind == "stock" else f"commodity:{name}:0D")
 
 
-def _series(past: MarketHistory, factor: str) -> Values:
+def _in_dollars(currency: str) -> Values:
+    return np.ones(len(history().dates)) if currency == "USD" else _series(f"fx:{currency}")
+
+
+def _series(factor: str) -> Values:
+    past = history()
     return past.values[:, past.factors.index(factor)]
+
+
+@functools.cache
+def _zero_rates() -> Values:
+    return history().zero_rates(CURVE)
 
 
 def _fixings(day: np.datetime64) -> Fixings:
     """USD-3M on each business day of the years up to a date: the simple rate of the curve of the fixing date."""
-    past, index = history(), conventions()["indices"][INDEX]
+    index, curve = conventions()["indices"][INDEX], conventions()["curves"][CURVE]
     holidays = np.array(conventions()["calendars"][index["calendar"]], dtype="datetime64[D]")
-    years = fills()["fixings"]["years"]
-    days = np.arange(day - np.timedelta64(365 * years, "D"), day + np.timedelta64(1, "D"))
+    days = np.arange(day - np.timedelta64(365 * fills()["fixings"]["years"], "D"), day + np.timedelta64(1, "D"))
     days = days[is_business_day(days, holidays)]
-    rows = np.searchsorted(past.dates, days, side="right") - 1
     start = advance(days, index["fixing_lag"], holidays)
-    end = adjust(add_months(start, 3), "modified_following", holidays)
-    factors, times = curve_nodes("par", CURVE, past.factors)
-    zeros = _zeros(past, rows)
-    log_discount = [_log_discount(times, zeros, (date - days).astype(np.float64) / 365.0) for date in (start, end)]
-    growth = np.exp(log_discount[0] - log_discount[1])
+    end = adjust(add_tenor(start, index["tenor"]), "modified_following", holidays)
+    zeros = _zero_rates()[np.searchsorted(history().dates, days, side="right") - 1]
+    _, times = curve_nodes("par", CURVE, history().factors)
+
+    def log_discount(dates: Dates) -> Values:
+        years = (dates - days).astype(np.float64) / 365.0
+        node, weight = zero_weights(times, years, curve["interpolation"], curve["extrapolation"])
+        return -years * (np.take_along_axis(zeros, node, axis=1) * weight).sum(axis=1)
+
+    growth = np.exp(log_discount(start) - log_discount(end))
     return Fixings(days, (growth - 1.0) / year_fraction(index["day_count"], start, end))

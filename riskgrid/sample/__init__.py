@@ -1,0 +1,7 @@
+"""A sample to run everything on: real bundled market history, a market, scenarios and a seeded synthetic portfolio."""
+
+from riskgrid.sample.bundle import history
+from riskgrid.sample.fill import market
+from riskgrid.sample.shock import proxies, scenarios, stress
+
+__all__ = ["history", "market", "proxies", "scenarios", "stress"]
