@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from riskgrid.measures.tail import expected_shortfall, tail_scenarios, value_at_risk
     from riskgrid.portfolio import Portfolio
     from riskgrid.registry import instrument, measure, scenario_set
-    from riskgrid.report import Report, report
-    from riskgrid.run import Run, open_run, price, run
+    from riskgrid.reporting import Report, report
+    from riskgrid.running import Run, open_run, price, run
     from riskgrid.scenarios.compose import concatenate, overlay, scale_shifts, select
     from riskgrid.scenarios.episode import episodes
     from riskgrid.scenarios.historical import historical
@@ -33,9 +33,9 @@ _HOME = {
     "MarketHistory": "riskgrid.market.history",
     "MarketSnapshot": "riskgrid.market.snapshot",
     "Portfolio": "riskgrid.portfolio",
-    "Report": "riskgrid.report",
+    "Report": "riskgrid.reporting",
     "RiskgridError": "riskgrid.errors",
-    "Run": "riskgrid.run",
+    "Run": "riskgrid.running",
     "concatenate": "riskgrid.scenarios.compose",
     "episodes": "riskgrid.scenarios.episode",
     "expected_shortfall": "riskgrid.measures.tail",
@@ -44,11 +44,11 @@ _HOME = {
     "instrument": "riskgrid.registry",
     "ladder": "riskgrid.scenarios.ladder",
     "measure": "riskgrid.registry",
-    "open_run": "riskgrid.run",
+    "open_run": "riskgrid.running",
     "overlay": "riskgrid.scenarios.compose",
-    "price": "riskgrid.run",
-    "report": "riskgrid.report",
-    "run": "riskgrid.run",
+    "price": "riskgrid.running",
+    "report": "riskgrid.reporting",
+    "run": "riskgrid.running",
     "sample": "riskgrid.sample",
     "scale_shifts": "riskgrid.scenarios.compose",
     "scenario_set": "riskgrid.registry",

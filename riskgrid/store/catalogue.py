@@ -75,7 +75,7 @@ class Catalogue:
             rows = self._rows(f"where {condition} order by created desc, rowid desc limit 2", value)
             if rows and (condition != "run_id like ?" or len(rows) == 1):
                 return rows[0]
-        raise UnknownName("run", run, [row.run_id for row in self.list()] + [row.name for row in self.list()])
+        raise UnknownName("run", run, {row.run_id for row in self.list()} | {row.name for row in self.list()} - {""})
 
     def finished(self, content_id: str) -> RunRow | None:
         """The latest complete run of the same question, if there is one."""

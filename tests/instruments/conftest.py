@@ -64,9 +64,10 @@ def value(nothing_moves) -> Callable[..., Valuation]:
         bits: int = 20,
         withheld: tuple[str, ...] = (),
     ) -> Valuation:
-        trades = max(len(column) for column in table.values() if not isinstance(column, str))
-        common = {"trade_id": [f"T-{row}" for row in range(trades)], "trade_date": "2016-06-01"}
-        portfolio = Portfolio.from_tables({instrument: pd.DataFrame({**common, **table})})
+        frame = pd.DataFrame({"trade_date": "2016-06-01", **table})
+        trades = len(frame)
+        frame.insert(0, "trade_id", [f"T-{row}" for row in range(trades)])
+        portfolio = Portfolio.from_tables({instrument: frame})
         states = MarketStates(market, nothing_moves if scenarios is None else scenarios)
         pricing = Pricing(reporting, bits, wide=True)
         found = Valuation(

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -29,6 +29,7 @@ from riskgrid.inputs import load_portfolio, load_scenarios, load_snapshot, save_
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.market.states import MarketStates
 from riskgrid.portfolio import Portfolio
+from riskgrid.progress import shown
 from riskgrid.registry import INSTRUMENTS
 from riskgrid.scenarios import set as scenario_set
 from riskgrid.schema import Status
@@ -54,13 +55,14 @@ def run(
     cut: int = 4096,
     store: Store | Path | str | None = None,
     cluster: str | Workers | Any = "threads",
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[Progress], None] | Literal["auto"] | None = "auto",
 ) -> Run:
     """Value a portfolio in the base state and under every scenario, and keep every block.
 
     reporting : currency of all money, default the market's numeraire.   bits : a tick is 2^-bits of it, default by
     the largest notional.   cut : most trades a block, a power of two.   store : folder, default ``$RISKGRID_HOME``.
     cluster : ``threads``, ``threads:N``, ``processes:N``, a scheduler's address or a Dask client.
+    progress : called as blocks finish; ``auto`` shows a bar in a terminal or a notebook.
 
     What the store already has is not priced again; the same question asked twice finds the finished run. A run that
     was interrupted is finished by asking again. Bad input raises before any work; a trade that cannot be priced gets
@@ -78,7 +80,8 @@ def run(
         opened = open_run(found.run_id, store=kept)
         if opened.complete:
             return replace(opened, found=True)
-    return _executed(asked, kept, cluster, name, progress)
+    with shown(progress) as tell:
+        return _executed(asked, kept, cluster, name, tell)
 
 
 def open_run(run_id: str, *, store: Store | Path | str | None = None) -> Run:
@@ -95,7 +98,7 @@ def price(portfolio: Portfolio, market: MarketSnapshot, *, reporting: str | None
     sentence in ``problem`` where a trade cannot be valued."""
     still = scenario_set.shifts(["base"], [], np.ones((1, 0)), np.zeros((1, 0)), name="base", kind="none", provenance={})
     with tempfile.TemporaryDirectory() as folder:
-        made = run(portfolio, market, still, reporting=reporting, store=folder)
+        made = run(portfolio, market, still, reporting=reporting, store=folder, progress=None)
         return made.trade_table()
 
 

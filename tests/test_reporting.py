@@ -10,7 +10,7 @@ import xarray as xr
 
 from riskgrid.errors import BadSpec, UnknownName
 from riskgrid.measures.tail import expected_shortfall, value_at_risk
-from riskgrid.report import report
+from riskgrid.reporting import report
 
 TREE = {"Americas": ["Credit", "Rates"], "EMEA": ["Credit", "FX", "Rates"]}
 SIZE = 250
@@ -278,7 +278,7 @@ def test_report__works_for_the_total_alone():
 
 @pytest.mark.parametrize("missing", ["bokeh.models", "jinja2"])
 def test_html__without_the_extra_says_how_to_install_it(whole, monkeypatch, missing):
-    from riskgrid.report import _template
+    from riskgrid.reporting import _template
 
     _template.cache_clear()
     monkeypatch.setitem(sys.modules, missing, None)

@@ -1,0 +1,186 @@
+"""The command line: thin, one sentence per error, everything imported when it is needed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+__all__ = ["cli"]
+
+_STORE = click.option("--store", type=click.Path(path_type=Path), help="Folder of the store [$RISKGRID_HOME].")
+_BY = click.option("--by", default="region,desk", show_default=True, help="Labels of the table, outermost first.")
+_HTML = click.option("--html", type=click.Path(path_type=Path), help="Write the report as one HTML page here.")
+
+
+class _Group(click.Group):
+    """Shows riskgrid's errors as one sentence; ``--debug`` shows where they come from."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from riskgrid.errors import RiskgridError
+
+        try:
+            return super().invoke(ctx)
+        except RiskgridError as error:
+            if ctx.params.get("debug"):
+                raise
+            click.echo(f"riskgrid: {error}", err=True)
+            ctx.exit(1)
+        except (OSError, MemoryError, OverflowError) as error:
+            if ctx.params.get("debug"):
+                raise
+            click.echo(f"riskgrid: {type(error).__name__}: {error}", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(package_name="riskgrid")
+def cli(debug: bool) -> None:  # noqa: ARG001 (read by _Group)
+    """Value a portfolio under every scenario, and ask any number of the result."""
+
+
+@cli.command()
+@click.option("--trades", default=10_000, show_default=True, help="Trades of the sample portfolio.")
+@click.option("--cluster", default="threads", show_default=True, help="threads, threads:N, processes:N, an address.")
+@_STORE
+def demo(trades: int, cluster: str, store: Path | None) -> None:
+    """Run the sample portfolio through real market history on three dates, and report VaR by region and desk."""
+    from riskgrid.demo import demonstrate
+
+    demonstrate(trades=trades, cluster=cluster, store=store, say=click.echo)
+
+
+@cli.command()
+@click.argument("spec", type=click.Path(path_type=Path))
+@click.option("--name", help="Name of the run [the spec's].")
+@_STORE
+def run(spec: Path, name: str | None, store: Path | None) -> None:
+    """Run what a YAML file describes, and print its report."""
+    import dataclasses
+
+    from riskgrid.reporting import report
+    from riskgrid.spec import read_spec
+
+    asked = read_spec(spec)
+    options = {**asked.run, **({"store": store} if store else {})}
+    asked = dataclasses.replace(asked, run=options, name=name or asked.name)
+    for row in asked.portfolio.rejected[:20]:
+        click.echo(f"left out: {row}", err=True)
+    if len(asked.portfolio.rejected) > 20:
+        click.echo(f"left out: {len(asked.portfolio.rejected) - 20} more rows", err=True)
+    made = asked.execute()
+    counts = made.manifest["blocks"]
+    found = "found finished" if made.found else f"{counts['priced']:,} blocks priced, {counts['found']:,} found"
+    click.echo(f"run {made.run_id} ({asked.name}): {found}, {made.row.status}")
+    options = dict(asked.report)
+    by = options.pop("by", ["region", "desk"])
+    told = report(made, by=tuple(by), **options)
+    click.echo(str(told))
+    if asked.html is not None:
+        told.to_html(asked.html)
+        click.echo(f"report written to {asked.html}")
+
+
+@cli.command()
+@click.argument("run_id", metavar="RUN")
+@_BY
+@click.option("--where", multiple=True, metavar="LABEL=VALUE", help="Keep only these trades; may be repeated.")
+@click.option("--var-level", default=0.99, show_default=True)
+@click.option("--es-level", default=0.975, show_default=True)
+@_HTML
+@_STORE
+def report(
+    run_id: str, by: str, where: tuple[str, ...], var_level: float, es_level: float, html: Path | None, store: Path | None
+) -> None:
+    """Print PV, VaR and ES of a stored RUN (its id, the beginning of it, or its name)."""
+    from riskgrid.reporting import report as make_report
+    from riskgrid.running import open_run
+
+    chosen: dict[str, list[str]] = {}
+    for text in where:
+        label, equals, value = text.partition("=")
+        if not equals:
+            raise click.BadParameter(f"'{text}' is not LABEL=VALUE", param_hint="--where")
+        chosen.setdefault(label, []).append(value)
+    labels = tuple(label.strip() for label in by.split(",") if label.strip())
+    told = make_report(
+        open_run(run_id, store=store), by=labels, where=chosen or None, var_level=var_level, es_level=es_level
+    )
+    click.echo(str(told))
+    if html is not None:
+        told.to_html(html)
+        click.echo(f"report written to {html}")
+
+
+@cli.command()
+@click.option("--limit", default=20, show_default=True, help="Show at most this many.")
+@_STORE
+def runs(limit: int, store: Path | None) -> None:
+    """List the runs of the store, latest first."""
+    from riskgrid.settings import settings
+    from riskgrid.store.catalogue import Catalogue
+
+    root = store or settings().home
+    rows = Catalogue(root).list(limit)
+    if not rows:
+        click.echo(f"no runs in {root}; 'riskgrid demo' makes three")
+        return
+    _table(
+        ["run", "name", "as of", "trades", "scenarios", "status", "seconds", "started (UTC)"],
+        [
+            [
+                row.run_id,
+                row.name,
+                row.as_of,
+                f"{row.trades:,}",
+                f"{row.scenarios:,}",
+                row.status,
+                f"{row.seconds:.2f}",
+                row.created[:19].replace("T", " "),
+            ]
+            for row in rows
+        ],
+        right={3, 4, 6},
+    )
+
+
+@cli.command()
+def schema() -> None:
+    """Print the dictionary: every name in riskgrid's datasets, with dimensions, unit and a sentence."""
+    from riskgrid.schema import describe_schema
+
+    _table(["name", "role", "dimensions", "unit", "meaning"], [list(row) for row in describe_schema()])
+
+
+@cli.command()
+def instruments() -> None:
+    """Print every registered instrument with its terms."""
+    from riskgrid.registry import INSTRUMENTS
+
+    rows = []
+    for name in INSTRUMENTS:
+        found = INSTRUMENTS[name]
+        rows.append([name, "", "", found.summary])
+        for term in found.columns:
+            allowed = ", ".join(term.choices) or (str(term.bounds) if term.bounds else "")
+            needed = "required" if term.required else "optional"
+            rows.append(["", term.name, term.unit, "; ".join(filter(None, (needed, allowed)))])
+    _table(["instrument", "term", "unit", "meaning"], rows)
+
+
+def _table(header: list[str], rows: list[list[str]], right: set[int] | None = None) -> None:
+    import shutil
+
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*header, box=None, pad_edge=False, header_style="bold")
+    for column in right or ():
+        table.columns[column].justify = "right"
+    for row in rows:
+        table.add_row(*row)
+    width = None if sys.stdout.isatty() else max(140, shutil.get_terminal_size().columns)
+    Console(width=width, highlight=False, soft_wrap=False).print(table)

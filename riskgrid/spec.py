@@ -1,0 +1,147 @@
+"""A run described in a YAML file: where its inputs are, and what is asked."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import yaml
+
+from riskgrid.errors import BadSpec
+from riskgrid.market.history import MarketHistory
+from riskgrid.market.snapshot import MarketSnapshot
+from riskgrid.portfolio import Portfolio
+from riskgrid.registry import SCENARIO_SETS
+from riskgrid.running import run
+from riskgrid.scenarios import compose, file
+
+__all__ = ["RunSpec", "read_spec"]
+
+_KEYS = ("name", "portfolio", "on_bad", "history", "market", "date", "scenarios", "report", "run")
+_RUN_KEYS = ("reporting", "cell_labels", "bits", "cut", "store", "cluster")
+_REPORT_KEYS = ("by", "var_level", "es_level", "var_method", "es_method", "html")
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """Inputs, read and checked, and the options of ``run`` and ``report``.   html : where the page goes, if anywhere."""
+
+    name: str
+    portfolio: Portfolio
+    market: MarketSnapshot
+    scenarios: xr.Dataset
+    run: Mapping[str, Any]
+    report: Mapping[str, Any]
+    html: Path | None
+
+    def execute(self) -> Any:
+        """Run it; returns the :class:`~riskgrid.running.Run`."""
+        return run(self.portfolio, self.market, self.scenarios, name=self.name, **self.run)
+
+
+def read_spec(path: Path | str) -> RunSpec:
+    """Read a spec; paths in it are relative to its folder. BadSpec lists every unknown or missing key.
+
+    ``portfolio`` : folder, or ``sample`` / ``{sample: {trades: 10000}}``.   ``market`` : folder of a snapshot, or
+    ``history`` (folder) with ``date``, or ``sample`` with ``date``.   ``scenarios`` : a Parquet file, or a mapping of
+    one or more registered scenario sets to their options, joined.   ``on_bad`` : ``raise`` or ``keep``.
+    """
+    path = Path(path)
+    raw = _load(path)
+    problems = [f"unknown key '{key}'; known: {', '.join(_KEYS)}" for key in raw if key not in _KEYS]
+    problems += [f"no key '{key}'" for key in ("portfolio", "scenarios") if key not in raw]
+    options, wanted = raw.get("run") or {}, dict(raw.get("report") or {})
+    problems += _unknown(options, "run", _RUN_KEYS) + _unknown(wanted, "report", _REPORT_KEYS)
+    if "market" not in raw and "history" not in raw:
+        problems.append("no key 'market' and no key 'history'")
+    if problems:
+        raise BadSpec(f"{path}: " + "; ".join(problems))
+    history, market = _market(raw, path.parent)
+    portfolio = _portfolio(raw, path.parent, market)
+    scenarios = _scenarios(raw["scenarios"], path, history, market)
+    html = wanted.pop("html", None)
+    page = path.parent / html if html else None
+    return RunSpec(str(raw.get("name", path.stem)), portfolio, market, scenarios, dict(options), wanted, page)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadSpec(f"no file {path}; a run is described in a YAML file with portfolio, market, scenarios") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise BadSpec(f"{path}: not a YAML file: {' '.join(str(error).split())}") from None
+    if not isinstance(raw, dict):
+        raise BadSpec(f"{path}: holds no mapping; portfolio, market and scenarios are right")
+    return raw
+
+
+def _unknown(options: Any, place: str, known: tuple[str, ...]) -> list[str]:
+    if not isinstance(options, Mapping):
+        return [f"key '{place}' is {options!r}; a mapping with {', '.join(known)} is right"]
+    return [f"unknown key '{place}.{key}'; known: {', '.join(known)}" for key in options if key not in known]
+
+
+def _market(raw: Mapping[str, Any], folder: Path) -> tuple[MarketHistory | None, MarketSnapshot]:
+    date = str(raw.get("date", ""))
+    if "sample" in (raw.get("market"), raw.get("history")):
+        from riskgrid import sample
+
+        return sample.history(), sample.market(date or "2016-07-01")
+    history = MarketHistory.read(folder / str(raw["history"])) if "history" in raw else None
+    if "market" in raw:
+        return history, MarketSnapshot.read(folder / str(raw["market"]))
+    if not date or history is None:
+        raise BadSpec("key 'history' without 'date'; the valuation date is right, e.g. 2016-07-01")
+    return history, history.snapshot(np.datetime64(date, "D"))
+
+
+def _portfolio(raw: Mapping[str, Any], folder: Path, market: MarketSnapshot) -> Portfolio:
+    where = raw["portfolio"]
+    if where == "sample" or (isinstance(where, Mapping) and "sample" in where):
+        from riskgrid import sample
+
+        return sample.portfolio(**(dict(where["sample"] or {}) if isinstance(where, Mapping) else {}))
+    on_bad = raw.get("on_bad", "raise")
+    if on_bad not in ("raise", "keep"):
+        raise BadSpec(f"key 'on_bad' is {on_bad!r}; 'raise' or 'keep' is right")
+    return Portfolio.read(folder / str(where), on_bad=on_bad)
+
+
+def _scenarios(raw: Any, path: Path, history: MarketHistory | None, market: MarketSnapshot) -> xr.Dataset:
+    if isinstance(raw, str) and raw == "sample":
+        from riskgrid import sample
+
+        return sample.scenarios(str(market.date))
+    if isinstance(raw, str):
+        return file.read(path.parent / raw)
+    if not isinstance(raw, Mapping) or not raw:
+        raise BadSpec(f"{path}: key 'scenarios' is {raw!r}; a Parquet file or a mapping of scenario sets is right")
+    made = [_scenario_set(name, dict(options or {}), path, history, market) for name, options in raw.items()]
+    return made[0] if len(made) == 1 else compose.concatenate(made)
+
+
+def _scenario_set(
+    name: str, options: dict[str, Any], path: Path, history: MarketHistory | None, market: MarketSnapshot
+) -> xr.Dataset:
+    make = SCENARIO_SETS[name]
+    parameters = inspect.signature(make).parameters
+    given: dict[str, Any] = {"market": market}
+    if "history" in parameters:
+        if history is None:
+            raise BadSpec(f"{path}: scenario set '{name}' needs the key 'history'")
+        given["history"] = history
+    if "file" in options:
+        first = next(iter(parameters))
+        given[first] = path.parent / str(options.pop("file"))
+    unknown = [key for key in options if key not in parameters]
+    if unknown:
+        known = ", ".join(key for key in parameters if key not in given)
+        raise BadSpec(f"{path}: scenario set '{name}' has no option '{unknown[0]}'; known: {known}")
+    made: xr.Dataset = make(**given, **options)
+    return made
