@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ class _Group(click.Group):
                 raise
             click.echo(f"riskgrid: {error}", err=True)
             ctx.exit(1)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has seen enough
+            ctx.exit(0)
         except (OSError, MemoryError, OverflowError) as error:
             if ctx.params.get("debug"):
                 raise
@@ -148,10 +152,14 @@ def runs(limit: int, store: Path | None) -> None:
 
 
 @cli.command()
-def schema() -> None:
+@click.option("--markdown", is_flag=True, help="As a Markdown table, the form of docs/schema.md.")
+def schema(markdown: bool) -> None:
     """Print the dictionary: every name in riskgrid's datasets, with dimensions, unit and a sentence."""
-    from riskgrid.schema import describe_schema
+    from riskgrid.schema import describe_schema, schema_page
 
+    if markdown:
+        click.echo(schema_page(), nl=False)
+        return
     _table(["name", "role", "dimensions", "unit", "meaning"], [list(row) for row in describe_schema()])
 
 

@@ -398,7 +398,7 @@ def _committed(
         "cut": pricing.cut,
         "cell_labels": list(asked.spec.cell_labels),
         "scenario_set": str(asked.scenarios.attrs.get("name", "")),
-        "origin": sorted({text for text in asked.market.origin.values() if not text.startswith("real")}),
+        "origin": _origins(asked.market),
         "code": asked.code,
         "numerics": numerics(),
         "python": sys.version.split()[0],
@@ -410,6 +410,21 @@ def _committed(
     status = "partial" if outcome.failed else "complete"
     catalogue.finish(row.run_id, status, result_id=result, seconds=seconds, manifest=manifest)
     return Run(catalogue.get(row.run_id), store)
+
+
+def _origins(market: MarketSnapshot) -> list[str]:
+    """Which factors are not real market data, in a sentence a kind; ``market.origin`` has each factor's own."""
+    counts: dict[str, dict[str, int]] = {}
+    for factor in market.factors:
+        origin = market.origin.get(factor, "of unstated origin").partition(":")[0]
+        kinds = counts.setdefault(origin, {})
+        kind = factor.partition(":")[0]
+        kinds[kind] = kinds.get(kind, 0) + 1
+    return [
+        f"{origin}: {', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))} of {len(market.factors)} factors"
+        for origin, kinds in sorted(counts.items())
+        if origin != "real"
+    ]
 
 
 def _placement(portfolio: Portfolio, outcome: Outcome) -> Placement:

@@ -15,7 +15,7 @@ import xarray as xr
 
 from riskgrid.errors import InputError, UnknownName
 
-__all__ = ["DICTIONARY", "SPECS", "Entry", "Spec", "Status", "check", "describe_schema"]
+__all__ = ["DICTIONARY", "SPECS", "Entry", "Spec", "Status", "check", "describe_schema", "schema_page"]
 
 
 class Status(IntEnum):
@@ -135,6 +135,18 @@ def describe_schema() -> list[tuple[str, str, str, str, str]]:
     return [
         (entry.name, entry.role, ", ".join(entry.dims), entry.unit, entry.sentence) for entry in DICTIONARY.values()
     ]
+
+
+def schema_page() -> str:
+    """The dictionary as a Markdown page."""
+    head = (__doc__ or "").strip().split("\n\n")
+    lines = ["# Dictionary", "", *head, "", "| name | role | dimensions | unit | meaning |", "|---|---|---|---|---|"]
+    for row in describe_schema():
+        name, *rest = (text.replace("|", "\\|") for text in row)
+        lines.append(f"| `{name}` | " + " | ".join(rest) + " |")
+    lines += ["", "## Status of a trade", "", "| code | status | meaning |", "|---|---|---|"]
+    lines += [f"| {status.value} | {status.name} | {status.sentence} |" for status in Status]
+    return "\n".join(lines) + "\n"
 
 
 def _problems(dataset: xr.Dataset, spec: Spec) -> Iterator[str]:

@@ -189,7 +189,7 @@ class Market:
                 holidays=holidays,
                 stub=_coded(stub),
                 roll=_coded(roll),
-                end_of_month=_is_month_end(self._column(end)),
+                end_of_month=True,
                 after=self.base_date - np.timedelta64(margin, "D"),
             )
             by_flow = (holidays[0][periods.trade], holidays[1])
@@ -334,10 +334,6 @@ def _levels(levels: list[Level]) -> Quantity:
 
 def _coded(value: Names | str) -> Any:
     return value if isinstance(value, str) else (value.codes[:, 0], value.names)
-
-
-def _is_month_end(dates: Dates) -> NDArray[np.bool_]:
-    return np.asarray((dates + np.timedelta64(1, "D")).astype("datetime64[M]") != dates.astype("datetime64[M]"))
 
 
 def _business_days_later(dates: Dates, days: Index, holidays: tuple[Index, list[Dates]]) -> Dates:

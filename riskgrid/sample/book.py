@@ -112,7 +112,10 @@ def _labels(
     random: np.random.Generator, desk: NDArray[Any], region: NDArray[Any], book: NDArray[Any]
 ) -> dict[str, Any]:
     books = [
-        f"{short}-{place}-{number}" for short in DESKS.values() for place in REGIONS for number in range(1, MOST_BOOKS + 1)
+        f"{short}-{place}-{number}"
+        for short in DESKS.values()
+        for place in REGIONS
+        for number in range(1, MOST_BOOKS + 1)
     ]
     weight = np.arange(1.0, len(COUNTERPARTIES) + 1.0) ** -0.5
     # the busiest come from every kind, in an order that no seed changes
