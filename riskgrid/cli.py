@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from riskgrid import __version__
+
 __all__ = ["cli"]
 
 _STORE = click.option("--store", type=click.Path(path_type=Path), help="Folder of the store [$RISKGRID_HOME].")
@@ -41,8 +43,8 @@ class _Group(click.Group):
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@click.version_option(package_name="riskgrid")
-def cli(debug: bool) -> None:  # noqa: ARG001 (read by _Group)
+@click.version_option(__version__, prog_name="riskgrid")
+def cli(debug: bool) -> None:
     """Value a portfolio under every scenario, and ask any number of the result."""
 
 
@@ -97,7 +99,14 @@ def run(spec: Path, name: str | None, store: Path | None) -> None:
 @_HTML
 @_STORE
 def report(
-    run_id: str, by: str, where: tuple[str, ...], var_level: float, es_level: float, html: Path | None, store: Path | None
+    run_id: str,
+    *,
+    by: str,
+    where: tuple[str, ...],
+    var_level: float,
+    es_level: float,
+    html: Path | None,
+    store: Path | None,
 ) -> None:
     """Print PV, VaR and ES of a stored RUN (its id, the beginning of it, or its name)."""
     from riskgrid.reporting import report as make_report

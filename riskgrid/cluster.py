@@ -57,8 +57,14 @@ class Threads:
         self.count = count or settings().threads
         self._pool = ThreadPoolExecutor(self.count, thread_name_prefix="riskgrid")
 
-    def submit(self, function: Callable[..., Any], *args: Any, key: str, done: queue.SimpleQueue[Any]) -> Any:
-        """See :class:`Workers`; ``key`` has no use here."""
+    def submit(
+        self,
+        function: Callable[..., Any],
+        *args: Any,
+        key: str,  # noqa: ARG002, threads need no name for a call
+        done: queue.SimpleQueue[Any],
+    ) -> Any:
+        """See :class:`Workers`."""
         future = self._pool.submit(function, *args)
         future.add_done_callback(done.put)
         return future
@@ -85,7 +91,7 @@ class _Dask:
 
     @property
     def count(self) -> int:
-        return max(sum(self._client.nthreads().values()), 1)
+        return max(sum(map(int, self._client.nthreads().values())), 1)
 
     def submit(self, function: Callable[..., Any], *args: Any, key: str, done: queue.SimpleQueue[Any]) -> Any:
         future = self._client.submit(function, *args, key=key, pure=False)
@@ -138,6 +144,6 @@ def _address(address: str) -> Workers:
 
     try:
         client = Client(address, timeout="20s")
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise BadSpec(f"no scheduler answers at '{address}': {error}") from error
     return _Dask(client, (client,))

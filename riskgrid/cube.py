@@ -44,6 +44,7 @@ class Placement:
     """Where each trade lies, in portfolio order. block, row : (trade,), -1 where a trade is in no block.
 
     keys : of the blocks.   states : of each block, kept ones with the base first.   problems : trade to sentence.
+    unshocked, stale : (trade,), as the plan counted them.
     """
 
     block: Index
@@ -51,6 +52,8 @@ class Placement:
     keys: tuple[str, ...]
     states: tuple[NDArray[np.intp], ...]
     problems: Mapping[int, str]
+    unshocked: Index
+    stale: Index
 
     def parts(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """What :meth:`of` reads."""
@@ -61,6 +64,8 @@ class Placement:
         return meta, {
             "block": self.block,
             "row": self.row,
+            "unshocked": self.unshocked,
+            "stale": self.stale,
             "which": np.array(which, np.int64),
             "states": np.concatenate([*lists, np.zeros(0, np.intp)]),
             "offset": np.cumsum([0, *map(len, lists)]),
@@ -73,7 +78,15 @@ class Placement:
         lists = [arrays["states"][low:high] for low, high in itertools.pairwise(offset)]
         states = tuple(lists[which] for which in arrays["which"])
         problems = {int(trade): str(text) for trade, text in stored.meta["problems"]}
-        return cls(arrays["block"], arrays["row"], tuple(stored.meta["keys"]), states, problems)
+        return cls(
+            arrays["block"],
+            arrays["row"],
+            tuple(stored.meta["keys"]),
+            states,
+            problems,
+            arrays["unshocked"],
+            arrays["stale"],
+        )
 
 
 @dataclass(frozen=True)
@@ -117,7 +130,7 @@ class Cube:
         loaded = [self._block(block) for block in range(len(self.placement.keys))]
         none = len(order) - sum(chunks)
         parts = [
-            da.from_array(_LazyBlock(self.store, key, states, self.bits, len(self.scenarios), rows), chunks=(-1, -1))
+            da.from_array(_LazyBlock(self.store, key, states, self.bits, (rows, len(self.scenarios))), chunks=(-1, -1))
             for key, states, rows in zip(self.placement.keys, self.placement.states, chunks, strict=True)
         ]
         if none:
@@ -176,9 +189,7 @@ class Cube:
         codes = code_labels(by, picked, int(use.sum()))
         _refuse_many(codes)
         total = CellSums.zeros(len(codes.values), len(self.scenarios))
-        all_used = np.ones(len(codes.code), np.bool_)
-        if not formulas.sum_cells(self.cells.pnl[use], codes.code, all_used, total.pnl):
-            raise OverflowError("the P&L of a node leaves the range of 64-bit ticks; run with fewer tick bits")
+        _add_rows(self.cells.pnl[use], codes.code, total.pnl)
         for name in _COUNTS:
             np.add.at(getattr(total, name), codes.code, getattr(self.cells, name)[use])
         return codes, total
@@ -191,6 +202,8 @@ class Cube:
         np.add.at(total.trades, codes.code, 1)
         placed = self.placement.block[use] >= 0
         np.add.at(total.unpriced, codes.code[~placed], 1)
+        np.add.at(total.unshocked, codes.code, self.placement.unshocked[use])
+        np.add.at(total.stale, codes.code, self.placement.stale[use])
 
         def part(item: tuple[int, tuple[Index, Index]]) -> tuple[Index, Index, dict[str, NDArray[Any]]]:
             block, (at, rows) = item
@@ -200,8 +213,11 @@ class Cube:
 
         with ThreadPoolExecutor(settings().threads) as pool:
             for cell, states, sums in pool.map(part, self._by_block(use)):
-                rows = slice(None) if len(states) == len(self.scenarios) else states
-                total.pnl[cell[:, None], np.arange(len(self.scenarios))[rows]] += sums["pnl"]
+                pnl = sums["pnl"]
+                if len(states) < len(self.scenarios):
+                    pnl = np.zeros((len(cell), len(self.scenarios)), np.int64)
+                    pnl[:, states] = sums["pnl"]
+                _add_rows(pnl, cell, total.pnl)
                 for name in ("base", "gross", "gross_known", "unpriced"):
                     getattr(total, name)[cell] += sums[name]
         return codes, total
@@ -215,8 +231,7 @@ class Cube:
         total = CellSums.zeros(len(nodes), len(self.scenarios))
         for level in range(depth + 1):
             at = np.array([place[values[:level]] for values in codes.values], np.int64)
-            if not formulas.sum_cells(leaves.pnl, at, np.ones(len(at), np.bool_), total.pnl):
-                raise OverflowError("the P&L of a node leaves the range of 64-bit ticks; run with fewer tick bits")
+            _add_rows(leaves.pnl, at, total.pnl)
             for name in _COUNTS:
                 np.add.at(getattr(total, name), at, getattr(leaves, name))
         coords: dict[str, Any] = {"depth": ("node", np.array([len(values) for values in nodes], np.int64))}
@@ -270,12 +285,17 @@ class Cube:
 _COUNTS = ("base", "gross", "gross_known", "trades", "unpriced", "unshocked", "stale")
 
 
+@dataclass(frozen=True)
 class _LazyBlock:
     """A block as an array that reads its rows when they are sliced, for Dask."""
 
-    def __init__(self, store: Store, key: str, states: NDArray[np.intp], bits: int, scenarios: int, rows: int) -> None:
-        self.store, self.key, self.states, self.bits = store, key, states, bits
-        self.shape, self.dtype, self.ndim = (rows, scenarios), np.dtype(np.float64), 2
+    store: Store
+    key: str
+    states: NDArray[np.intp]
+    bits: int
+    shape: tuple[int, int]
+    dtype = np.dtype(np.float64)
+    ndim = 2
 
     def __getitem__(self, index: Any) -> NDArray[np.float64]:
         rows, columns = index if isinstance(index, tuple) else (index, slice(None))
@@ -292,23 +312,17 @@ def code_labels(labels: tuple[str, ...], columns: Mapping[str, Names], count: in
     >>> code_labels(("desk",), {"desk": desk}, 3).values
     (('FX',), ('Rates',))
     """
-    combined = np.zeros(count, np.int64)
-    ranked = []
+    code = np.zeros(count, np.int64)
+    values: list[tuple[str, ...]] = [()] if count else []
     for label in labels:
         names = np.array(columns[label].names, dtype=object)
         order = np.argsort(names.astype(str), kind="stable")
         rank = np.empty(len(names), np.int64)
         rank[order] = np.arange(len(names))
-        ranked.append(names[order])
-        combined = combined * max(len(names), 1) + (rank[columns[label].codes] if len(names) else 0)
-    found, code = np.unique(combined, return_inverse=True)
-    values = []
-    for number in found.tolist():
-        parts: list[str] = []
-        for names in reversed(ranked):
-            number, at = divmod(number, max(len(names), 1))
-            parts.insert(0, str(names[at]))
-        values.append(tuple(parts))
+        if count:
+            # label by label, because the product of all their counts may leave int64
+            found, code = np.unique(code * len(names) + rank[columns[label].codes], return_inverse=True)
+            values = [(*values[pair // len(names)], str(names[order[pair % len(names)]])) for pair in found.tolist()]
     return Codes(labels, tuple(values), code.astype(np.int64))
 
 
@@ -321,6 +335,11 @@ def cells_of(labels: Mapping[str, Names], names: tuple[str, ...], count: int) ->
             "memory: leave the finest label out, it is answered from the trade blocks"
         )
     return codes
+
+
+def _add_rows(ticks: NDArray[np.int64], cell: Index, total: NDArray[np.int64]) -> None:
+    if not formulas.sum_cells(ticks, cell, np.ones(len(cell), np.bool_), total):
+        raise OverflowError("the P&L of a node leaves the range of 64-bit ticks; run with fewer tick bits")
 
 
 def _selected(columns: Mapping[str, Names], where: Mapping[str, Any], count: int) -> NDArray[np.bool_]:

@@ -104,7 +104,7 @@ def _feed(state: Any, value: Any) -> None:
 
 
 def _feed_array(state: Any, value: NDArray[Any]) -> None:
-    if value.dtype.kind in "OUS":
+    if value.dtype.kind in "OUST":
         _head(state, "t" + repr(value.shape), value.size)
         for part in value.ravel():
             _feed_scalar(state, str(part))
@@ -127,7 +127,7 @@ def _feed_scalar(state: Any, value: Any) -> None:
     elif isinstance(value, (int, np.integer)):
         kind, raw = "i", str(int(value)).encode()
     elif isinstance(value, (float, np.floating)):
-        kind, raw = "f", struct.pack("<d", float("nan") if value != value else float(value))
+        kind, raw = "f", struct.pack("<d", _NAN if np.isnan(value) else float(value))
     elif isinstance(value, str):
         kind, raw = "s", value.encode()
     elif isinstance(value, (date, np.datetime64)):

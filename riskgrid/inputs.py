@@ -15,7 +15,7 @@ from riskgrid.portfolio import Portfolio
 from riskgrid.scenarios import file
 from riskgrid.store import Store
 
-__all__ = ["load_portfolio", "load_scenarios", "load_snapshot", "save_inputs"]
+__all__ = ["load_portfolio", "load_scenarios", "load_snapshot", "rows_as_kept", "save_inputs"]
 
 
 def save_inputs(
@@ -36,6 +36,15 @@ def save_inputs(
 def load_portfolio(store: Store, key: str) -> Portfolio:
     """The portfolio of that digest."""
     return Portfolio.read(_folder(store, "portfolio", key))
+
+
+def rows_as_kept(store: Store, portfolio: Portfolio) -> Portfolio:
+    """The same trades, their rows in the order in which the store keeps them, if it does.
+
+    A digest knows no order of rows, a placement does: both must speak of the one portfolio that is kept.
+    """
+    key = portfolio.digest.hex()
+    return load_portfolio(store, key) if store.path("inputs", f"{key}-portfolio").exists() else portfolio
 
 
 def load_snapshot(store: Store, key: str) -> MarketSnapshot:

@@ -22,8 +22,10 @@ from riskgrid.terms import Names, Values
 __all__ = ["Program", "Quantity", "at_base", "evaluate_flow", "gather", "tile_shape"]
 
 _KERNEL_OF_UFUNC = {np.exp: formulas.exp, np.log: formulas.log}
-_BOOLEAN = {np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal, np.logical_and}
-_BOOLEAN |= {np.logical_or, np.logical_not, np.logical_xor, np.isnan, np.isfinite, np.isinf, np.signbit}
+_BOOLEAN: set[np.ufunc] = {np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal}
+_BOOLEAN |= {np.logical_and, np.logical_or, np.logical_not, np.logical_xor}
+_BOOLEAN |= {np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert}  # of flags; money has no bits to combine
+_BOOLEAN |= {np.isnan, np.isfinite, np.isinf, np.signbit}
 
 
 class Quantity(np.lib.mixins.NDArrayOperatorsMixin):
@@ -53,9 +55,10 @@ class Quantity(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         if method != "__call__" or options or ufunc.nout != 1:
+            how = method if method != "__call__" else "these options"
             raise NotAQuantity(
-                f"np.{ufunc.__name__} with {method if method != '__call__' else 'these options'} needs the numbers of a "
-                "market quantity; combine quantities elementwise, or register the instrument with eager=True"
+                f"np.{ufunc.__name__} with {how} needs the numbers of a market quantity; combine quantities "
+                "elementwise, or register the instrument with eager=True"
             )
         if ufunc is np.power and _is_number(inputs[1]) and float(inputs[1]) in (2.0, 0.5):
             ufunc, inputs = (np.square if float(inputs[1]) == 2.0 else np.sqrt), inputs[:1]
@@ -100,11 +103,11 @@ class Quantity(np.lib.mixins.NDArrayOperatorsMixin):
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         return self._refuse("as an array")
 
-    def any(self, *args: Any, **kwargs: Any) -> Any:
+    def any(self, *_: Any, **__: Any) -> Any:
         """Refused: see :class:`riskgrid.errors.NotAQuantity`."""
         return self._refuse("with .any()")
 
-    def all(self, *args: Any, **kwargs: Any) -> Any:
+    def all(self, *_: Any, **__: Any) -> Any:
         """Refused: see :class:`riskgrid.errors.NotAQuantity`."""
         return self._refuse("with .all()")
 
@@ -241,7 +244,7 @@ class Program:
         node = step.quantity
         if step.slot in self._base:
             return self._at_base(step, states, rows)
-        inputs = []
+        inputs: list[Any] = []
         for part in step.inputs:
             if isinstance(part, _Slot):
                 inputs.append(self._shared[part.number] if part.shared else held[part.number])
@@ -284,7 +287,7 @@ class _Source:
     def __init__(self, panel: Values) -> None:
         self.panel = panel
 
-    def __call__(self, states: slice, out: Any) -> Values:
+    def __call__(self, states: slice, **_: Any) -> Values:
         return self.panel[:, states]
 
 
@@ -350,17 +353,19 @@ def _topological(result: Quantity) -> list[Quantity]:
     return order
 
 
-def _at_base(*_: Any, out: Any) -> Any:
+def _at_base(*_: Any, **__: Any) -> Any:
     raise AssertionError("replayed by Program._at_base")
 
 
 def _gather(table: Values, row: NDArray[np.intp], out: Values | None) -> Values:
-    return np.take(table, row, axis=0, out=out, mode="clip")
+    picked: Values = np.take(table, row, axis=0, out=out, mode="clip")
+    return picked
 
 
 def _where(condition: Any, a: Any, b: Any, out: NDArray[Any] | None = None) -> NDArray[Any]:
     if out is None:
-        return np.where(condition, a, b)
+        chosen: NDArray[Any] = np.where(condition, a, b)
+        return chosen
     np.copyto(out, b)
-    np.copyto(out, a, where=condition)
+    np.copyto(out, a, where=np.asarray(condition, np.bool_))
     return out

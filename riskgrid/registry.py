@@ -6,9 +6,10 @@ import functools
 import importlib
 import inspect
 import pkgutil
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,10 @@ __all__ = [
     "measure",
     "scenario_set",
 ]
+
+
+#: Their versions stand in the numerics of a run, or their code in its own digest.
+_LIBRARIES = frozenset({"riskgrid", "numpy", "scipy", *sys.stdlib_module_names})
 
 
 class Registry[Entry](Mapping[str, Entry]):
@@ -179,29 +184,31 @@ def _code(price: Callable[..., Any], terms: type) -> bytes | None:
         return None
 
 
-def _function_code(function: Any, seen: set[str]) -> list[Any]:
+def _function_code(function: Any, seen: set[Any]) -> list[Any]:
     """Source of a function, the values its closure and globals hold, and the same of the functions it calls."""
-    read = inspect.getclosurevars(function)
+    seen.add(function)
+    read = {name: function.__globals__[name] for name in _names(function.__code__) if name in function.__globals__}
+    read |= inspect.getclosurevars(function).nonlocals
     found: list[Any] = [inspect.getsource(function), repr(function.__defaults__), repr(function.__kwdefaults__)]
-    for name, value in sorted({**read.globals, **read.nonlocals}.items()):
-        if isinstance(value, ModuleType) or name in seen or _is_library(value):
+    for name, value in sorted(read.items()):
+        if _is_library(value) or (inspect.isfunction(value) and value in seen):
             continue
-        seen.add(name)
-        inner = inspect.isfunction(value)
-        found.append([name, _function_code(value, seen) if inner else _value_code(value)])
+        found.append([name, _function_code(value, seen) if inspect.isfunction(value) else _value_code(value)])
     return found
 
 
+def _names(code: CodeType) -> set[str]:
+    """Names that a function and the functions inside it look up."""
+    return set(code.co_names).union(*(_names(part) for part in code.co_consts if isinstance(part, CodeType)))
+
+
 def _is_library(value: Any) -> bool:
-    module = str(getattr(value, "__module__", "") or "")
-    return callable(value) and module.split(".")[0] in (
-        "riskgrid",
-        "numpy",
-        "scipy",
-        "builtins",
-        "typing",
-        "dataclasses",
-    )
+    # an object of a library's class, such as a partial, may hold values of the user's; a kernel of ours does not
+    kernel = callable(value) and type(value).__module__.startswith("riskgrid.formulas.")
+    if not (kernel or isinstance(value, (ModuleType, type, np.ufunc)) or inspect.isroutine(value)):
+        return False
+    home = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+    return str(home).partition(".")[0] in _LIBRARIES
 
 
 def _value_code(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import platform
 import sys
@@ -23,9 +24,9 @@ from riskgrid.engine.execute import CellSums, Outcome, Progress, execute
 from riskgrid.engine.numerics import engine_code, numerics
 from riskgrid.engine.plan import Pricing
 from riskgrid.engine.size import tick_bits
-from riskgrid.errors import BadSpec, UnknownName
+from riskgrid.errors import BadSpec, StoreError, UnknownName
 from riskgrid.hashing import digest, short
-from riskgrid.inputs import load_portfolio, load_scenarios, load_snapshot, save_inputs
+from riskgrid.inputs import load_portfolio, load_scenarios, load_snapshot, rows_as_kept, save_inputs
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.market.states import MarketStates
 from riskgrid.portfolio import Portfolio
@@ -347,6 +348,7 @@ def _executed(
     progress: Callable[[Progress], None] | None,
 ) -> Run:
     begun = time.perf_counter()
+    asked = replace(asked, portfolio=rows_as_kept(store, asked.portfolio))
     states = MarketStates(asked.market, asked.scenarios)
     labels = _TradeLabels(asked.portfolio)
     cells = cells_of(labels, asked.spec.cell_labels, len(asked.portfolio))
@@ -369,7 +371,8 @@ def _executed(
         return _committed(asked, store, catalogue, row, outcome, cells.values, time.perf_counter() - begun)
     except BaseException as error:
         seconds = time.perf_counter() - begun
-        catalogue.finish(row.run_id, "failed", result_id=None, seconds=seconds, manifest={"reason": str(error)})
+        with contextlib.suppress(StoreError):  # a full disk refuses this too, and is the better reason
+            catalogue.finish(row.run_id, "failed", result_id=None, seconds=seconds, manifest={"reason": str(error)})
         raise
 
 
@@ -431,12 +434,14 @@ def _placement(portfolio: Portfolio, outcome: Outcome) -> Placement:
     starts = _starts(portfolio)
     block = np.full(len(portfolio), -1, np.int64)
     row = np.full(len(portfolio), -1, np.int64)
+    unshocked, stale = np.zeros((2, len(portfolio)), np.int64)
     keys: list[str] = []
     states: list[NDArray[np.intp]] = []
     problems: dict[int, str] = {}
     for piece in outcome.pieces:
         start = starts[piece.instrument.name]
         problems |= {start + place: text for place, text in piece.problems.items()}
+        unshocked[start + piece.rows], stale[start + piece.rows] = piece.unshocked, piece.stale
         for part in piece.blocks:
             trades = start + piece.rows[part.start : part.stop]
             if part.key in outcome.failed:
@@ -445,7 +450,7 @@ def _placement(portfolio: Portfolio, outcome: Outcome) -> Placement:
             block[trades], row[trades] = len(keys), np.arange(len(trades))
             keys.append(part.key)
             states.append(part.states)
-    return Placement(block, row, tuple(keys), tuple(states), problems)
+    return Placement(block, row, tuple(keys), tuple(states), problems, unshocked, stale)
 
 
 def _by_instrument(portfolio: Portfolio, code: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:

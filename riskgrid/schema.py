@@ -41,7 +41,7 @@ class Status(IntEnum):
 
 @dataclass(frozen=True)
 class Entry:
-    """One name of the dictionary. role : ``dimension``, ``coordinate`` or ``variable``.   kind : NumPy kinds allowed."""
+    """One name of the dictionary. role : dimension, coordinate or variable.   kind : the NumPy kinds allowed."""
 
     name: str
     role: str

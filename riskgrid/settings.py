@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from riskgrid.errors import InputError
+
 __all__ = ["Settings", "settings"]
 
 
@@ -18,14 +20,19 @@ class Settings:
 
 
 def settings() -> Settings:
-    """Settings of this process: ``RISKGRID_HOME`` else the platform's data folder; ``RISKGRID_THREADS`` else all cores."""
+    """Settings of this process: ``RISKGRID_HOME``, else the platform's data folder; ``RISKGRID_THREADS``, or all cores.
+
+    InputError where ``RISKGRID_THREADS`` is no count.
+    """
     home = os.environ.get("RISKGRID_HOME")
     if home is None:
         import platformdirs
 
         home = platformdirs.user_data_dir("riskgrid", appauthor=False)
-    threads = int(os.environ.get("RISKGRID_THREADS", "0")) or _usable_cores()
-    return Settings(Path(home).expanduser(), threads)
+    threads = os.environ.get("RISKGRID_THREADS", "0")
+    if not threads.isdecimal():
+        raise InputError(f"RISKGRID_THREADS is {threads!r}; a count of threads is right, 0 for all cores")
+    return Settings(Path(home).expanduser(), int(threads) or _usable_cores())
 
 
 def _usable_cores() -> int:

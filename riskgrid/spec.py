@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ _REPORT_KEYS = ("by", "var_level", "es_level", "var_method", "es_method", "html"
 
 @dataclass(frozen=True)
 class RunSpec:
-    """Inputs, read and checked, and the options of ``run`` and ``report``.   html : where the page goes, if anywhere."""
+    """Inputs, read and checked, options of ``run`` and ``report``.   html : where the page goes, None: nowhere."""
 
     name: str
     portfolio: Portfolio
@@ -55,15 +55,16 @@ def read_spec(path: Path | str) -> RunSpec:
     raw = _load(path)
     problems = [f"unknown key '{key}'; known: {', '.join(_KEYS)}" for key in raw if key not in _KEYS]
     problems += [f"no key '{key}'" for key in ("portfolio", "scenarios") if key not in raw]
-    options, wanted = raw.get("run") or {}, dict(raw.get("report") or {})
+    options, wanted = raw.get("run") or {}, raw.get("report") or {}
     problems += _unknown(options, "run", _RUN_KEYS) + _unknown(wanted, "report", _REPORT_KEYS)
     if "market" not in raw and "history" not in raw:
         problems.append("no key 'market' and no key 'history'")
     if problems:
         raise BadSpec(f"{path}: " + "; ".join(problems))
     history, market = _market(raw, path.parent)
-    portfolio = _portfolio(raw, path.parent, market)
+    portfolio = _portfolio(raw, path.parent)
     scenarios = _scenarios(raw["scenarios"], path, history, market)
+    wanted = dict(wanted)
     html = wanted.pop("html", None)
     page = path.parent / html if html else None
     return RunSpec(str(raw.get("name", path.stem)), portfolio, market, scenarios, dict(options), wanted, page)
@@ -101,7 +102,7 @@ def _market(raw: Mapping[str, Any], folder: Path) -> tuple[MarketHistory | None,
     return history, history.snapshot(np.datetime64(date, "D"))
 
 
-def _portfolio(raw: Mapping[str, Any], folder: Path, market: MarketSnapshot) -> Portfolio:
+def _portfolio(raw: Mapping[str, Any], folder: Path) -> Portfolio:
     where = raw["portfolio"]
     if where == "sample" or (isinstance(where, Mapping) and "sample" in where):
         from riskgrid import sample
@@ -139,9 +140,21 @@ def _scenario_set(
     if "file" in options:
         first = next(iter(parameters))
         given[first] = path.parent / str(options.pop("file"))
-    unknown = [key for key in options if key not in parameters]
+    known = [key for key in _options_of(make) if key not in given]
+    unknown = [key for key in options if key not in known]
     if unknown:
-        known = ", ".join(key for key in parameters if key not in given)
-        raise BadSpec(f"{path}: scenario set '{name}' has no option '{unknown[0]}'; known: {known}")
+        raise BadSpec(f"{path}: scenario set '{name}' has no option '{unknown[0]}'; known: {', '.join(known)}")
     made: xr.Dataset = make(**given, **options)
     return made
+
+
+def _options_of(make: Callable[..., Any]) -> list[str]:
+    """Names of a function's arguments, those of its ``**options: Unpack[TypedDict]`` among them."""
+    names: list[str] = []
+    for parameter in inspect.signature(make).parameters.values():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            spread = str(parameter.annotation).removeprefix("Unpack[").removesuffix("]")
+            names.extend(make.__globals__[spread].__annotations__)
+        else:
+            names.append(parameter.name)
+    return names

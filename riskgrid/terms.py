@@ -133,16 +133,17 @@ class Choice:
 Positive = Between(0.0, np.inf, exclusive=True)
 NonNegative = Between(0.0, np.inf)
 
-Float = Annotated[Values, Kind("float")]
-Int = Annotated[Values, Kind("int")]  # whole numbers, handed to pricers as int64
-Date = Annotated[NDArray[np.datetime64], Kind("date")]
-Text = Annotated[Names, Kind("name")]
-Currency = Annotated[Names, Kind("name", "currency")]
-Equity = Annotated[Names, Kind("name", "equity")]
-Commodity = Annotated[Names, Kind("name", "commodity")]
-Index = Annotated[Names, Kind("name", "index")]
-Issuer = Annotated[Names, Kind("name", "issuer")]
-CurveName = Annotated[Names, Kind("name", "curve")]
+# Any to a type checker: a pricer sees (trade, 1) columns, an example holds one trade's plain values
+Float = Annotated[Any, Kind("float")]
+Int = Annotated[Any, Kind("int")]  # whole numbers, handed to pricers as int64
+Date = Annotated[Any, Kind("date")]
+Text = Annotated[Any, Kind("name")]
+Currency = Annotated[Any, Kind("name", "currency")]
+Equity = Annotated[Any, Kind("name", "equity")]
+Commodity = Annotated[Any, Kind("name", "commodity")]
+Index = Annotated[Any, Kind("name", "index")]
+Issuer = Annotated[Any, Kind("name", "issuer")]
+CurveName = Annotated[Any, Kind("name", "curve")]
 
 
 @dataclass(frozen=True)

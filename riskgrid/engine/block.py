@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,16 @@ class Priced:
     problems: dict[int, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Part:
+    """Trades of a block, their terms and the market at one state date."""
+
+    instrument: Instrument
+    columns: Columns
+    market: Market
+    pricing: Pricing
+
+
 @dataclass
 class _Sheet:
     """What the trades of a block fill in, range by range of states and trades."""
@@ -53,11 +63,12 @@ class _Sheet:
     ticks: NDArray[Any]
     base_value: Values
     missing: NDArray[np.bool_]
+    beyond: set[int] = field(default_factory=set)
     wide: dict[int, list[tuple[NDArray[np.intp], NDArray[np.int64]]]] = field(default_factory=dict)
     problems: dict[int, str] = field(default_factory=dict)
 
 
-def price_block(
+def price_block(  # noqa: PLR0917, each is a thing of its own, and a block has all of them
     instrument: Instrument,
     columns: Columns,
     objects: Mapping[str, MarketObject | None],
@@ -82,124 +93,114 @@ def price_block(
             at = at if date == dates[0] else np.append(0, at)
             source = objects if len(at) == states else {r: o and o.take(at) for r, o in objects.items()}
             market = Market(source, len(rows), base_date=dates[0], date=date, numeraire=numeraire)
-            _fill(sheet, rows, at, instrument, part, market, pricing)
+            _fill(sheet, rows, at, _Part(instrument, part, market, pricing))
 
     for row, error in isolate(attempt, np.arange(trades)):
         sheet.problems[row] = f"{type(error).__name__}: {error}"
     return _finished(sheet, instrument, columns, dates[0])
 
 
-def _fill(
-    sheet: _Sheet,
-    rows: NDArray[np.int64],
-    at: NDArray[np.intp],
-    instrument: Instrument,
-    columns: Columns,
-    market: Market,
-    pricing: Pricing,
-) -> None:
+def _fill(sheet: _Sheet, rows: NDArray[np.int64], at: NDArray[np.intp], part: _Part) -> None:
     """Price ``rows`` in the states ``at`` of which the first is the base, at one date."""
-    base_date = market.date == market.base_date
+    base_date = part.market.date == part.market.base_date
     target = slice(int(at[1]) - 1, int(at[-1])) if len(at) > 1 else slice(0, 0)
     contiguous = target.stop - target.start == len(at) - 1
     ticks = sheet.ticks[:, target] if contiguous else np.empty((len(sheet.ticks), len(at) - 1), sheet.ticks.dtype)
-    scale = 2.0**pricing.bits
-    for tile, states, values in _tiles(instrument, columns, market, pricing, len(at)):
+    columns = _Range(ticks, at[1:] - 1, 2.0**part.pricing.bits)
+    for tile, states, values in _tiles(part, len(at)):
         here = rows[tile]
-        if states.start == 0:
-            if base_date:
-                sheet.base_value[here] = values[:, 0]
-            values = values[:, 1:]
-        out = slice(max(states.start - 1, 0), states.stop - 1)
-        _count(sheet, ticks, here, out, at[1:][out] - 1, values, scale)
+        first = states.start == 0
+        if first and base_date:
+            sheet.base_value[here] = values[:, 0]
+        across = slice(max(states.start - 1, 0), states.stop - 1)
+        _count(sheet, columns, here, across, values[:, 1:] if first else values)
     if not contiguous:
         sheet.ticks[np.ix_(rows, at[1:] - 1)] = ticks[rows]
-    for row, sentence in market.reading.problems.items():
+    for row, sentence in part.market.reading.problems.items():
         sheet.problems.setdefault(int(rows[row]), sentence)
 
 
-def _tiles(instrument: Instrument, columns: Columns, market: Market, pricing: Pricing, states: int) -> Any:
+def _tiles(part: _Part, states: int) -> Iterator[tuple[slice, slice, Values]]:
     """Values in the reporting currency, times quantity: (rows of the tile, states of the tile, array)."""
-    if instrument.eager:
-        yield from _eager_tiles(instrument, columns, market, pricing, states)
+    if part.instrument.eager:
+        yield from _eager_tiles(part, states)
         return
-    terms = terms_of(instrument, columns)
-    program = Program(
-        _in_reporting(instrument.price(terms, market), instrument, terms, columns, market, pricing), market.trades
-    )
+    trades = part.market.trades
+    program = Program(_value(part, part.market), trades)
     height, width = tile_shape(program, states, cache_bytes())
     for first in range(0, states, width):
         across = slice(first, min(first + width, states))
-        for top in range(0, market.trades, height):
-            down = slice(top, min(top + height, market.trades))
+        for top in range(0, trades, height):
+            down = slice(top, min(top + height, trades))
             yield down, across, program.replay(across, down)
 
 
-def _eager_tiles(instrument: Instrument, columns: Columns, market: Market, pricing: Pricing, states: int) -> Any:
+def _eager_tiles(part: _Part, states: int) -> Iterator[tuple[slice, slice, Values]]:
     across = slice(0, states)
+    market = part.market
     for top in range(0, market.trades, _EAGER_ROWS):
         down = slice(top, min(top + _EAGER_ROWS, market.trades))
-        part: Columns = {name: column[down] for name, column in columns.items()}
+        rows = down.stop - down.start
         inner = Market(
-            market.reading.objects,
-            down.stop - down.start,
-            base_date=market.base_date,
-            date=market.date,
-            numeraire=market.numeraire,
+            market.reading.objects, rows, base_date=market.base_date, date=market.date, numeraire=market.numeraire
         )
-        eager = EagerMarket(inner, across)
-        terms = terms_of(instrument, part)
-        value = _in_reporting(instrument.price(terms, eager), instrument, terms, part, eager, pricing)
-        yield down, across, np.broadcast_to(np.asarray(value, np.float64), (down.stop - down.start, states))
+        columns: Columns = {name: column[down] for name, column in part.columns.items()}
+        value = _value(replace(part, columns=columns, market=inner), EagerMarket(inner, across))
+        yield down, across, np.broadcast_to(np.asarray(value, np.float64), (rows, states))
         market.reading.problems.update({top + row: text for row, text in inner.reading.problems.items()})
 
 
-def _in_reporting(
-    value: Any, instrument: Instrument, terms: Any, columns: Columns, market: Any, pricing: Pricing
-) -> Any:
-    rate = market.fx(currency_column(instrument, terms), Names(np.zeros((1, 1), np.int32), (pricing.reporting,)))
-    quantity = np.asarray(columns["quantity"]).reshape(-1, 1)
+def _value(part: _Part, asked: Market | EagerMarket) -> Any:
+    terms = terms_of(part.instrument, part.columns)
+    value = part.instrument.price(terms, asked)
+    reporting = Names(np.zeros((1, 1), np.int32), (part.pricing.reporting,))
+    rate = asked.fx(currency_column(part.instrument, terms), reporting)
+    quantity = np.asarray(part.columns["quantity"]).reshape(-1, 1)
     return value * quantity if isinstance(rate, float) else value * quantity * rate
 
 
-def _count(
-    sheet: _Sheet,
-    ticks: NDArray[Any],
-    rows: NDArray[np.int64],
-    across: slice,
-    places: NDArray[np.intp],
-    values: Values,
-    scale: float,
-) -> None:
-    """Count the P&L of a tile into the columns ``across`` of ``ticks``, the block's scenarios ``places``."""
-    base = sheet.base_value[rows]
+@dataclass(frozen=True)
+class _Range:
+    """Scenarios at one date. ticks : (trade, scenario).   places : (scenario,) in the block.   scale : ticks a unit."""
+
+    ticks: NDArray[Any]
+    places: NDArray[np.intp]
+    scale: float
+
+
+def _count(sheet: _Sheet, columns: _Range, rows: NDArray[np.int64], across: slice, values: Values) -> None:
+    """Count the P&L of a tile into the columns ``across``."""
+    base, ticks = sheet.base_value[rows], columns.ticks
     low, high = int(rows[0]), int(rows[-1]) + 1
     direct = high - low == len(rows)
     out = ticks[low:high, across] if direct else np.empty(values.shape, ticks.dtype)
-    wide = formulas.to_ticks(values, base, scale, out)
+    wide = formulas.to_ticks(values, base, columns.scale, out)
     sheet.missing[rows] |= (out == np.iinfo(ticks.dtype).min).any(axis=1) | ~np.isfinite(base)
     if not direct:
         ticks[rows, across] = out
     for row in np.flatnonzero(wide).tolist():
         exact = np.empty((1, values.shape[1]), np.int64)
-        formulas.to_ticks(np.ascontiguousarray(values[row : row + 1]), base[row : row + 1], scale, exact)
-        sheet.wide.setdefault(int(rows[row]), []).append((places, exact[0]))
+        formulas.to_ticks(np.ascontiguousarray(values[row : row + 1]), base[row : row + 1], columns.scale, exact)
+        sheet.wide.setdefault(int(rows[row]), []).append((columns.places[across], exact[0]))
+        if (np.isfinite(values[row]) & (exact[0] == np.iinfo(np.int64).min)).any():
+            sheet.beyond.add(int(rows[row]))
 
 
 def _finished(sheet: _Sheet, instrument: Instrument, columns: Columns, base_date: np.datetime64) -> Priced:
-    least = np.iinfo(sheet.ticks.dtype).min
-    status = np.where(sheet.missing, Status.NO_NUMBER, Status.PRICED).astype(np.uint8)
-    if instrument.ends is not None:
-        ended = np.asarray(columns[instrument.ends]) <= base_date
-        status[ended & (status == Status.PRICED)] = Status.EXPIRED
+    least, none = np.iinfo(sheet.ticks.dtype).min, np.iinfo(np.int64).min
     wide = np.array(sorted(sheet.wide), dtype=np.int64)
     wide_ticks = sheet.ticks[wide].astype(np.int64)
+    wide_ticks[wide_ticks == least] = none  # where the row is narrow, a missing pair is missing all the same
     for position, row in enumerate(wide.tolist()):
         for places, part in sheet.wide[row]:
             wide_ticks[position, places] = part
         sheet.ticks[row] = least
-        beyond = (wide_ticks[position] == np.iinfo(np.int64).min).any()
-        status[row] = Status.OUT_OF_RANGE if beyond else Status.PRICED
+        sheet.missing[row] = (wide_ticks[position] == none).any()
+    status = np.where(sheet.missing, Status.NO_NUMBER, Status.PRICED).astype(np.uint8)
+    status[list(sheet.beyond)] = Status.OUT_OF_RANGE
+    if instrument.ends is not None:
+        ended = np.asarray(columns[instrument.ends]) <= base_date
+        status[ended & (status == Status.PRICED)] = Status.EXPIRED
     for row in sheet.problems:
         sheet.ticks[row], sheet.base_value[row], status[row] = least, np.nan, Status.FAILED
     return Priced(sheet.ticks, sheet.base_value, status, wide, wide_ticks, sheet.problems)

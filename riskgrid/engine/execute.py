@@ -100,8 +100,9 @@ class _Run:
         pricing: Pricing,
         store: Store,
         workers: Workers,
-        cell: dict[str, NDArray[np.int64]],
         sums: CellSums,
+        *,
+        cell: dict[str, NDArray[np.int64]],
         progress: Callable[[Progress], None] | None,
     ) -> None:
         self.states, self.pricing, self.store, self.workers = states, pricing, store, workers
@@ -297,7 +298,8 @@ def execute(
     cell : instrument to the cell of each trade (trade,).   Planning goes on while tasks run. A task that fails is
     tried again block by block; a store that refuses stops the run at once, with what is finished kept.
     """
-    run = _Run(states, pricing, store, workers, cell, CellSums.zeros(cells, states.count - 1), progress)
+    sums = CellSums.zeros(cells, states.count - 1)
+    run = _Run(states, pricing, store, workers, sums, cell=cell, progress=progress)
     try:
         for piece in _timed(_pieces(portfolio, states, pricing, store), run.outcome.seconds, "planning"):
             run.send(piece)

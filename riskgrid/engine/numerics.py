@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import importlib.metadata
 import os
 import platform
@@ -10,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-import riskgrid
 from riskgrid.formulas import BACKEND
 from riskgrid.hashing import digest, file_digest
 
@@ -22,7 +22,7 @@ VALUE_PATH = ("formulas", "conventions", "market", "quantity.py", "hashing.py", 
 
 def engine_code(package: Path | None = None) -> bytes:
     """Digest of the source that every value passes through."""
-    root = package or Path(riskgrid.__file__).parent
+    root = package or Path(__file__).parents[1]
     return _engine_code(root) if package is None else file_digest(root / part for part in VALUE_PATH)
 
 
@@ -47,8 +47,8 @@ def numerics_digest() -> bytes:
 
 
 def _instructions() -> str:
-    from numpy._core._multiarray_umath import __cpu_features__ as features
-
+    # NumPy says it nowhere in public but in show_config, as text for people
+    features = importlib.import_module("numpy._core._multiarray_umath").__cpu_features__
     wanted = ("AVX512_SKX", "AVX512F", "AVX2", "FMA3", "ASIMD", "SVE", "NEON")
     return " ".join(name for name in wanted if features.get(name)) or np.dtype(np.float64).str
 

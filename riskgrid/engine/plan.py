@@ -77,8 +77,8 @@ def plan_instrument(
     order = np.argsort(hashes, kind="stable")
     hashes = hashes[order]
     for start, stop in pieces(hashes, PIECE):
-        rows = order[start:stop]
-        yield _plan_piece(instrument, columns, bits, hashes[start:stop], rows, states, pricing)
+        table = _Table(columns, bits, order[start:stop], hashes[start:stop])
+        yield _plan_piece(instrument, table, states, pricing)
 
 
 def currency_column(instrument: Instrument, terms: Any) -> Names:
@@ -113,15 +113,18 @@ def record(instrument: Instrument, columns: Columns, rows: Any, states: MarketSt
     return market
 
 
-def _plan_piece(
-    instrument: Instrument,
-    columns: Columns,
-    bits: list[NDArray[Any]],
-    hashes: NDArray[np.uint64],
-    rows: NDArray[np.int64],
-    states: MarketStates,
-    pricing: Pricing,
-) -> Piece:
+@dataclass(frozen=True)
+class _Table:
+    """An instrument's table, its canonical columns, and the ``rows`` in hand with their ``hashes``."""
+
+    columns: Columns
+    bits: list[NDArray[Any]]
+    rows: NDArray[np.int64]
+    hashes: NDArray[np.uint64]
+
+
+def _plan_piece(instrument: Instrument, table: _Table, states: MarketStates, pricing: Pricing) -> Piece:
+    columns, rows, hashes = table.columns, table.rows, table.hashes
     recorded: list[tuple[NDArray[np.int64], Market]] = []
     problems: dict[int, str] = {}
 
@@ -138,33 +141,26 @@ def _plan_piece(
     order = order[usable[order]]
     group, hashes, rows = group[order], hashes[order], rows[order]
     ordered: Columns = {name: column[rows] for name, column in columns.items()}
-    terms = np.stack([column[rows] for column in bits])
+    terms = np.stack([column[rows] for column in table.bits])
     piece = Piece(instrument, ordered, rows, problems=problems, terms=terms)
     _flag(piece, group, roles, states)
     flows = any(role.startswith("calendar:") for found in roles.values() for role in found)
     for start, stop in cut(group, hashes, pricing.cut, flows=flows):
         read = sorted({role for one in np.unique(group[start:stop]).tolist() for role in roles[one]})
-        piece.blocks.append(make_block(instrument, terms[:, start:stop], start, stop, tuple(read), states, pricing))
+        piece.blocks.append(make_block(piece, (start, stop), tuple(read), states, pricing))
     return piece
 
 
 def extend_block(piece: Piece, block: Block, roles: tuple[str, ...], states: MarketStates, pricing: Pricing) -> Block:
     """The same trades with further recorded reads, hence another key."""
-    terms = piece.terms[:, block.start : block.stop]
-    read = tuple(sorted({*block.roles, *roles}))
-    return make_block(piece.instrument, terms, block.start, block.stop, read, states, pricing)
+    return make_block(piece, (block.start, block.stop), tuple(sorted({*block.roles, *roles})), states, pricing)
 
 
 def make_block(
-    instrument: Instrument,
-    terms: NDArray[Any],
-    start: int,
-    stop: int,
-    roles: tuple[str, ...],
-    states: MarketStates,
-    pricing: Pricing,
+    piece: Piece, span: tuple[int, int], roles: tuple[str, ...], states: MarketStates, pricing: Pricing
 ) -> Block:
     """A block with its key: the digest of every byte that decides its result."""
+    instrument, terms = piece.instrument, np.ascontiguousarray(piece.terms[:, slice(*span)])
     moved = states.dates != states.dates[0]
     for role in roles:
         moved = moved | states.moves(role)
@@ -174,8 +170,8 @@ def make_block(
     how = (pricing.reporting, pricing.bits, pricing.wide, states.snapshot.numeraire)
     read = [states.digest(role, kept) for role in roles]
     dates = states.dates[kept] if moved.any() else states.dates[:1]
-    key = digest(instrument.name, code, engine_code(), numerics_digest(), how, np.ascontiguousarray(terms), read, dates)
-    return Block(key.hex(), start, stop, roles, kept)
+    key = digest(instrument.name, code, engine_code(), numerics_digest(), how, terms, read, dates)
+    return Block(key.hex(), *span, roles, kept)
 
 
 def _flag(piece: Piece, group: NDArray[np.uint64], roles: dict[int, set[str]], states: MarketStates) -> None:

@@ -25,7 +25,7 @@ __all__ = ["Receipt", "Task", "Work", "columns_from_store", "columns_to_store", 
 
 @dataclass(frozen=True)
 class Work:
-    """One block of a task. cell : (trade,), rows of the block's ``cells`` sums.   priced : the block is stored already."""
+    """One block of a task. cell : (trade,), rows of the block's ``cells`` sums.   priced : it is stored already."""
 
     key: str
     sum_key: str
@@ -162,7 +162,7 @@ def _price(task: Task, instrument: Instrument, columns: Columns, work: Work) -> 
 
 
 def _parts(priced: Priced) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "base_value": priced.base_value,
         "status": priced.status,
         "wide": priced.wide,

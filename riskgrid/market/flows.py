@@ -1,4 +1,4 @@
-"""Ragged cash flows of a block's trades, as flow quantities."""
+"""Ragged cash flows of a block's trades: flow quantities, and their sum over each trade."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from riskgrid.conventions import Coded, Dates, Schedule, year_fraction_by_code
+from riskgrid import formulas
+from riskgrid.conventions import Coded, Dates, Schedule, advance, year_fraction_by_code
 from riskgrid.quantity import Quantity
 from riskgrid.terms import Names, Values
 
-__all__ = ["Flows"]
+__all__ = ["Flows", "business_days_later", "coded", "sum_flows"]
+
+type Index = NDArray[np.int64]
 
 
 class Flows:
@@ -22,7 +25,9 @@ class Flows:
     Attributes and methods give flow quantities, which combine with numbers, ``(trade, 1)`` columns and each other.
     """
 
-    def __init__(self, make: Callable[[], tuple[Schedule, Dates]], payments_per_year: Values, holidays: Any) -> None:
+    def __init__(
+        self, make: Callable[[], tuple[Schedule, Dates]], payments_per_year: NDArray[Any], holidays: Any
+    ) -> None:
         self._make, self._payments_per_year, self.holidays = make, payments_per_year, holidays
 
     @cached_property
@@ -96,3 +101,29 @@ class Flows:
 
     def _quantity(self, make: Callable[[], NDArray[Any]]) -> Quantity:
         return Quantity(make, (), extent="flow", schedule=self)
+
+
+def coded(value: Names | str) -> Coded[str]:
+    """A convention that may differ by trade, in the form of :mod:`riskgrid.conventions`."""
+    return value if isinstance(value, str) else (value.codes[:, 0], value.names)
+
+
+def business_days_later(dates: Dates, days: Index, holidays: tuple[Index, list[Dates]]) -> Dates:
+    """Each date moved by its own number of business days of its own calendar; 0 leaves it as it is. All (n,)."""
+    moved = np.array(dates, dtype="datetime64[D]")
+    for lag in np.unique(days[days != 0]).tolist():
+        at = days == lag
+        moved[at] = advance(moved[at], lag, (holidays[0][at], holidays[1]))
+    return moved
+
+
+def sum_flows(discount: Quantity, row: Index, amount: Values, offset: Index) -> Quantity:
+    """Sum of ``amount[f]`` times row ``row[f]`` of the shared table, over the flows of each trade. (trade, state)."""
+    index = row.astype(np.int32)
+
+    def flow_sum(table: Values, first: Index, last: Index, out: Any) -> Values:
+        start = np.append(first, last[-1:]) if len(first) else np.zeros(1, np.int64)
+        low, high = int(start[0]), int(start[-1])
+        return formulas.flow_sum(table, index[low:high], amount[low:high], start - low, out=out)
+
+    return Quantity(flow_sum, (discount,), extent="tile", by_trade=(offset[:-1], offset[1:]))

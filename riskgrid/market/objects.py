@@ -45,7 +45,10 @@ class MarketObject:
     def take(self, states: NDArray[np.intp]) -> Self:
         """The object in these states only."""
         panel = self.moving
-        return self if panel is None else dataclasses.replace(self, panel=np.ascontiguousarray(panel[:, states]))
+        if panel is None:
+            return self
+        changed: dict[str, Any] = {"panel": np.ascontiguousarray(panel[:, states])}
+        return dataclasses.replace(self, **changed)
 
     def moves(self, count: int) -> NDArray[np.bool_]:
         """Whether anything differs from the base, in bits, ``(state,)``; state 0 is the base."""

@@ -13,7 +13,7 @@ from riskgrid.conventions import Dates, advance, year_fraction
 from riskgrid.market.flows import Flows
 from riskgrid.market.objects import Curve, Fixings, RateIndex
 from riskgrid.market.stack import Stack, answer, distinct
-from riskgrid.quantity import Quantity, evaluate_flow
+from riskgrid.quantity import Program, Quantity, evaluate_flow
 from riskgrid.terms import Values
 
 __all__ = ["FloatingLeg", "published_fixings"]
@@ -115,9 +115,9 @@ class FloatingLeg:
         factors = []
         for date in (start, end):
             rows = stack.discount(np.column_stack([code, none, date.astype(np.int64)]))
-            factors.append(rows.function(rows.panel.operation(slice(0, 1), None), rows.index, rows.weight)[:, 0])
+            factors.append(Program(rows.table(), len(at)).replay(slice(0, 1))[:, 0])
         years = self._index_accrual(start, end, self._rate[flows.trade[at]])
-        known[at] = (factors[0] / factors[1] - 1.0) / years
+        known[at] = (factors[0] / factors[1] - 1.0) / np.where(years > 0.0, years, 1.0)  # rolling can leave no day
         return known
 
     def _fixing_dates(self, start: Dates, trade: NDArray[np.int32]) -> Dates:
@@ -150,13 +150,12 @@ class _FloatingSum:
     def __init__(self, arrays: tuple[NDArray[Any], ...]) -> None:
         self._arrays = arrays
 
-    def __call__(
-        self, first: Values, last: Values, discount: Values, head: Index, tail: Index, out: Any = None
-    ) -> Values:
+    def __call__(self, *inputs: Any, out: Any = None) -> Values:
+        first, last, discount, head, tail = inputs
         start = np.append(head, tail[-1:]) if len(head) else np.zeros(1, np.int64)
         low, high = int(start[0]), int(start[-1])
-        arrays = [array[low:high] for array in self._arrays]
-        return formulas.floating_sum(first, last, discount, *arrays, start - low, out=out)
+        period, paid, weight, fixed = (array[low:high] for array in self._arrays)
+        return formulas.floating_sum(first, last, discount, period, paid, weight, fixed, start - low, out=out)
 
 
 def published_fixings(series: list[Fixings], code: Index, dates: Dates) -> Values:

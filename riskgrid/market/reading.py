@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,13 @@ class Source(Protocol):
     def __getitem__(self, role: str) -> MarketObject | None: ...
 
 
+@runtime_checkable
+class Known(Protocol):
+    """A source that can list what it has of a family, for error sentences."""
+
+    def known(self, family: str) -> list[str]: ...
+
+
 class Reading:
     """The questions of one pricer call for ``trades`` trades.
 
@@ -50,7 +57,7 @@ class Reading:
     def read(
         self, name: Names, family: str, *, optional: bool = False, skip: Sequence[str] = ()
     ) -> tuple[dict[str, Any], Index]:
-        """Objects by role, and each trade's position among them (-1: none). Empty names and ``skip`` ask for nothing."""
+        """Objects by role, and each trade's place among them (-1: none). Empty names and ``skip`` ask for nothing."""
         codes = codes_of(name, self.trades)
         roles = {
             int(code): f"{family}:{name.names[code]}"
@@ -101,8 +108,8 @@ class Reading:
 
     def missing(self, role: str, trades: NDArray[np.intp]) -> None:
         """Say that the market lacks an object these trades need."""
-        family = role.split(":")[0]
-        known = getattr(self.objects, "known", lambda _: [])(family)
+        family = role.partition(":")[0]
+        known = self.objects.known(family) if isinstance(self.objects, Known) else []
         listed = ", ".join(f"'{name}'" for name in known[:8]) + (" and more" if len(known) > 8 else "")
         sentence = f"no {_SPOKEN.get(family, family)} '{role}'; known: {listed or 'none'}"
         if not self.recording:

@@ -134,7 +134,8 @@ class Stack:
         return source(panels[0] if len(panels) == 1 else np.concatenate(panels))
 
     def _years(self, day: Index) -> Values:
-        return np.maximum(day - self._clock.date.astype(np.int64), 0) / 365.0
+        years: Values = np.maximum(day - self._clock.date.astype(np.int64), 0) / 365.0
+        return years
 
     def _node_rows(self, which: Index, years: Values, weights: Callable[[Any, Values], Weights]) -> Weights:
         parts = []
@@ -180,17 +181,19 @@ class _SurfaceVol:
     def __init__(self, grids: list[Values]) -> None:
         self._grids = grids
 
-    def __call__(self, panel: Values, moneyness: Values, group: Index, *rows: Any, out: Any = None) -> Values:
+    def __call__(self, panel: Values, moneyness: Values, group: Index, *where: Any, out: Any = None) -> Values:
+        low, high, weight_low, weight_high = where
         first = int(group[0]) if len(group) else 0
         if len(self._grids) == 1 or (group == first).all():
-            return formulas.surface_vol(panel, self._grids[first], *rows, moneyness, out=out)
+            grid = self._grids[first]
+            return formulas.surface_vol(panel, grid, low, high, weight_low, weight_high, moneyness, out=out)
         moneyness = np.broadcast_to(moneyness, (len(group), panel.shape[1]))
         out = np.empty(moneyness.shape) if out is None else out
         for position, grid in enumerate(self._grids):
             at = np.flatnonzero(group == position)
             if len(at):
-                picked = [row[at] for row in rows]
-                out[at] = formulas.surface_vol(panel, grid, *picked, np.ascontiguousarray(moneyness[at]))
+                rows, weights = (low[at], high[at]), (weight_low[at], weight_high[at])
+                out[at] = formulas.surface_vol(panel, grid, *rows, *weights, np.ascontiguousarray(moneyness[at]))
         return np.asarray(out)
 
 
@@ -217,5 +220,7 @@ def _expiry_rows(surface: Surface, years: Values, start: int) -> tuple[Any, Any,
     low = np.maximum(high - 1, 0)
     span = np.where(high > low, times[high] - times[low], 1.0)
     share = np.where(high > low, (inside - times[low]) / span, 0.0)
-    weight_low, weight_high = (1.0 - share) * times[low] / inside, share * times[high] / inside
+    years = np.where(inside > 0.0, inside, 1.0)  # an expiry node of no length has no variance: its rate is kept as it is
+    weight_low = np.where(inside > 0.0, (1.0 - share) * times[low] / years, 1.0)
+    weight_high = share * times[high] / years
     return start + low * strikes, start + high * strikes, weight_low, weight_high

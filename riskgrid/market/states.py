@@ -25,7 +25,7 @@ _LEVELS = ("fx", "equity", "dividend", "spread")
 
 
 class MarketStates:
-    """Market objects by role (``equity:AAPL``, ``discount:USD``, ``vol:EURUSD`` ...) in all states; state 0 is the base.
+    """Market objects by role (``equity:AAPL``, ``discount:USD``, ``vol:EURUSD``) in all states; state 0 is the base.
 
     Objects are built when first asked for. A role the market does not have answers None; a shift that names nothing in
     the market, or one curve shifted in par and in zero space in one scenario, is a BadScenarios at once.

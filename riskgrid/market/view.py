@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from riskgrid import formulas
-from riskgrid.conventions import adjust, advance, make_schedule
+from riskgrid.conventions import Dates, Schedule, adjust, make_schedule
 from riskgrid.errors import InputError
-from riskgrid.market.flows import Flows
+from riskgrid.market.flows import Flows, business_days_later, coded, sum_flows
 from riskgrid.market.objects import Level, Surface
 from riskgrid.market.rates import FloatingLeg, published_fixings
 from riskgrid.market.reading import Index, Reading, Source, codes_of
@@ -20,8 +19,6 @@ from riskgrid.quantity import Quantity, at_base, evaluate_flow, gather, source
 from riskgrid.terms import Names, Values
 
 __all__ = ["Market"]
-
-type Dates = NDArray[np.datetime64]
 
 
 class Market:
@@ -86,7 +83,12 @@ class Market:
         if isinstance(name, tuple):
             of, to = name
             ratio = self._discount(to, date, None), self._discount(of, date, None)
-            return self.fx(of, to) * (_symbol() if self._recording else ratio[1] / ratio[0])
+            if self._recording:
+                return self.fx(of, to)
+            growth, days = ratio[1] / ratio[0], self._column(date)
+            passed = ((days > self.base_date) & (days <= self.date)).reshape(-1, 1)
+            # between the two dates a discount factor carries cash, which a spot rate is not
+            return self.fx(of, to) * (np.where(passed, 1.0, growth) if passed.any() else growth)
         if name.family == "commodity":
             objects, index = self.reading.read(name, "commodity")
             if self._recording:
@@ -180,20 +182,20 @@ class Market:
         frequency = np.broadcast_to(np.asarray(payments_per_year).reshape(-1), (self.trades,))
         lag = np.broadcast_to(np.asarray(0 if payment_lag is None else payment_lag).reshape(-1), (self.trades,))
 
-        def make() -> tuple[Any, Dates]:
+        def make() -> tuple[Schedule, Dates]:
             margin = 10 + 2 * int(lag.max(initial=0))  # a period that ended may still have to be paid
             periods = make_schedule(
                 self._column(start),
                 self._column(end),
                 np.where(frequency > 0, 12 // np.maximum(frequency, 1), 0),
                 holidays=holidays,
-                stub=_coded(stub),
-                roll=_coded(roll),
+                stub=coded(stub),
+                roll=coded(roll),
                 end_of_month=True,
                 after=self.base_date - np.timedelta64(margin, "D"),
             )
             by_flow = (holidays[0][periods.trade], holidays[1])
-            payment = adjust(_business_days_later(periods.end, lag[periods.trade], by_flow), "following", by_flow)
+            payment = adjust(business_days_later(periods.end, lag[periods.trade], by_flow), "following", by_flow)
             return periods, payment
 
         return Flows(make, frequency, holidays)
@@ -223,7 +225,7 @@ class Market:
         cut = self._settlement(self.base_date, settlement_lag, flows)
         amounts = np.where(paid > cut[trade], evaluate_flow(amount, flows), 0.0)
         pairs, row = distinct(index[trade], owed[trade], paid.astype(np.int64))
-        value = _sum_flows(stack.discount(pairs).table(), row, amounts, flows.offset)
+        value = sum_flows(stack.discount(pairs).table(), row, amounts, flows.offset)
         settlement = self._settlement(self.date, settlement_lag, flows)
         if (settlement == self.date).all():
             return value
@@ -292,7 +294,7 @@ class Market:
         today = np.full(self.trades, date, dtype="datetime64[D]")
         if lag is None:
             return today
-        return _business_days_later(today, np.broadcast_to(lag.reshape(-1), (self.trades,)), flows.holidays)
+        return business_days_later(today, np.broadcast_to(lag.reshape(-1), (self.trades,)), flows.holidays)
 
     def _floating_leg(self, index: Names, currency: Names | None) -> FloatingLeg | None:
         indices, position = self.reading.read(index, "index")
@@ -319,7 +321,7 @@ def _symbol() -> Quantity:
     return Quantity(_recorded_only, (), extent="tile")
 
 
-def _recorded_only(*_: Any, out: Any = None) -> Any:
+def _recorded_only(*_: Any, **__: Any) -> Any:
     raise AssertionError("a recording market's answers are never replayed")
 
 
@@ -330,26 +332,3 @@ def _none(trades: int) -> Index:
 def _levels(levels: list[Level]) -> Quantity:
     panels = [level.panel for level in levels]
     return source(panels[0] if len(panels) == 1 else np.concatenate(panels))
-
-
-def _coded(value: Names | str) -> Any:
-    return value if isinstance(value, str) else (value.codes[:, 0], value.names)
-
-
-def _business_days_later(dates: Dates, days: Index, holidays: tuple[Index, list[Dates]]) -> Dates:
-    moved = np.array(dates, dtype="datetime64[D]")
-    for lag in np.unique(days[days != 0]).tolist():
-        at = days == lag
-        moved[at] = advance(moved[at], lag, (holidays[0][at], holidays[1]))
-    return moved
-
-
-def _sum_flows(table: Quantity, row: Index, amount: Values, offset: Index) -> Quantity:
-    index = row.astype(np.int32)
-
-    def flow_sum(discount: Values, first: Index, last: Index, out: Any) -> Values:
-        start = np.append(first, last[-1:]) if len(first) else np.zeros(1, np.int64)
-        low, high = int(start[0]), int(start[-1])
-        return formulas.flow_sum(discount, index[low:high], amount[low:high], start - low, out=out)
-
-    return Quantity(flow_sum, (table,), extent="tile", by_trade=(offset[:-1], offset[1:]))

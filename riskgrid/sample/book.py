@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,8 +15,9 @@ from riskgrid.errors import InputError
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.portfolio import Portfolio
 from riskgrid.sample.bundle import conventions, history
+from riskgrid.sample.draw import Draw, named
 from riskgrid.sample.fill import DEFAULT_DATE
-from riskgrid.sample.trade import TRADES, Draw, named
+from riskgrid.sample.trade import TRADES
 from riskgrid.terms import Values
 
 __all__ = ["DESKS", "portfolio"]
@@ -58,11 +61,12 @@ def portfolio(
 
     The last trade date lies seven dates of the history before ``date`` (2016-06-22 for 2016-07-01), and strikes are
     struck around its levels, so that one portfolio is valued on all days from the next on; a few trades expire in
-    between. Trade ids are a prefix and a number: ``EO-000001``.   ``faulty`` : three more trades, ``FAULTY-1`` to ``-3``,
-    of names that the sample market does not have.   Raises InputError on fewer than one trade or an unknown date.
+    between. Trade ids are a prefix and a number: ``EO-000001``.   ``faulty`` : three more trades, ``FAULTY-1`` to
+    ``FAULTY-3``, of names that the sample market does not have.   Raises InputError on fewer than one trade, BadMarket
+    on a date that the history does not have.
 
-    >>> len(portfolio(100)), portfolio(100).digest == portfolio(100).digest, portfolio(100, 2) == portfolio(100)
-    (100, True, False)
+    >>> portfolio(100).trade("SW-000001")["counterparty"]
+    'Insurer 01'
     """
     if trades < 1:
         raise InputError(f"a sample portfolio of {trades} trades; 1 or more is right")
@@ -74,32 +78,46 @@ def portfolio(
     market = past.snapshot(past.dates[row - TRADED_BEFORE])
     counts = {name: int(share * trades) for name, (_, share, _) in TRADES.items()}
     counts["equity_option"] += trades - sum(counts.values())
-    leans = np.random.default_rng([seed, len(TRADES)]).normal(0.5, LEAN, (len(DESKS), len(REGIONS), MOST_BOOKS))
-    tables = {
-        name: _table(name, np.random.default_rng([seed, number]), count, market, day, leans)
-        for number, (name, count) in enumerate(counts.items())
-        if count
-    }
+    tables = {}
+    for number, (name, count) in enumerate(counts.items()):
+        random = np.random.default_rng([seed, number])
+        if count:
+            tables[name] = _table(name, _placed(name, random, count, seed), random, (market, day))
     made = Portfolio.from_tables(tables)
     return made + _faulty(market) if faulty else made
 
 
-def _table(
-    name: str, random: np.random.Generator, count: int, market: MarketSnapshot, day: np.datetime64, leans: Values
-) -> Any:
-    prefix, _, draw_terms = TRADES[name]
+@dataclass(frozen=True)
+class _Places:
+    """Codes (trade,) of desk, region and book within both, and +1 where the book buys, -1 where it sells."""
+
+    desk: NDArray[Any]
+    region: NDArray[Any]
+    book: NDArray[Any]
+    signs: Values
+
+
+def _placed(name: str, random: np.random.Generator, count: int, seed: int) -> _Places:
     desk = np.full(count, list(DESKS).index(DESK_OF[name]))
     region = random.choice(len(REGIONS), count, p=SHARES_OF_REGIONS)
     books = 2 + (desk + region) % (MOST_BOOKS - 1)
     book = (random.random(count) * books).astype(np.int64)
+    # a book leans the same way in every instrument it trades
+    leans = np.random.default_rng([seed, len(TRADES)]).normal(0.5, LEAN, (len(DESKS), len(REGIONS), MOST_BOOKS))
     signs = np.where(random.random(count) < leans[desk, region, book], 1.0, -1.0)
-    dated = _trade_dates(random, count, market.date)
-    terms = draw_terms(Draw(random, market, day, signs, dated))
+    return _Places(desk, region, book, signs)
+
+
+def _table(name: str, places: _Places, random: np.random.Generator, when: tuple[MarketSnapshot, np.datetime64]) -> Any:
+    prefix, _, draw_terms = TRADES[name]
+    market, day = when
+    dated = _trade_dates(random, len(places.signs), market.date)
+    terms = draw_terms(Draw(random, market, day, places.signs, dated))
     if "issuer" in terms:
-        desk = np.where(terms["issuer"].indices.to_numpy() > 0, list(DESKS).index("Credit"), desk)
-    labels = _labels(random, desk, region, book)
-    ids = pa.array([f"{prefix}-{number:06}" for number in range(1, count + 1)])
-    return pa.table({"trade_id": ids, **labels, "trade_date": dated, **terms})
+        has_issuer = terms["issuer"].indices.to_numpy() > 0
+        places = dataclasses.replace(places, desk=np.where(has_issuer, list(DESKS).index("Credit"), places.desk))
+    ids = pa.array([f"{prefix}-{number:06}" for number in range(1, len(dated) + 1)])
+    return pa.table({"trade_id": ids, **_labels(random, places), "trade_date": dated, **terms})
 
 
 def _trade_dates(random: np.random.Generator, count: int, last: np.datetime64) -> Dates:
@@ -108,9 +126,8 @@ def _trade_dates(random: np.random.Generator, count: int, last: np.datetime64) -
     return adjust(last - ago, "preceding", holidays)
 
 
-def _labels(
-    random: np.random.Generator, desk: NDArray[Any], region: NDArray[Any], book: NDArray[Any]
-) -> dict[str, Any]:
+def _labels(random: np.random.Generator, places: _Places) -> dict[str, Any]:
+    desk, region, book = places.desk, places.region, places.book
     books = [
         f"{short}-{place}-{number}"
         for short in DESKS.values()
@@ -135,20 +152,20 @@ def _labels(
 
 def _faulty(market: MarketSnapshot) -> Portfolio:
     """A share, a currency and an issuer that the sample market does not have."""
-    last = market.date.item()
-    labels = {"region": "EMEA", "book": "EQD-EMEA-1", "desk": "Equity Derivatives", "counterparty": "Bank 01"}
-    labels |= {"netting_set": "Bank 01 / 1", "trade_date": last, "quantity": 1.0}
-    due = last.replace(year=last.year + 1)
-    bond = {"currency": "USD", "notional": 1e6, "coupon": 0.04, "issue": last.replace(day=1), "maturity": due}
+    issue = market.date.item().replace(day=1)
+    due = issue.replace(year=issue.year + 1)
+    labels = {"region": "EMEA", "counterparty": "Bank 01", "netting_set": "Bank 01 / 1"}
+    dated = {"trade_date": market.date.item(), "quantity": 1.0}
+    bond: dict[str, Any] = {"currency": "USD", "notional": 1e6, "coupon": 0.04, "issue": issue, "maturity": due}
     bond |= {"payments_per_year": 2, "day_count": "30/360", "calendar": "US", "issuer": "UNRATED-01"}
-    rows = {
+    rows: dict[str, dict[str, Any]] = {
         "equity": {"underlying": "NOSUCH", "currency": "USD"},
         "fx_forward": {"bought": "BRL", "sold": "USD", "notional": 1e6, "rate": 0.3, "maturity": due},
         "fixed_rate_bond": bond,
     }
-    return Portfolio.from_tables(
-        {
-            name: pa.Table.from_pylist([{"trade_id": f"FAULTY-{number}", **labels, **terms}])
-            for number, (name, terms) in enumerate(rows.items(), 1)
-        }
-    )
+    tables = {}
+    for number, (name, terms) in enumerate(rows.items(), 1):
+        desk = DESK_OF[name]
+        place = {"trade_id": f"FAULTY-{number}", "desk": desk, "book": f"{DESKS[desk]}-EMEA-1"}
+        tables[name] = pa.Table.from_pylist([{**place, **labels, **dated, **terms}])
+    return Portfolio.from_tables(tables)

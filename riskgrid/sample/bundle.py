@@ -42,16 +42,16 @@ def conventions() -> Frozen:
 
     ``USD-TREASURY`` discounts USD and projects USD-3M; each foreign policy curve discounts its own currency.
     """
-    treasury = {"quotes": "par", "interpolation": "linear_zero", "extrapolation": "flat_zero"}
+    treasury: dict[str, Any] = {"quotes": "par", "interpolation": "linear_zero", "extrapolation": "flat_zero"}
     treasury |= {"payments_per_year": 2, "simple_up_to": "6M"}
     policy = {"quotes": "zero", "interpolation": "linear_zero", "extrapolation": "flat_zero"}
     foreign = {currency: f"{currency}-POLICY" for currency in fills()["policy_rates"]["rates"]}
-    index = {"currency": "USD", "curve": CURVE, "tenor": "3M", "day_count": "ACT/360"}
+    index: dict[str, Any] = {"currency": "USD", "curve": CURVE, "tenor": "3M", "day_count": "ACT/360"}
     index |= {"fixing_lag": 2, "calendar": "US"}
     holidays = {name: holiday_dates(name, *CALENDAR_YEARS).tolist() for name in CALENDARS if name != "weekends"}
     return Frozen(
         {
-            "curves": {CURVE: treasury, **{name: policy for name in foreign.values()}},
+            "curves": {CURVE: treasury, **dict.fromkeys(foreign.values(), policy)},
             "discount": {"USD": CURVE, **foreign},
             "indices": {INDEX: index},
             "surfaces": {"default": {"sticky": "sticky_moneyness"}},
@@ -95,7 +95,7 @@ def _factor(name: str) -> str:
 
 
 def _spread(dates: Any, values: dict[str, Values], stale: dict[str, Flags]) -> tuple[Values, Flags]:
-    """Spread (date,) of corporate over Treasury bonds from two funds, NaN where either has no price; stale with them."""
+    """Spread (date,) of corporate over Treasury bonds from two funds, NaN where either has no price; its stale mask."""
     how = fills()["spread"]
     corporate, treasury = how["of"], how["against"]
     beyond = np.log(values[corporate]) - how["duration"] / how["against_duration"] * np.log(values[treasury])

@@ -124,7 +124,7 @@ def _realised_volatility(name: str, kind: str, day: np.datetime64) -> float:
     last = int(np.searchsorted(history().dates, day))
     levels = _levels(name, kind)[last - how["days"] : last + 1]
     volatility = float(np.sqrt(np.mean(np.diff(np.log(levels)) ** 2) * how["year"]))
-    return max(volatility, how["floor"])
+    return max(volatility, float(how["floor"]))
 
 
 def _levels(name: str, kind: str) -> Values:

@@ -15,7 +15,8 @@ def ssvi_variance(log_moneyness: ArrayLike, variance: ArrayLike, rho: float, eta
 
     ``log_moneyness`` : k = ln(strike / forward).   ``variance`` : theta > 0, total variance at k = 0.
     w = theta / 2 (1 + rho phi k + sqrt((phi k + rho)^2 + 1 - rho^2)), phi = eta theta^-gamma (1 + theta)^(gamma - 1).
-    Free of butterfly and calendar arbitrage where eta (1 + abs(rho)) <= 2, 0 < gamma <= 1/2 and theta increases in time.
+    Free of arbitrage, of butterflies and calendars, where eta (1 + abs(rho)) <= 2, gamma is 1/2 or less and theta
+    increases in time.
     Source: Gatheral, Jacquier (2014), Quantitative Finance 14, 59-71, theorem 4.1 and section 4.
 
     >>> ssvi_variance(0.0, 0.04, -0.7, 1.1, 0.5)

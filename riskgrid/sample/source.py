@@ -135,7 +135,7 @@ def fill_single_gaps(raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
     Longer gaps, and rows before the first or after the last value, stay NaN; nothing is interpolated.
 
-    >>> values, stale = fill_single_gaps(pd.DataFrame({"x": [1.0, np.nan, 2.0, np.nan, np.nan, 3.0, np.nan]}))
+    >>> values, stale = fill_single_gaps(pd.DataFrame({"x": [1.0, None, 2.0, None, None, 3.0, None]}, dtype=float))
     >>> values["x"].tolist()
     [1.0, 1.0, 2.0, nan, nan, 3.0, nan]
     >>> stale["x"].sum()

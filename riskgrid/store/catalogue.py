@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,9 +71,10 @@ class Catalogue:
 
     def get(self, run: str) -> RunRow:
         """A run by its id, the beginning of its id, or its name (the latest of that name)."""
-        for condition, value in (("run_id = ?", run), ("name = ?", run), ("run_id like ?", run + "%")):
-            rows = self._rows(f"where {condition} order by created desc, rowid desc limit 2", value)
-            if rows and (condition != "run_id like ?" or len(rows) == 1):
+        begins = "instr(run_id, ?) = 1"  # no pattern: a name may hold its wildcards
+        for condition in ("run_id = ?", "name = ?", begins) if run else ():
+            rows = self._rows(f"where {condition} order by created desc, rowid desc limit 2", run)
+            if rows and (condition != begins or len(rows) == 1):
                 return rows[0]
         raise UnknownName("run", run, {row.run_id for row in self.list()} | {row.name for row in self.list()} - {""})
 
@@ -83,11 +84,11 @@ class Catalogue:
         rows = self._rows(query, content_id)
         return rows[0] if rows else None
 
-    def list(self, limit: int = 1000) -> list[RunRow]:
+    def list(self, limit: int = 1000) -> Sequence[RunRow]:
         """Runs, latest first."""
         return self._rows(f"order by created desc, rowid desc limit {int(limit)}")
 
-    def _rows(self, tail: str, *values: Any) -> list[RunRow]:
+    def _rows(self, tail: str, *values: Any) -> Sequence[RunRow]:
         if not self.path.exists():
             return []
         with self._connection() as connection:

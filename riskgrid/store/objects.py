@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -64,6 +65,8 @@ class Store:
                 found.update(os.listdir(self.root / kind / folder))
             except FileNotFoundError:
                 continue
+            except OSError as error:
+                raise self._explained("read", self.root / kind / folder, error) from error
         return wanted & found
 
     def put(self, kind: str, key: str, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> int:
@@ -72,18 +75,20 @@ class Store:
         if path.exists():
             return 0
         partial = path.with_name(f".{key}.{os.getpid()}.{threading.get_ident()}.{uuid.uuid4().hex[:8]}")
+        chunks = to_chunks(meta, arrays)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            size = 0
             with partial.open("wb", buffering=0) as file:
-                for chunk in to_chunks(meta, arrays):
-                    size += _write_all(file, chunk)
+                size = sum(_write_all(file, chunk) for chunk in chunks)
                 os.fsync(file.fileno())
             partial.replace(path)
             _sync_folder(path.parent)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise self._explained("write", path, error) from error
+        except BaseException as error:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise self._explained("write", path, error) from error
+            raise
         return size
 
     def get(self, kind: str, key: str) -> Stored:
@@ -98,7 +103,11 @@ class Store:
 
     def discard(self, kind: str, key: str) -> None:
         """Forget an object, if it is there."""
-        self.path(kind, key).unlink(missing_ok=True)
+        path = self.path(kind, key)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise self._explained("remove", path, error) from error
 
     def check_writable(self) -> None:
         """Raise the StoreError that a ``put`` would raise, before any work is done."""

@@ -67,7 +67,7 @@ def tables(count=40, seed=3):
     rng = np.random.default_rng(seed)
 
     def days(low, high):
-        return TODAY + rng.integers(low, high, count)
+        return TODAY + rng.integers(low, high, count).astype("timedelta64[D]")
 
     def labels(prefix):
         desks = rng.choice(["Flow", "Exotic", "Macro"], count)
@@ -78,7 +78,7 @@ def tables(count=40, seed=3):
             "book": [f"{desk} {one}" for desk, one in zip(desks, rng.choice(["A", "B"], count), strict=True)],
             "counterparty": rng.choice(["North", "South", ""], count),
             "strategy": rng.choice(["carry", "hedge"], count),
-            "trade_date": TODAY - 30,
+            "trade_date": np.datetime64("2016-06-01"),
             "quantity": rng.choice([-2.0, 1.0, 3.0], count),
         }
 

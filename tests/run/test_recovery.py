@@ -1,0 +1,140 @@
+"""What a killed process, a full disk or a damaged file costs: the unfinished blocks and nothing else."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from riskgrid.errors import BadSpec, StoreError
+from riskgrid.running import open_run, run
+from riskgrid.store import Catalogue, Store
+from tests.run import made
+
+TRADES = 1500
+SCRIPT = """
+    import sys
+    from riskgrid.running import run
+    from tests.run import made
+    run(made.portfolio(%d, only=("equity_option",)), made.market(), made.scenarios(count=100), store=sys.argv[1],
+        cluster="threads:2", cut=16)
+""" % TRADES
+
+
+def block_files(root):
+    return [path for path in (root / "blocks").glob("*/*") if not path.name.startswith(".")]
+
+
+@pytest.mark.slow
+def test_a_killed_run_is_finished_from_what_it_left(tmp_path):
+    child = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(SCRIPT), str(tmp_path)], cwd=Path(__file__).parents[2]
+    )
+    deadline = time.monotonic() + 60.0
+    while len(block_files(tmp_path)) < 10 and child.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.001)
+    child.send_signal(signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL, "the run ended before it was killed"
+    left = len(block_files(tmp_path))
+    killed = Catalogue(tmp_path).list()[0]
+    assert killed.status == "running"
+    with pytest.raises(BadSpec, match="is running; ask the same question again to finish it"):
+        open_run(killed.run_id, store=tmp_path)
+
+    asked = (made.portfolio(TRADES, only=("equity_option",)), made.market(), made.scenarios(count=100))
+    again = run(*asked, store=tmp_path, cluster="threads:2", cut=16)
+    whole = run(*asked, store=tmp_path / "fresh", cluster="threads:2", cut=16)
+    assert 10 <= left < whole.manifest["blocks"]["priced"]
+    assert again.manifest["blocks"] == {
+        "priced": whole.manifest["blocks"]["priced"] - left,
+        "found": left,
+        "failed": 0,
+    }
+    assert made.same_bits(whole, again)
+
+
+def test_a_full_disk_stops_the_run_and_keeps_what_is_finished(finished, book, market, scenarios, tmp_path, monkeypatch):
+    flush, calls = os.fsync, []
+
+    def full(handle):
+        calls.append(handle)
+        if len(calls) > 30:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        flush(handle)
+
+    store = Store(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(StoreError, match="cannot write .*: the disk is full; free some space or set RISKGRID_HOME"):
+            run(book, market, scenarios, store=store, cluster="threads:1", cut=16)
+    assert Catalogue(tmp_path).list()[0].status == "failed"
+    assert not [path for path in tmp_path.rglob(".*") if path.is_file()], "a half-written object stayed"
+    left = len(block_files(tmp_path))
+    for path in block_files(tmp_path):
+        store.get("blocks", path.name)
+    again = run(book, market, scenarios, store=store, cluster="threads:1", cut=16)
+    total = finished.manifest["blocks"]["priced"]
+    assert 0 < left < total
+    assert again.manifest["blocks"] == {"priced": total - left, "found": left, "failed": 0}
+    assert made.same_bits(finished, again)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may mount a small disk")
+def test_a_small_disk_that_fills_up_says_so(book, market, scenarios, tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(small)], check=False, capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("this machine does not let root mount")
+    try:
+        with pytest.raises(StoreError, match="the disk is full|is full"):
+            run(book, market, scenarios, store=small, cluster="threads:1", cut=16)
+        subprocess.run(["mount", "-o", "remount,size=60m", str(small)], check=True)
+        left = len(block_files(small))
+        again = run(book, market, scenarios, store=small, cluster="threads:1", cut=16)
+        assert again.manifest["blocks"]["found"] == left > 0
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+@pytest.mark.parametrize("damage", [b"", b"not an array at all", None])
+def test_a_damaged_block_is_named_in_a_sentence(damage, market, tmp_path):
+    done = run(made.portfolio(20, only=("equity",)), market, made.scenarios(count=3), store=tmp_path)
+    path = block_files(tmp_path)[0]
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content[: len(content) // 2] if damage is None else damage)
+    with pytest.raises(StoreError, match=f"cannot read .*{path.name}: "):
+        open_run(done.run_id, store=tmp_path).trade_table()
+
+
+def test_a_lost_block_is_priced_again_and_no_other(book, market, scenarios, tmp_path):
+    first = run(book, market, scenarios, store=tmp_path, cluster="threads:1", cut=16)
+    block_files(tmp_path)[0].unlink()
+    again = run(book, market, scenarios, store=tmp_path, cluster="threads:1", cut=16)
+    assert not again.found
+    assert again.manifest["blocks"]["priced"] == 1
+    assert again.manifest["blocks"]["found"] == first.manifest["blocks"]["priced"] - 1
+    assert made.same_bits(first, again)
+
+
+def test_a_run_that_was_interrupted_by_hand_is_finished_by_asking_again(finished, book, market, scenarios, tmp_path):
+    def stop(progress):
+        if progress.priced:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(book, market, scenarios, store=tmp_path, cluster="threads:1", cut=16, progress=stop)
+    left = len(block_files(tmp_path))
+    again = run(book, market, scenarios, store=tmp_path, cluster="threads:1", cut=16)
+    assert again.manifest["blocks"]["found"] == left > 0
+    assert made.same_bits(finished, again)
+
+

@@ -1,0 +1,121 @@
+"""The command line answers in tables and single sentences."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from riskgrid.cli import cli
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("home")
+    made = call("demo", "--trades", "300", "--store", str(folder))
+    assert made.exit_code == 0, made.output
+    return folder
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, list(arguments))
+
+
+def test_help__imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from click.testing import CliRunner; from riskgrid.cli import cli; "
+        "out = CliRunner().invoke(cli, ['--help']).output; assert 'demo' in out; "
+        "print([m for m in ('numpy', 'pandas', 'xarray', 'numba', 'dask', 'rich') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_demo__prices_three_dates_then_finds_every_block(home: Path) -> None:
+    first = (home / "reports" / "demo-2016-07-01.html").read_text()
+    assert "Risk of 2016-07-01" in first
+    again = call("demo", "--trades", "300", "--store", str(home))
+    assert again.exit_code == 0
+    assert again.output.count("blocks found in the store, nothing priced") == 3
+    assert "Equity Derivatives" in again.output
+
+
+def test_runs__lists_what_the_store_holds(home: Path) -> None:
+    listed = call("runs", "--store", str(home)).output
+    assert listed.count("complete") == 3
+    assert "demo-2016-06-24" in listed
+    assert call("runs", "--limit", "1", "--store", str(home)).output.count("complete") == 1
+
+
+def test_runs__of_an_empty_store_says_what_makes_some(tmp_path: Path) -> None:
+    said = call("runs", "--store", str(tmp_path))
+    assert said.exit_code == 0
+    assert said.output == f"no runs in {tmp_path}; 'riskgrid demo' makes three\n"
+
+
+def test_report__narrows_and_writes_a_page(home: Path, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    arguments = ["report", "demo-2016-07-01", "--by", "desk,book", "--where", "region=EMEA", "--store", str(home)]
+    made = call(*arguments, "--html", str(page))
+    assert made.exit_code == 0, made.output
+    assert f"report written to {page}" in made.output
+    assert page.stat().st_size > 100_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["report", "nope"], "riskgrid: unknown run 'nope'; known: "),
+        (["report", "demo-2016-07-01", "--by", "dessk"], "riskgrid: unknown label 'dessk'; did you mean 'desk'?"),
+        (["report", "demo-2016-07-01", "--var-level", "1.5"], "riskgrid: level"),
+        (["run", "no.yaml"], "riskgrid: no file no.yaml; a run is described in a YAML file"),
+        (["demo", "--cluster", "cloud"], "riskgrid: unknown cluster 'cloud'; known: 'threads'"),
+        (["demo", "--cluster", "threads:0"], "riskgrid: cluster 'threads:0' asks for '0' workers"),
+    ],
+)
+def test_errors__are_one_sentence_and_a_failing_exit(home: Path, arguments: list[str], sentence: str) -> None:
+    made = call(*arguments, "--store", str(home))
+    assert made.exit_code == 1
+    assert sentence in made.output
+    assert "Traceback" not in made.output
+
+
+def test_where__that_is_no_pair_is_refused(home: Path) -> None:
+    made = call("report", "demo-2016-07-01", "--where", "EMEA", "--store", str(home))
+    assert made.exit_code == 2
+    assert "'EMEA' is not LABEL=VALUE" in made.output
+
+
+def test_debug__shows_where_an_error_comes_from(home: Path) -> None:
+    made = CliRunner().invoke(cli, ["--debug", "report", "nope", "--store", str(home)])
+    assert type(made.exception).__name__ == "UnknownName"
+
+
+def test_store__that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    made = call("demo", "--trades", "50", "--store", str(blocked))
+    assert made.exit_code == 1
+    assert made.output.splitlines()[-1].startswith(f"riskgrid: cannot write {blocked}")
+
+
+def test_schema__prints_every_name_and_is_the_page_in_docs() -> None:
+    listed = call("schema").output
+    assert "value + settled cash - base value" in listed
+    page = Path(__file__).parents[1] / "docs" / "schema.md"
+    assert call("schema", "--markdown").output == page.read_text()
+
+
+def test_instruments__prints_terms_with_what_is_allowed() -> None:
+    listed = call("instruments").output
+    assert "fx_option" in listed
+    assert "call, put" in listed
+    assert "above 0" in listed
+
+
+def test_module__runs_as_a_program() -> None:
+    done = subprocess.run([sys.executable, "-m", "riskgrid", "--version"], capture_output=True, text=True, check=True)
+    assert "riskgrid" in done.stdout or "version" in done.stdout

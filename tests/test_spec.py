@@ -1,0 +1,132 @@
+"""A run in a YAML file: every key, and every mistake in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from riskgrid import sample
+from riskgrid.cli import cli
+from riskgrid.errors import BadSpec, UnknownName
+from riskgrid.scenarios import file
+from riskgrid.spec import read_spec
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("spec")
+    sample.portfolio(200).write(made / "trades", "csv")
+    sample.market("2016-07-01").write(made / "market")
+    sample.history().select("2016-01-04", "2016-07-01").write(made / "history")
+    file.write(sample.scenarios("2016-07-01", count=20), made / "scenarios.parquet")
+    (made / "stress.yaml").write_text("crash:\n  - equity:*: -20%\n")
+    return made
+
+
+def write(folder: Path, **keys: Any) -> Path:
+    path = folder / "spec.yaml"
+    path.write_text(yaml.safe_dump(keys))
+    return path
+
+
+def test_run__from_folders_prints_and_writes_its_report(folder: Path, tmp_path: Path) -> None:
+    asked = {"portfolio": "trades", "market": "market", "scenarios": "scenarios.parquet", "name": "eod"}
+    path = write(folder, **asked, report={"by": ["desk"], "html": "eod.html"}, run={"cluster": "threads:1"})
+    made = CliRunner().invoke(cli, ["run", str(path), "--store", str(tmp_path)])
+    assert made.exit_code == 0, made.output
+    assert "(eod)" in made.output
+    assert "FX Options" in made.output
+    assert (folder / "eod.html").exists()
+    again = CliRunner().invoke(cli, ["run", str(path), "--store", str(tmp_path)])
+    assert "found finished" in again.output
+
+
+def test_run__says_which_rows_it_left_out(folder: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "trades"
+    sample.portfolio(200).write(bad, "csv")
+    file_with_fault = bad / "fx_forward.csv"
+    text = file_with_fault.read_text().splitlines()
+    file_with_fault.write_text("\n".join([text[0], text[1].replace("2", "x"), *text[2:]]) + "\n")
+    path = write(folder, portfolio=str(bad), market="market", scenarios="scenarios.parquet", on_bad="keep")
+    made = CliRunner().invoke(cli, ["run", str(path), "--store", str(tmp_path / "store")])
+    assert made.exit_code == 0, made.output
+    assert "left out: " in made.output
+    assert "fx_forward.csv, line 2" in made.output
+    strict = write(folder, portfolio=str(bad), market="market", scenarios="scenarios.parquet")
+    assert CliRunner().invoke(cli, ["run", str(strict)]).exit_code == 1
+
+
+def test_scenarios__of_several_kinds_are_joined(folder: Path) -> None:
+    scenarios = {"historical": {"count": 5, "proxies": sample.proxies()}, "stress": {"file": "stress.yaml"}}
+    spec = read_spec(write(folder, portfolio="trades", history="sample", date="2016-07-01", scenarios=scenarios))
+    assert spec.scenarios.sizes["scenario"] == 6
+    assert "crash" in spec.scenarios["scenario"].values
+
+
+def test_sample__serves_every_input(folder: Path) -> None:
+    path = write(folder, portfolio={"sample": {"trades": 50}}, market="sample", date="2016-06-24", scenarios="sample")
+    spec = read_spec(path)
+    assert len(spec.portfolio) == 50
+    assert str(spec.market.date) == "2016-06-24"
+    assert read_spec(write(folder, portfolio="sample", market="sample", scenarios="sample")).name == "spec"
+
+
+def test_history__alone_gives_the_market_of_its_date(folder: Path) -> None:
+    scenarios = {"stress": {"file": "stress.yaml"}}
+    spec = read_spec(write(folder, portfolio="trades", history="history", date="2016-06-24", scenarios=scenarios))
+    assert str(spec.market.date) == "2016-06-24"
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        ({}, "no key 'portfolio'; no key 'scenarios'; no key 'market' and no key 'history'"),
+        ({"portfolioo": "x"}, "unknown key 'portfolioo'; known: name, portfolio"),
+        (
+            {"portfolio": "trades", "market": "market", "scenarios": "scenarios.parquet", "run": {"bit": 4}},
+            "unknown key 'run.bit'; known: reporting, cell_labels, bits, cut, store, cluster",
+        ),
+        (
+            {"portfolio": "trades", "market": "market", "scenarios": "scenarios.parquet", "report": ["desk"]},
+            "key 'report' is ['desk']; a mapping with by, var_level",
+        ),
+        (
+            {"portfolio": "trades", "history": "history", "scenarios": "scenarios.parquet"},
+            "key 'history' without 'date'",
+        ),
+        (
+            {"portfolio": "trades", "market": "market", "scenarios": "scenarios.parquet", "on_bad": "drop"},
+            "key 'on_bad' is 'drop'; 'raise' or 'keep' is right",
+        ),
+        ({"portfolio": "trades", "market": "market", "scenarios": 5}, "key 'scenarios' is 5; a Parquet file or"),
+        (
+            {"portfolio": "trades", "market": "market", "scenarios": {"historical": {}}},
+            "scenario set 'historical' needs the key 'history'",
+        ),
+        (
+            {"portfolio": "trades", "market": "market", "scenarios": {"stress": {"fil": "stress.yaml"}}},
+            "scenario set 'stress' has no option 'fil'; known: ",
+        ),
+    ],
+)
+def test_mistakes__are_one_sentence(folder: Path, keys: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(BadSpec) as caught:
+        read_spec(write(folder, **keys))
+    assert sentence in str(caught.value)
+
+
+def test_scenario_set__unknown_lists_the_known(folder: Path) -> None:
+    with pytest.raises(UnknownName, match="unknown scenario set 'historic'; did you mean 'historical'"):
+        read_spec(write(folder, portfolio="trades", market="market", scenarios={"historic": {}}))
+
+
+@pytest.mark.parametrize(("text", "sentence"), [("- a\n", "holds no mapping"), ("a: [\n", "not a YAML file")])
+def test_file__that_holds_no_spec_is_named(tmp_path: Path, text: str, sentence: str) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(text)
+    with pytest.raises(BadSpec, match=sentence):
+        read_spec(path)
