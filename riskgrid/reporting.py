@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import json
 import math
@@ -16,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import xarray as xr
 
-from riskgrid import hashing, plots
-from riskgrid.errors import BadSpec
+from riskgrid import hashing, page
+from riskgrid.page import percent
 from riskgrid.registry import MEASURES
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Report", "report"]
 
-_WORST = 10
 _COARSE = 1e-4  # share of a figure above which its rounding bound is said
 _COPIED = ("base_value", "coverage", "coverage_value", "trades", "unpriced", "unshocked", "stale")
 
@@ -76,22 +74,10 @@ class Report:
 
         Raises BadSpec where the extra ``plots`` is not installed.
         """
-        plots.coverage(self.table.isel(node=[0]))  # the sentence about the missing extra, before anything else
-        from bokeh.embed import components
-        from bokeh.resources import Resources
-
-        script, drawings = components(self._figures())
-        page: str = _template("report.html").render(
-            content=self._content(),
-            colours=plots.COLOURS,
-            font=plots.FONT,
-            resources=Resources(mode="inline", components=["bokeh"]).render(),
-            script=script,
-            drawings=drawings,
-        )
+        made = page.html(self)
         if path is not None:
-            Path(path).write_text(page, encoding="utf-8")
-        return page
+            Path(path).write_text(made, encoding="utf-8")
+        return made
 
     def sentences(self) -> list[str]:
         """Every convention, one sentence each, and whatever keeps a number from being whole."""
@@ -106,7 +92,9 @@ class Report:
         for name, words in (("unshocked", "read a factor without history"), ("stale", "rest on a filled observation")):
             share = float(table[name][0])
             if share > 0.0:
-                said.append(f"{_percent(share, up=True)} of the pairs {words} ({name}).")
+                which = meaning["unshocked_factors"] if name == "unshocked" else []
+                named = f": {', '.join(which[:8])}" + (f" and {len(which) - 8} more" if len(which) > 8 else "")
+                said.append(f"{percent(share, up=True)} of the pairs {words} ({name}){named if which else ''}.")
         bound = meaning["rounding_bound"] * table["trades"].values
         figures = np.fmin(np.abs(table["value_at_risk"].values), np.abs(table["expected_shortfall"].values))
         if coarse := int((bound > _COARSE * figures).sum()):
@@ -135,7 +123,7 @@ class Report:
         from rich.table import Table
         from rich.text import Text
 
-        content = self._content()
+        content = page.content(self)
         table = Table(title=content["title"], box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
         table.add_column(content["node_head"], no_wrap=True)
         for head, unit in content["heads"]:
@@ -147,75 +135,7 @@ class Report:
         return table
 
     def _repr_html_(self) -> str:
-        try:
-            return str(_template("report.html").module.fragment(self._content(), plots.COLOURS, plots.FONT))
-        except BadSpec:
-            from html import escape
-
-            return f"<pre>{escape(str(self))}</pre>"
-
-    def _content(self) -> dict[str, Any]:
-        """What page and terminal both show, as text."""
-        table, meaning = self.table, self.conventions
-        currency = meaning["currency"]
-        var_head, es_head = (
-            f"VaR {meaning['value_at_risk']['percent']}",
-            f"ES {meaning['expected_shortfall']['percent']}",
-        )
-        heads = [("Trades", ""), ("Base value", currency), (var_head, currency), (es_head, currency)]
-        heads += [("Worst P&L", currency), ("Worst scenario", ""), ("Coverage", "")]
-        extra = [name for name in ("unshocked", "stale") if (table[name].values > 0.0).any()]
-        heads += [(name.capitalize(), "") for name in extra]
-        rows = [_row(table.isel(node=node), extra) for node in range(table.sizes["node"])]
-        for row, following in zip(rows, [*rows[1:], {"depth": 0}], strict=True):
-            row["parent"] = following["depth"] > row["depth"]
-        return {
-            "title": f"Risk of {meaning['as_of']}, {meaning['scenario_set']}, {currency}",
-            "node_head": " / ".join(table.attrs["by"]).capitalize() or "Portfolio",
-            "heads": heads,
-            "rows": rows,
-            "sentences": self.sentences(),
-            "conventions": meaning,
-            "partial": any(row["partial"] for row in rows),
-            "figure_titles": self._titles(),
-        }
-
-    def _titles(self) -> dict[str, str]:
-        depth, label = self._branch()
-        among = f" by {label}" if depth else ""
-        counted = min(_WORST, self.total.sizes["scenario"])
-        nodes = int((self.table["depth"] == depth).sum())
-        many = nodes > plots.MOST_BARS
-        largest, lowest = (
-            f", the {plots.MOST_BARS} {word} of {nodes:,}" if many else "" for word in ("largest", "lowest")
-        )
-        return {
-            "distribution": "P&L of the portfolio over all scenarios",
-            "by_node": f"VaR {self.conventions['value_at_risk']['percent']}{among}{largest}",
-            "worst": f"The {counted} worst scenarios of the portfolio",
-            "coverage": f"Coverage{among}{lowest}",
-        }
-
-    def _branch(self) -> tuple[int, str]:
-        """The depth that figures compare: the second label of the tree, else the first, else the total."""
-        by = self.table.attrs["by"]
-        depth = min(2, len(by))
-        return depth, by[depth - 1] if depth else ""
-
-    def _figures(self) -> dict[str, Any]:
-        branch = self.table.isel(node=np.flatnonzero(self.table["depth"].values == self._branch()[0]))
-        var, es = (
-            self.table[name][0].assign_attrs(level=self.conventions[name]["level"])
-            for name in ("value_at_risk", "expected_shortfall")
-        )
-        if self.total.isnull().any():
-            return {"coverage": plots.coverage(branch)}
-        return {
-            "distribution": plots.pnl_distribution(self.total, var, es),
-            "worst": plots.worst_scenarios(self.total, _WORST),
-            "by_node": plots.bar_by_node(branch, "value_at_risk"),
-            "coverage": plots.coverage(branch),
-        }
+        return page.fragment(self)
 
 
 def report(
@@ -272,6 +192,7 @@ def _conventions(cube: xr.Dataset, var: xr.DataArray, es: xr.DataArray) -> dict[
         "weights": "weighted scenarios" if "weight" in cube else "equal weights",
         "coverage": "share of priced trade x scenario pairs",
         "rounding_bound": float(cube.attrs["rounding_bound"]),
+        "unshocked_factors": [str(factor) for factor in cube.attrs.get("unshocked_factors", ())],
         "origin": [str(sentence) for sentence in cube.attrs.get("origin", ())],
     }
 
@@ -285,45 +206,7 @@ def _coverage_sentence(table: xr.Dataset) -> str:
     share, by_value, unpriced = (float(table[name][0]) for name in ("coverage", "coverage_value", "unpriced"))
     if share >= 1.0 and not unpriced:
         return "Every trade is priced in every scenario."
-    value = "" if math.isnan(by_value) else f", {_percent(by_value)} by |PV|"
+    value = "" if math.isnan(by_value) else f", {percent(by_value)} by |PV|"
     count = f"{int(unpriced):,} trade{'s' * (unpriced != 1)} without a number"
-    priced = f"{_percent(share)} of trade x scenario pairs are priced{value}"
+    priced = f"{percent(share)} of trade x scenario pairs are priced{value}"
     return f"* Not full coverage: {priced}; {count} left out of all sums."
-
-
-def _row(node: xr.Dataset, extra: Sequence[str]) -> dict[str, Any]:
-    path = [str(node[label].values) for label in node.attrs["by"]]
-    depth = int(node["depth"])
-    partial = bool(node["coverage"] < 1.0) or bool(node["unpriced"] > 0)
-    money = [_money(float(node[name])) for name in ("base_value", "value_at_risk", "expected_shortfall", "worst_pnl")]
-    cells = [f"{int(node['trades']):,}", *money, str(node["worst_scenario"].values)]
-    cells += [_percent(float(node["coverage"])) + (" *" if partial else "")]
-    cells += [_percent(float(node[name]), up=True) for name in extra]
-    name = (path[depth - 1] or "(none)") if depth else "Total"
-    return {"depth": depth, "name": name, "cells": cells, "partial": partial}
-
-
-def _money(value: float) -> str:
-    if math.isnan(value):
-        return "no number"
-    text = f"{value:,.0f}"
-    return "0" if text == "-0" else text
-
-
-def _percent(share: float, *, up: bool = False) -> str:
-    """A share in per cent; neither a gap nor a small share rounds away (``up`` for shares that should be zero)."""
-    if share in (0.0, 1.0) or math.isnan(share):
-        return "no number" if math.isnan(share) else f"{share * 100:.0f} %"
-    rounded = round(share * 100, 2)
-    return f"{max(rounded, 0.01) if up else min(rounded, 99.99):.2f} %"
-
-
-@functools.cache
-def _template(name: str) -> Any:
-    try:
-        from jinja2 import Environment, PackageLoader
-    except ImportError as error:
-        raise BadSpec("a page needs Jinja, which is an extra; pip install 'riskgrid[plots]' installs it") from error
-    environment = Environment(loader=PackageLoader("riskgrid"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["minus"] = lambda text: text.replace("-", "\N{MINUS SIGN}", 1) if text[:1] == "-" else text
-    return environment.get_template(name)

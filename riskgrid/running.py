@@ -43,6 +43,9 @@ __all__ = ["CELL_LABELS", "Run", "open_run", "price", "run"]
 #: Labels whose combinations are summed and kept in memory; region, desk and book always are.
 CELL_LABELS = ("region", "desk", "book", "instrument", "currency")
 
+#: Tick bits of a set of bumps, in 64-bit ticks.
+BUMP_BITS = 32
+
 
 def run(
     portfolio: Portfolio,
@@ -61,7 +64,7 @@ def run(
     """Value a portfolio in the base state and under every scenario, and keep every block.
 
     reporting : currency of all money, default the market's numeraire.   bits : a tick is 2^-bits of it, default by
-    the largest notional.   cut : most trades a block, a power of two.   store : folder, default ``$RISKGRID_HOME``.
+    the largest notional, 32 for ladders.   cut : most trades a block, a power of two.   store : folder, default ``$RISKGRID_HOME``.
     cluster : ``threads``, ``threads:N``, ``processes:N``, a scheduler's address or a Dask client.
     progress : called as blocks finish; ``auto`` shows a bar in a terminal or a notebook.
 
@@ -70,6 +73,8 @@ def run(
     a status and lowers coverage.
     """
     scenarios = scenario_set.check_against(scenarios, market)
+    if bits is None and scenarios.attrs.get("kind") in ("ladder", "grid"):
+        bits = BUMP_BITS  # a bump moves a trade by far less than history does
     spec = _spec(portfolio, market, reporting, tuple(cell_labels), bits, cut)
     if scenarios.sizes["scenario"] == 0:
         raise BadSpec("the scenario set has no scenario; a run needs one or more")
@@ -120,7 +125,10 @@ class _Question:
 
     @functools.cached_property
     def scenario_digest(self) -> bytes:
-        return scenario_set.digest(self.scenarios)
+        # what is stale or unshocked moves no value, but every answer says it
+        held = self.scenarios.variables
+        flags = [held[name].values if name in held else None for name in ("stale", "unshocked")]
+        return digest(scenario_set.digest(self.scenarios), flags)
 
     @functools.cached_property
     def content_id(self) -> str:
@@ -169,9 +177,9 @@ class Run:
     @property
     def complete(self) -> bool:
         """Whether every block and the cells are in the store."""
-        keys = self._placement.keys if self.store.has("plans", [self.content_id]) else ()
+        keys = self._placement.keys if self.store.has("plans", [self.run_id]) else ()
         stored = self.store.has("blocks", keys)
-        return len(stored) == len(set(keys)) and bool(self.store.has("cells", [self.content_id]))
+        return len(stored) == len(set(keys)) and bool(self.store.has("cells", [self.run_id]))
 
     @functools.cached_property
     def portfolio(self) -> Portfolio:
@@ -191,7 +199,7 @@ class Run:
     @functools.cached_property
     def cube(self) -> Cube:
         """Labelled views of the P&L."""
-        stored = self.store.get("cells", self.content_id)
+        stored = self.store.get("cells", self.run_id)
         sums = CellSums(**{name: np.asarray(array) for name, array in stored.arrays.items()})
         weight = self.scenarios["weight"].values if "weight" in self.scenarios else None
         labels = _TradeLabels(self.portfolio)
@@ -203,7 +211,7 @@ class Run:
 
     @functools.cached_property
     def _placement(self) -> Placement:
-        return Placement.of(self.store.get("plans", self.content_id))
+        return Placement.of(self.store.get("plans", self.run_id))
 
     @property
     def _attrs(self) -> dict[str, Any]:
@@ -216,6 +224,7 @@ class Run:
             "tick_bits": manifest["bits"],
             "rounding_bound": 0.5 * 2.0 ** -manifest["bits"],
             "origin": list(manifest["origin"]),
+            "unshocked_factors": list(manifest["unshocked"]),
         }
 
     @property
@@ -389,10 +398,8 @@ def _committed(
     inputs = save_inputs(store, asked.portfolio, asked.market, asked.scenarios, asked.scenario_digest)
     arrays = {name: getattr(outcome.sums, name) for name in CellSums.__dataclass_fields__}
     result = digest("cells", asked.spec.cell_labels, cells, arrays).hex()
-    for kind in ("cells", "plans"):  # a rerun after a change of code answers the same question anew
-        store.discard(kind, asked.content_id)
-    store.put("cells", asked.content_id, {"result": result}, arrays)
-    store.put("plans", asked.content_id, *_placement(asked.portfolio, outcome).parts())
+    store.put("cells", row.run_id, {"result": result}, arrays)
+    store.put("plans", row.run_id, *_placement(asked.portfolio, outcome).parts())
     pricing = asked.spec.pricing
     manifest = {
         "inputs": inputs,
@@ -402,6 +409,7 @@ def _committed(
         "cell_labels": list(asked.spec.cell_labels),
         "scenario_set": str(asked.scenarios.attrs.get("name", "")),
         "origin": _origins(asked.market),
+        "unshocked": outcome.unshocked,
         "code": asked.code,
         "numerics": numerics(),
         "python": sys.version.split()[0],

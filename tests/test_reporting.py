@@ -278,7 +278,7 @@ def test_report__works_for_the_total_alone():
 
 @pytest.mark.parametrize("missing", ["bokeh.models", "jinja2"])
 def test_html__without_the_extra_says_how_to_install_it(whole, monkeypatch, missing):
-    from riskgrid.reporting import _template
+    from riskgrid.page import _template
 
     _template.cache_clear()
     monkeypatch.setitem(sys.modules, missing, None)

@@ -71,12 +71,15 @@ class CellSums:
 class Outcome:
     """What a run of the engine gives: sums, where each trade lies, what could not be priced, and where time went.
 
+    unshocked : factors that some trade reads and no scenario moves for want of history.
+
     pieces : with the blocks of each instrument, in plan order.   failed : block key to the sentence.
     """
 
     sums: CellSums
     pieces: list[Piece] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    unshocked: list[str] = field(default_factory=list)
     found: int = 0
     priced: int = 0
     valuations: int = 0
@@ -309,6 +312,8 @@ def execute(
     except BaseException:
         workers.cancel(list(run.flight.tasks))
         raise
+    read = {role for piece in run.outcome.pieces for block in piece.blocks for role in block.roles}
+    run.outcome.unshocked = sorted({factor for role in read for factor in states.unshocked_factors(role)})
     run.outcome.seconds["all"] = time.perf_counter() - run.begun
     run.tell(planned=True)
     return run.outcome

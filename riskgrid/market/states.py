@@ -87,9 +87,9 @@ class MarketStates:
             )
         return self._digests[key]
 
-    def unshocked(self, role: str) -> bool:
-        """Whether a factor of the object has neither history nor proxy in the scenario set."""
-        return bool(self._unshocked) and any(factor in self._unshocked for factor in self._factors_of(role))
+    def unshocked_factors(self, role: str) -> list[str]:
+        """Factors of the object that have neither history nor proxy in the scenario set."""
+        return [factor for factor in self._factors_of(role) if factor in self._unshocked] if self._unshocked else []
 
     def stale(self, role: str) -> NDArray[np.bool_]:
         """In which scenarios a factor of the object did not move because its quote was filled. Shape (scenario,)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,8 @@ type Array = Any
 class Chain:
     """A portfolio of one instrument under scenarios.
 
-    plain : makes a function of rows that gives values (trade, state); on the clock, as riskgrid's planning is.
+    plain : contender to a maker of a function of rows that gives values (trade, state), and how many rows it is asked
+    at a time; making it is on the clock, as riskgrid's planning is.
     others : name to a function that gives values (trade, state) of the first trades in the first states.
     unit : of money, what ``tolerance`` is a share of.
     """
@@ -32,10 +34,9 @@ class Chain:
     portfolio: Portfolio
     market: MarketSnapshot
     scenarios: xr.Dataset
-    plain: Callable[[], Callable[[slice], Array]]
+    plain: dict[str, tuple[Callable[[], Callable[[slice], Array]], int]]
     others: dict[str, Callable[[], Array]]
     unit: float
-    block_rows: int
     tolerance: float = 1e-10
 
     def figures(self, repeats: int) -> list[Figure]:
@@ -53,17 +54,13 @@ class Chain:
                 engine.append(float(runs[0].manifest["seconds"]["all"]) / spent[0])
                 return spent
 
-        def numpy_in(rows: int) -> Callable[[], Spent]:
-            def one() -> Spent:
-                with cold_store(in_memory=True) as folder:
-                    return timed(lambda: count(self.plain(), shape, rows, bits, cell, folder / "ticks.npy"))
+        def numpy(make: Callable[[], Callable[[slice], Array]], rows: int) -> Spent:
+            with cold_store(in_memory=True) as folder:
+                return timed(lambda: count(make(), shape, rows, bits, cell, folder / "ticks.npy"))
 
-            return one
-
-        name = "riskgrid.run, in all"
-        blocks = f"NumPy in blocks of {self.block_rows} rows"
-        contenders = {name: in_all, blocks: numpy_in(self.block_rows), "NumPy on whole arrays": numpy_in(shape[0])}
-        contenders |= {other: lambda value=value: timed(value) for other, value in self.others.items()}
+        contenders: dict[str, Callable[[], Spent]] = {"riskgrid.run, in all": in_all}
+        contenders |= {name: functools.partial(numpy, *how) for name, how in self.plain.items()}
+        contenders |= {other: functools.partial(timed, value) for other, value in self.others.items()}
         medians = in_turns(contenders, repeats)
         share = float(np.median(engine[1:]))
         sizes = {other: self.others[other]().size for other in self.others}
@@ -98,7 +95,10 @@ class Chain:
             ours[np.argsort(ids)] = trades["pnl"].values[order]
             bits = int(run.manifest["bits"])
             cells = run.cells["pnl"].values
-        values = self.plain()(slice(None))
+        (make, rows), *others = self.plain.values()
+        values = make()(slice(0, len(order)))
+        for other, _ in others:
+            assert_equal("two ways of NumPy", other()(slice(0, len(order))) / self.unit, values / self.unit, 1e-12)
         assert_equal("riskgrid and NumPy, in ticks", ours * 2.0**bits, (values[:, 1:] - values[:, :1]) * 2.0**bits, 0.51)
         for name, value in self.others.items():
             theirs = value()
@@ -107,6 +107,6 @@ class Chain:
         frame = self.portfolio.to_pandas()
         cell = frame.groupby(["region", "desk", "book", "currency"], sort=True).ngroup().to_numpy()
         with cold_store(in_memory=True) as folder:
-            sums = count(self.plain(), (len(ours), states), self.block_rows, bits, cell, folder / "ticks.npy")
+            sums = count(make(), (len(ours), states), rows, bits, cell, folder / "ticks.npy")
         assert_equal("cells", cells, sums * 2.0**-bits, np.bincount(cell).max() * 2.0**-bits)
         return bits, cell

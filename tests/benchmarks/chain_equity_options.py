@@ -8,6 +8,9 @@ of each pair, does no ticks and no cells, and is timed on a sample.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from riskgrid.market.states import MarketStates
 from tests.benchmarks import data
 from tests.benchmarks.chain import Chain
@@ -22,15 +25,18 @@ def figures(*, quick: bool = False) -> list[Figure]:
     scenarios = data.scenarios(market, 100 if quick else 1000)
     portfolio = data.portfolio({"equity_option": 1000 if quick else 10_000})
     states = MarketStates(market, scenarios)
+
+    def plain() -> Callable[[slice], Any]:
+        return Options.of(portfolio, states).values
+
     pairs = Pairs(Options.of(portfolio, states), 100, 100)
     chain = Chain(
         workload="chain_equity_options",
         portfolio=portfolio,
         market=market,
         scenarios=scenarios,
-        plain=lambda: Options.of(portfolio, states).values,
+        plain={"NumPy in blocks of 32 rows": (plain, 32), "NumPy on whole arrays": (plain, len(portfolio))},
         others={"QuantLib, formula loop": pairs.by_formula, "QuantLib, observers": pairs.by_observers},
         unit=1e4,
-        block_rows=32,
     )
     return chain.figures(repeats=2 if quick else 7)

@@ -166,7 +166,7 @@ def _fixed_rate_bond(rng: np.random.Generator, size: int) -> dict[str, Any]:
 
 def _interest_rate_swap(rng: np.random.Generator, size: int) -> dict[str, Any]:
     currency = rng.choice(["USD", "EUR"], size, p=[0.7, 0.3])
-    start = _weekday(_days(rng, 2, 90, size))
+    start = _weekday(_days(rng, 7, 90, size))  # no fixing lies in the past
     years = rng.integers(1, 28, size)
     return {
         "currency": currency,

@@ -35,6 +35,12 @@ class Pairs:
         self.strike, self.days = options.strike[rows, 0].tolist(), np.rint(options.years[rows, 0] * 365).tolist()
         self.kind = [ql.Option.Call if call else ql.Option.Put for call in options.is_call[rows, 0]]
         self.scale = options.size[rows] * options.to_reporting[options.rate[rows]][:, :states]
+        ql.Settings.instance().evaluationDate = ql_date(TODAY)
+        self.quotes = [[ql.SimpleQuote(0.1) for _ in range(3)] for _ in self.strike]
+        self.options = [
+            _option(kind, strike, TODAY + int(days), quotes)
+            for kind, strike, days, quotes in zip(self.kind, self.strike, self.days, self.quotes, strict=True)
+        ]
 
     def by_formula(self) -> Array:
         """One call of ``blackFormula`` a pair."""
@@ -44,12 +50,9 @@ class Pairs:
         return np.array(made) * self.scale
 
     def by_observers(self) -> Array:
-        """One option object a trade, whose quotes are set to each state in turn; objects are on the clock."""
-        ql.Settings.instance().evaluationDate = ql_date(TODAY)
+        """One option object a trade, whose own quotes are set to each state in turn; made before the clock starts."""
         made = []
-        for trade, strike in enumerate(self.strike):
-            spot, rate, vol = quotes = [ql.SimpleQuote(0.1) for _ in range(3)]
-            option = _option(self.kind[trade], strike, TODAY + int(self.days[trade]), quotes)
+        for trade, (option, (spot, rate, vol)) in enumerate(zip(self.options, self.quotes, strict=True)):
             row = []
             for numbers in zip(self.spot[trade], self.zero[trade], self.vol[trade], strict=True):
                 spot.setValue(numbers[0])
