@@ -180,12 +180,11 @@ class Program:
         slots = {id(node): _Slot(number, node.extent == "once") for number, node in enumerate(order)}
         last: dict[int, int] = {}
         for number, node in enumerate(order):
-            for part in node.inputs:
-                if isinstance(part, Quantity):
-                    last[slots[id(part)].number] = number
+            for part in _needed(node):
+                last[slots[id(part)].number] = number
         self._steps = []
         for number, node in enumerate(order):
-            inputs = tuple(slots[id(part)] if isinstance(part, Quantity) else part for part in node.inputs)
+            inputs = tuple(slots.get(id(part)) if isinstance(part, Quantity) else part for part in node.inputs)
             freed = tuple(slot for slot, when in last.items() if when == number and order[slot].extent == "tile")
             self._steps.append(_Step(node, number, inputs, freed))
         self._base = {step.slot for step in self._steps if step.quantity.operation is _at_base}
@@ -214,12 +213,7 @@ class Program:
     def replay(self, states: slice, trades: slice | None = None) -> NDArray[Any]:
         """The result on a tile, ``(trades, states)``; the array may be reused by the next call."""
         rows = trades or slice(0, self.trades)
-        if self._shared_range != states:
-            self._shared = {}
-            for step in self._steps:
-                if step.quantity.extent == "once":
-                    self._shared[step.slot] = self._evaluate(step, states, rows, self._shared)
-            self._shared_range = states
+        self._share(states)
         held: dict[int, NDArray[Any]] = {}
         taken: dict[int, NDArray[Any]] = {}
         for step in self._steps:
@@ -232,6 +226,14 @@ class Program:
             return np.broadcast_to(self._shared[slot], (rows.stop - rows.start, states.stop - states.start))
         self._give_back(taken.pop(slot, None))
         return held[slot]
+
+    def _share(self, states: slice) -> None:
+        if self._shared_range != states:
+            self._shared = {}
+            for step in self._steps:
+                if step.quantity.extent == "once":
+                    self._shared[step.slot] = self._evaluate(step, states, slice(0, self.trades), self._shared)
+            self._shared_range = states
 
     def _evaluate(
         self,
@@ -265,7 +267,9 @@ class Program:
         for step in self._steps:
             if step.slot in self._base:
                 inner = Program(step.quantity.inputs[0], self.trades)
-                self._base_values[step.slot] = np.array(inner.replay(base))
+                inner._share(base)
+                shared = inner._shared.get(inner._steps[-1].slot)  # rows of its own, not a row a trade
+                self._base_values[step.slot] = np.array(inner.replay(base) if shared is None else shared)
 
     def _at_base(self, step: _Step, states: slice, rows: slice) -> NDArray[Any]:
         column = self._base_values[step.slot]
@@ -347,10 +351,13 @@ def _topological(result: Quantity) -> list[Quantity]:
         elif id(node) not in seen:
             seen.add(id(node))
             stack.append((node, True))
-            # what the base state needs is replayed by a program of its own
-            parts = () if node.operation is _at_base else node.inputs
-            stack.extend((part, False) for part in reversed(parts) if isinstance(part, Quantity))
+            stack.extend((part, False) for part in reversed(_needed(node)))
     return order
+
+
+def _needed(node: Quantity) -> list[Quantity]:
+    # what the base state needs is replayed by a program of its own
+    return [] if node.operation is _at_base else [part for part in node.inputs if isinstance(part, Quantity)]
 
 
 def _at_base(*_: Any, **__: Any) -> Any:

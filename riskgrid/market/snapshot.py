@@ -151,9 +151,10 @@ class MarketSnapshot:
 
 def resolve_origin(origin: Mapping[str, str], factors: Sequence[str]) -> Frozen:
     """Origin by factor: what stands for the id itself, else for the longest pattern that matches."""
-    patterns = sorted(origin, key=lambda pattern: (len(pattern), pattern))
+    patterns = sorted(origin.keys() - set(factors), key=lambda pattern: (len(pattern), pattern))
     found = {factor: origin[pattern] for pattern in patterns for factor in match(pattern, factors)}
-    return Frozen({factor: origin.get(factor, text) for factor, text in sorted(found.items())})
+    found |= {factor: origin[factor] for factor in factors if factor in origin}
+    return Frozen(dict(sorted(found.items())))
 
 
 def frozen_fixings(fixings: Mapping[str, Fixings]) -> Frozen:

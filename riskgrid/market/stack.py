@@ -220,7 +220,7 @@ def _expiry_rows(surface: Surface, years: Values, start: int) -> tuple[Any, Any,
     low = np.maximum(high - 1, 0)
     span = np.where(high > low, times[high] - times[low], 1.0)
     share = np.where(high > low, (inside - times[low]) / span, 0.0)
-    years = np.where(inside > 0.0, inside, 1.0)  # an expiry node of no length has no variance: its rate is kept as it is
+    years = np.where(inside > 0.0, inside, 1.0)  # an expiry node at 0 years keeps its rate as it is
     weight_low = np.where(inside > 0.0, (1.0 - share) * times[low] / years, 1.0)
     weight_high = share * times[high] / years
     return start + low * strikes, start + high * strikes, weight_low, weight_high
