@@ -28,15 +28,20 @@ _BOOLEAN |= {np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert}  # of fla
 _BOOLEAN |= {np.isnan, np.isfinite, np.isinf, np.signbit}
 
 
+#: States of a tile at most: longer rows gain nothing, and leave no room for trades.
+_MOST_STATES = 1024
+
+
 class Quantity(np.lib.mixins.NDArrayOperatorsMixin):
     """A symbol for a ``(trade, state)`` array, ``(1, state)`` where all trades of the block share it.
 
     ``operation`` : called as ``operation(*inputs, out)`` with the tile's arrays, returns the array.
     ``inputs`` : quantities, ``(trade, 1)`` columns or numbers.   ``extent`` : ``once``, ``tile`` or ``flow``.
     ``rows`` : rows of a ``once`` quantity.   ``by_trade`` : ``(trade, ...)`` arrays the operation needs by row.
+    ``scans`` : each trade reads many rows of the input tables, so that a range of states of them must fit in cache.
     """
 
-    __slots__ = ("by_trade", "dtype", "extent", "inputs", "operation", "rows", "schedule")
+    __slots__ = ("by_trade", "dtype", "extent", "inputs", "operation", "rows", "scans", "schedule")
     ndim = 2
 
     def __init__(
@@ -48,10 +53,12 @@ class Quantity(np.lib.mixins.NDArrayOperatorsMixin):
         rows: int = 1,
         dtype: type = np.float64,
         by_trade: Sequence[NDArray[Any]] = (),
+        scans: bool = False,
         schedule: Any = None,
     ) -> None:
         self.operation, self.inputs, self.extent, self.rows = operation, tuple(inputs), extent, rows
         self.dtype, self.by_trade, self.schedule = np.dtype(dtype), tuple(by_trade), schedule
+        self.scans = scans
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         if method != "__call__" or options or ufunc.nout != 1:
@@ -196,9 +203,10 @@ class Program:
             self._prepare_base()
 
     @property
-    def table_rows(self) -> int:
-        """Rows of all shared tables together: what a range of states must hold in cache."""
-        return sum(step.quantity.rows for step in self._steps if step.quantity.extent == "once")
+    def scanned_rows(self) -> int:
+        """Rows of the shared tables that steps scan: what a range of states must hold in cache."""
+        scanned = {id(part): part.rows for step in self._steps if step.quantity.scans for part in step.quantity.inputs}
+        return sum(scanned.values())
 
     @property
     def live_tiles(self) -> int:
@@ -302,11 +310,12 @@ def source(panel: Values) -> Quantity:
 
 def tile_shape(program: Program, states: int, cache: int) -> tuple[int, int]:
     """Trades and states of a tile whose buffers stay in ``cache`` bytes; states are cut at multiples of 16 only."""
-    budget = max(cache // 2, 1 << 16) // 8
-    wide = budget // (2 * max(program.table_rows, 1)) // 16 * 16
-    columns = min(states, max(wide, 32))
+    budget = max(cache, 1 << 17) // 8
+    scanned = program.scanned_rows
+    wide = budget * 3 // (4 * scanned) // 16 * 16 if scanned else _MOST_STATES
+    columns = min(states, max(wide, 32), _MOST_STATES)
     columns = states if states <= columns + 15 else columns
-    return max(8, min(program.trades, budget // (2 * columns * program.live_tiles) or 8, 4096)), columns
+    return max(8, min(program.trades, budget // (columns * program.live_tiles), 4096)), columns
 
 
 def _elementwise(operation: Callable[..., Any], inputs: Sequence[Any], dtype: type = np.float64) -> Quantity:

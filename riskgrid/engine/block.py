@@ -198,6 +198,7 @@ def _finished(sheet: _Sheet, instrument: Instrument, columns: Columns, base_date
         sheet.missing[row] = (wide_ticks[position] == none).any()
     status = np.where(sheet.missing, Status.NO_NUMBER, Status.PRICED).astype(np.uint8)
     status[list(sheet.beyond)] = Status.OUT_OF_RANGE
+    status[np.abs(sheet.base_value) * 2.0**BASE_BITS >= 2.0**63] = Status.OUT_OF_RANGE
     if instrument.ends is not None:
         ended = np.asarray(columns[instrument.ends]) <= base_date
         status[ended & (status == Status.PRICED)] = Status.EXPIRED
@@ -222,7 +223,8 @@ def sum_block(priced: Priced, cell: NDArray[np.int64], cells: int) -> dict[str, 
     if not fits:
         raise OverflowError("the P&L of a cell leaves the range of 64-bit ticks; run with fewer tick bits")
     base = np.rint(np.where(use, np.nan_to_num(priced.base_value), 0.0) * 2.0**BASE_BITS).astype(np.int64)
-    known = np.rint(np.abs(np.nan_to_num(priced.base_value)) * 2.0**BASE_BITS).astype(np.int64)
+    counted = np.abs(priced.base_value) * 2.0**BASE_BITS
+    known = np.rint(np.where(counted < 2.0**63, counted, 0.0)).astype(np.int64)
     return {
         "pnl": pnl,
         "base": _by_cell(base, cell, cells),

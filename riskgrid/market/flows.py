@@ -126,4 +126,4 @@ def sum_flows(discount: Quantity, row: Index, amount: Values, offset: Index) -> 
         low, high = int(start[0]), int(start[-1])
         return formulas.flow_sum(table, index[low:high], amount[low:high], start - low, out=out)
 
-    return Quantity(flow_sum, (discount,), extent="tile", by_trade=(offset[:-1], offset[1:]))
+    return Quantity(flow_sum, (discount,), extent="tile", by_trade=(offset[:-1], offset[1:]), scans=True)

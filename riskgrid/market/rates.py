@@ -84,7 +84,7 @@ class FloatingLeg:
         tables = (first.table(), last.table(), Stack(view, curves).discount(pairs).table())
         arrays = (period.astype(np.int32), paid.astype(np.int32), weight, fixed)
         offset = flows.offset
-        return Quantity(_FloatingSum(arrays), tables, extent="tile", by_trade=(offset[:-1], offset[1:]))
+        return Quantity(_FloatingSum(arrays), tables, extent="tile", by_trade=(offset[:-1], offset[1:]), scans=True)
 
     def _known_rates(self, flows: Flows, due: NDArray[np.bool_]) -> Values:
         """Rates fixed before the state date, NaN where still to be projected; marks trades without a past fixing."""

@@ -75,8 +75,8 @@ class Chain:
             note = f"wall {size / spent.wall / 1e6:.3g} M/s"
             note += f"; on {size:,} pairs, scaled" if name in sizes else ""
             against = "" if spent is ours else "riskgrid's time"
-            rate = size / spent.cpu / 1e6
-            made.append(Figure(self.workload, name, rate, "M values/s", None if spent is ours else times, against, note))
+            rate, how = size / spent.cpu / 1e6, None if spent is ours else times
+            made.append(Figure(self.workload, name, rate, "M values/s", how, against, note))
         note = "planning, pricing, ticks on disk, cells; without saving inputs and the catalogue"
         rate = pairs / ours.cpu / share / 1e6
         made.insert(1, Figure(self.workload, "of it riskgrid.engine", rate, "M values/s", note=note))
@@ -99,7 +99,8 @@ class Chain:
         values = make()(slice(0, len(order)))
         for other, _ in others:
             assert_equal("two ways of NumPy", other()(slice(0, len(order))) / self.unit, values / self.unit, 1e-12)
-        assert_equal("riskgrid and NumPy, in ticks", ours * 2.0**bits, (values[:, 1:] - values[:, :1]) * 2.0**bits, 0.51)
+        expected = values[:, 1:] - values[:, :1]
+        assert_equal("riskgrid and NumPy, in ticks", ours * 2.0**bits, expected * 2.0**bits, 0.51)
         for name, value in self.others.items():
             theirs = value()
             mine = values[: theirs.shape[0], : theirs.shape[1]]

@@ -1,9 +1,10 @@
 """How many fixed-rate bonds a second does the whole chain value, against NumPy and QuantLib?
 
-5,000 USD bonds of up to 27 years, three quarters of them at an issuer's spread, under 1,000 scenarios that move every factor. The chain is schedules, curves, discount
-factors on distinct dates, sums of flows, reporting currency, ticks on disk, sums by cell. NumPy is handed each market
-object in all states and does the same, schedules with riskgrid's own conventions, flows as a sparse matrix. QuantLib
-values objects made beforehand on curves relinked in each state, without ticks and cells, on a sample.
+5,000 USD bonds of up to 27 years, three quarters of them at an issuer's spread, under 1,000 scenarios that move every
+factor. The chain is schedules, curves, discount factors on distinct dates, sums of flows, ticks on disk, sums by cell.
+NumPy is handed each market object in all states and does the same, schedules with riskgrid's own conventions, flows as
+a sparse matrix. QuantLib values objects made beforehand on curves relinked in each state, without ticks and cells, on a
+sample.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """How many vanilla swaps a second does the whole chain value, against NumPy and QuantLib?
 
-2,000 swaps of 1 to 27 years in USD and EUR, under 1,000 scenarios that move every factor. The chain is schedules, curves, discount
-factors on distinct dates, sums of flows, reporting currency, ticks on disk, sums by cell. NumPy is handed each market
-object in all states and does the same, schedules with riskgrid's own conventions, flows as a sparse matrix. QuantLib
-values objects made beforehand on curves relinked in each state, without ticks and cells, on a sample.
+2,000 swaps of 1 to 27 years in USD and EUR, under 1,000 scenarios that move every factor. The chain is schedules,
+curves, discount factors on distinct dates, sums of flows, reporting currency, ticks on disk, sums by cell. NumPy is
+handed each market object in all states and does the same, schedules with riskgrid's own conventions, flows as a sparse
+matrix. QuantLib values objects made beforehand on curves relinked in each state, without ticks and cells, on a sample.
 """
 
 from __future__ import annotations

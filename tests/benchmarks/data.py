@@ -59,7 +59,7 @@ def market(quotes: str = "zero") -> MarketSnapshot:
 
 
 def scenarios(snapshot: MarketSnapshot, count: int) -> xr.Dataset:
-    """Every factor moves in every scenario: rates and spreads by 8 bp, prices by 1 %, volatilities by 4 % (one sigma)."""
+    """Every factor moves in every scenario: rates and spreads by 8 bp, prices by 1 %, volatilities by 4 %."""
     rng = np.random.default_rng(2)
     factors = snapshot.factors
     scale, offset = np.ones((count, len(factors))), np.zeros((count, len(factors)))
@@ -119,8 +119,9 @@ def _equity(rng: np.random.Generator, size: int) -> dict[str, Any]:
 def _equity_option(rng: np.random.Generator, size: int) -> dict[str, Any]:
     made = _equity(rng, size)
     spot = 40.0 + 15.0 * np.array([SHARES.index(name) for name in made["underlying"]])
-    made |= {"option_type": rng.choice(["call", "put"], size), "strike": spot * np.round(rng.uniform(0.7, 1.3, size), 2)}
-    return {**made, "expiry": _listed(rng, size), "multiplier": np.full(size, 100.0)}
+    made |= {"option_type": rng.choice(["call", "put"], size), "expiry": _listed(rng, size)}
+    strike = spot * np.round(rng.uniform(0.7, 1.3, size), 2)
+    return {**made, "strike": strike, "multiplier": np.full(size, 100.0)}
 
 
 def _fx_forward(rng: np.random.Generator, size: int) -> dict[str, Any]:

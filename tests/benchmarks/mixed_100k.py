@@ -52,7 +52,7 @@ def _in_all(cluster: str, middle: dict[str, Any]) -> list[Figure]:
     workers = f"; largest worker {middle['peak_workers'] / 1e9:.2f} GB" if middle["peak_workers"] else ""
     before = f"{middle['peak_before'] / 1e9:.2f} GB before the run{workers}"
     return [
-        Figure("mixed_100k", f"{cluster}, run", middle["run"], "s", note=f"processor {middle['cpu']:.2f} s, cold store"),
+        Figure("mixed_100k", f"{cluster}, run", middle["run"], "s", note=f"processor {middle['cpu']:.2f} s"),
         Figure("mixed_100k", f"{cluster}, import and run", middle["run"] + middle["imported"], "s"),
         Figure("mixed_100k", f"{cluster}, peak memory", middle["peak"] / 1e9, "GB", note=before),
         Figure("mixed_100k", f"{cluster}, planning", 100 * parts["planning"] / spent, "% of work", note=told),

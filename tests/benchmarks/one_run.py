@@ -1,6 +1,6 @@
 """One run in a process of its own, as a user starts it: prints its seconds and memory as JSON."""
 
-# ruff: noqa: E402, I001
+# ruff: noqa: E402
 from __future__ import annotations
 
 import time

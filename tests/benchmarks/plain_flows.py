@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ type Array = Any
 
 @dataclass(frozen=True)
 class Table:
-    """Discount factors of distinct (curve, date), and the growth between some of them. curve, years, growth : (row,)."""
+    """Discount factors of distinct (curve, date), and the growth between some of them. curve, years : (row,)."""
 
     curves: tuple[Any, ...]
     spreads: tuple[Any, ...]  # (state,) each, None without
@@ -75,7 +76,7 @@ def swaps(portfolio: Portfolio, states: MarketStates, step: int) -> Flows:
     ]
     pairs, row = _distinct(keys)
     bounds = np.cumsum([0, *(len(date) for _, date in keys)])
-    paid, start, end, due = (row[low:high] for low, high in zip(bounds[:-1], bounds[1:], strict=True))
+    paid, start, end, due = (row[low:high] for low, high in itertools.pairwise(bounds))
     triples, growth = np.unique(np.stack([start, end, due]), axis=1, return_inverse=True)
     # accrual and index agree on the day count, so an accrual times a simple rate is the growth itself
     amount = np.concatenate([-coupon, size[floating.trade]])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import QuantLib as ql
+import QuantLib as ql  # noqa: N813
 
 from riskgrid.market.states import MarketStates
 from riskgrid.portfolio import Portfolio
@@ -83,9 +83,7 @@ def _swap(row: dict[str, Any], handle: Any) -> ql.VanillaSwap:
     side = ql.VanillaSwap.Payer if row["side"] == "pay" else ql.VanillaSwap.Receiver
     fixed, floating = (_schedule(row["start"], row["maturity"], months, roll) for months in (6, 3))
     thirty = ql.Thirty360(ql.Thirty360.BondBasis)
-    made = ql.VanillaSwap(
-        side, row["notional"], fixed, row["fixed_rate"], thirty, floating, index, 0.0, ql.Actual360()
-    )
+    made = ql.VanillaSwap(side, row["notional"], fixed, row["fixed_rate"], thirty, floating, index, 0.0, ql.Actual360())
     made.setPricingEngine(ql.DiscountingSwapEngine(handle))
     return made
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import QuantLib as ql
+import QuantLib as ql  # noqa: N813
 
 from tests.benchmarks.data import TODAY
 from tests.benchmarks.plain_option import Options
@@ -45,7 +45,8 @@ class Pairs:
     def by_formula(self) -> Array:
         """One call of ``blackFormula`` a pair."""
         formula, made = ql.blackFormula, []
-        for kind, strike, *rows in zip(self.kind, self.strike, self.forward, self.total_vol, self.discount, strict=True):
+        terms = zip(self.kind, self.strike, self.forward, self.total_vol, self.discount, strict=True)
+        for kind, strike, *rows in terms:
             made.append([formula(kind, strike, *numbers) for numbers in zip(*rows, strict=True)])
         return np.array(made) * self.scale
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import QuantLib as ql
 
 from riskgrid.engine.block import price_block
 from riskgrid.engine.plan import Pricing, plan_instrument
@@ -20,6 +19,8 @@ from riskgrid.registry import INSTRUMENTS
 from riskgrid.scenarios.set import shifts
 from riskgrid.schema import Status
 from tests.instruments.oracle import TODAY, date_of
+
+ql = pytest.importorskip("QuantLib")
 
 
 @dataclass

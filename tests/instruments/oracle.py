@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import QuantLib as ql
+import pytest
 
 from riskgrid.conventions import holiday_dates
 from riskgrid.market.snapshot import MarketSnapshot
+
+ql = pytest.importorskip("QuantLib")
 
 TODAY = np.datetime64("2016-07-01")
 FAR = 40_000  # days; beyond every date in these tests
@@ -44,7 +46,7 @@ CURVES = {
 
 
 def snapshot(levels=None, *, date=TODAY, curves=CURVES, schemes=("linear_zero", "flat_zero"), fixings=None, **sections):
-    """A market with these curves, the currency's own to discount with, and the index of three months projected apart."""
+    """A market with these curves, each currency's own to discount with, and an index projected on one of its own."""
     factors = {f"zero:{name}:{count}D": rate for name, nodes in curves.items() for count, rate in nodes.items()}
     factors |= levels or {}
     how = {"quotes": "zero", "interpolation": schemes[0], "extrapolation": schemes[1]}

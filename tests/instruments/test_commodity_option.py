@@ -2,10 +2,11 @@ import itertools
 
 import numpy as np
 import pytest
-import QuantLib as ql
 
 from riskgrid.schema import Status
 from tests.instruments.oracle import CURVES, assert_close, curve, date_of, day, snapshot
+
+ql = pytest.importorskip("QuantLib")
 
 PRICE, LATER = 50.0, 56.0  # now, and for delivery in a thousand days
 VOLS = (0.0, 1e-8, 0.05, 0.35, 3.0)

@@ -2,11 +2,23 @@ import itertools
 
 import numpy as np
 import pytest
-import QuantLib as ql
 from scipy.interpolate import RegularGridInterpolator
 
 from riskgrid.schema import Status
-from tests.instruments.oracle import CURVES, TODAY, assert_close, curve, date_of, day, european, flat_vol, quote, snapshot
+from tests.instruments.oracle import (
+    CURVES,
+    TODAY,
+    assert_close,
+    curve,
+    date_of,
+    day,
+    european,
+    flat_vol,
+    quote,
+    snapshot,
+)
+
+ql = pytest.importorskip("QuantLib")
 
 SPOT = 100.0
 VOLS = (0.0, 1e-8, 0.01, 0.2, 0.8, 3.0)
@@ -14,7 +26,9 @@ DAYS = (1, 7, 91, 365, 1826, 10957)
 MONEYNESS = (1e-3, 0.1, 0.5, 0.9, 1.0, 1.1, 2.0, 10.0, 1e3)
 GRID = list(itertools.product(range(len(VOLS)), ("call", "put"), DAYS, MONEYNESS))
 SMILE_DAYS, SMILE_MONEYNESS = (30, 182, 365, 1095), (0.7, 0.9, 1.0, 1.1, 1.5)
-SMILE = np.array([[0.45, 0.3, 0.22, 0.2, 0.26], [0.4, 0.28, 0.23, 0.21, 0.2], [0.36, 0.27, 0.24, 0.22, 0.19], [0.3] * 5])
+SMILE = np.array(
+    [[0.45, 0.3, 0.22, 0.2, 0.26], [0.4, 0.28, 0.23, 0.21, 0.2], [0.36, 0.27, 0.24, 0.22, 0.19], [0.3] * 5]
+)
 
 
 def market(dividend=None, nodes=CURVES["USD"], **more):

@@ -2,7 +2,6 @@ import itertools
 
 import numpy as np
 import pytest
-import QuantLib as ql
 
 from riskgrid.schema import Status
 from tests.instruments.oracle import (
@@ -17,6 +16,8 @@ from tests.instruments.oracle import (
     quote,
     snapshot,
 )
+
+ql = pytest.importorskip("QuantLib")
 
 SPREADS = {"": 0.0, "ACME": 0.015, "NEST": -0.002}
 LEVELS = {"spread:ACME": 0.015, "spread:NEST": -0.002, "fx:EUR": 1.11}

@@ -2,10 +2,11 @@ import itertools
 
 import numpy as np
 import pytest
-import QuantLib as ql
 
 from riskgrid.schema import Status
 from tests.instruments.oracle import CURVES, assert_close, curve, date_of, day, quote, snapshot
+
+ql = pytest.importorskip("QuantLib")
 
 FX = {"USD": 1.0, "EUR": 1.11, "JPY": 0.0097}
 LEVELS = {f"fx:{name}": level for name, level in FX.items() if name != "USD"}

@@ -2,10 +2,11 @@ import itertools
 
 import numpy as np
 import pytest
-import QuantLib as ql
 
 from riskgrid.schema import Status
 from tests.instruments.oracle import CURVES, assert_close, curve, date_of, day, european, flat_vol, quote, snapshot
+
+ql = pytest.importorskip("QuantLib")
 
 SPOT = 1.11
 VOLS = (0.0, 1e-8, 0.02, 0.1, 0.6, 3.0)

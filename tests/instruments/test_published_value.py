@@ -61,8 +61,14 @@ def test_value__of_hulls_bond_is_the_one_printed(value):
     date = np.datetime64("2013-07-01")
     payments = ["2014-01-01", "2014-07-01", "2015-01-01", "2015-07-01"]
     trade = {
-        **{"currency": "USD", "notional": [notional], "coupon": coupon, "issue": date, "maturity": payments[-1]},
-        **{"payments_per_year": 2, "day_count": "30/360", "calendar": "weekends"},
+        "currency": "USD",
+        "notional": [notional],
+        "coupon": coupon,
+        "issue": date,
+        "maturity": payments[-1],
+        "payments_per_year": 2,
+        "day_count": "30/360",
+        "calendar": "weekends",
     }
     market = snapshot(date=date, curves={"USD": curve_through(payments, row, date)})
     found = value("fixed_rate_bond", trade, market)
@@ -87,8 +93,14 @@ def test_value__of_hulls_swap_is_the_one_printed(value):
     payments = ["2013-10-01", "2014-04-01", "2014-10-01"]
     index = {"currency": "USD", "curve": "USD", "tenor": "6M", "day_count": "30/360", "fixing_lag": 0}
     trade = {
-        **{"currency": "USD", "side": "receive", "notional": [notional], "fixed_rate": fixed, "index": "USD-6M"},
-        **{"start": START, "maturity": payments[-1], "calendar": "weekends"},
+        "currency": "USD",
+        "side": "receive",
+        "notional": [notional],
+        "fixed_rate": fixed,
+        "index": "USD-6M",
+        "start": START,
+        "maturity": payments[-1],
+        "calendar": "weekends",
         **{f"{leg}_payments_per_year": 2 for leg in ("fixed", "floating")},
         **{f"{leg}_day_count": "30/360" for leg in ("fixed", "floating")},
     }

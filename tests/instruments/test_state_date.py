@@ -15,7 +15,10 @@ AHEAD = (1, 2, 10, 31, 90, 184, 200, 366, 800, 4000)
 
 def at_dates(days, factors=(), scale=1.0):
     """Scenarios with the same shifts, so many days ahead."""
-    labels, dates = [f"{row}: in {count} days" for row, count in enumerate(days)], np.array([day(count) for count in days])
+    labels, dates = (
+        [f"{row}: in {count} days" for row, count in enumerate(days)],
+        np.array([day(count) for count in days]),
+    )
     return shifts(labels, list(factors), scale, 0.0, name="ahead", kind="test", provenance={}, date=dates)
 
 
@@ -28,23 +31,41 @@ def growth(days, nodes=CURVES["USD"], start=0):
 FLAT = {"USD": {365: RATE}, "PROJECTION": {365: RATE}, "EUR": {365: RATE}}
 DETERMINISTIC = {
     "fixed_rate_bond": {
-        **{"currency": "USD", "notional": 100.0, "coupon": [0.05, 0.0, 0.01], "issue": "2014-02-10"},
-        **{"maturity": ["2030-07-10", "2016-09-09", "2018-01-05"], "payments_per_year": [2, 1, 12]},
-        **{"day_count": "30/360", "calendar": "TARGET"},
+        "currency": "USD",
+        "notional": 100.0,
+        "coupon": [0.05, 0.0, 0.01],
+        "issue": "2014-02-10",
+        "maturity": ["2030-07-10", "2016-09-09", "2018-01-05"],
+        "payments_per_year": [2, 1, 12],
+        "day_count": "30/360",
+        "calendar": "TARGET",
     },
     "interest_rate_swap": {
-        **{"currency": "USD", "side": ["pay", "receive", "pay"], "notional": 100.0, "fixed_rate": 0.02},
-        **{"index": "USD-3M", "start": ["2016-05-10", "2016-07-15", "2017-01-31"], "spread": [0.0, 0.01, 0.0]},
-        **{"maturity": ["2018-05-10", "2026-07-15", "2017-09-30"], "payment_lag": [0, 2, 1], "calendar": "TARGET"},
+        "currency": "USD",
+        "side": ["pay", "receive", "pay"],
+        "notional": 100.0,
+        "fixed_rate": 0.02,
+        "index": "USD-3M",
+        "start": ["2016-05-10", "2016-07-15", "2017-01-31"],
+        "spread": [0.0, 0.01, 0.0],
+        "maturity": ["2018-05-10", "2026-07-15", "2017-09-30"],
+        "payment_lag": [0, 2, 1],
+        "calendar": "TARGET",
         **{f"{leg}_payments_per_year": 4 for leg in ("fixed", "floating")},
         **{f"{leg}_day_count": "ACT/360" for leg in ("fixed", "floating")},
     },
     "fx_forward": {
-        **{"bought": ["EUR", "USD", "EUR"], "sold": ["USD", "EUR", "USD"], "notional": 100.0, "rate": [1.0, 1.0, 1.3]},
+        "bought": ["EUR", "USD", "EUR"],
+        "sold": ["USD", "EUR", "USD"],
+        "notional": 100.0,
+        "rate": [1.0, 1.0, 1.3],
         "maturity": [day(1), day(100), day(5000)],
     },
     "commodity_forward": {
-        **{"commodity": "WTI", "currency": "USD", "lot": 2.0, "price": [40.0, 50.0, 60.0]},
+        "commodity": "WTI",
+        "currency": "USD",
+        "lot": 2.0,
+        "price": [40.0, 50.0, 60.0],
         "delivery": [day(1), day(150), day(900)],
     },
 }
@@ -75,27 +96,57 @@ def test_pnl__of_a_bond_with_a_settlement_lag_grows_from_settlement_to_settlemen
 ALIVE = {
     "equity": {"underlying": ["AAPL"], "currency": "USD"},
     "equity_option": {
-        **{"underlying": "AAPL", "currency": "USD", "option_type": ["call", "put"], "strike": [90.0, 110.0]},
+        "underlying": "AAPL",
+        "currency": "USD",
+        "option_type": ["call", "put"],
+        "strike": [90.0, 110.0],
         "expiry": [day(400), day(2000)],
     },
     "fx_forward": {"bought": ["EUR"], "sold": "USD", "notional": 100.0, "rate": 1.1, "maturity": day(300)},
     "fx_option": {
-        **{"call_currency": ["EUR", "USD"], "put_currency": ["USD", "EUR"], "notional": 100.0, "strike": [1.1, 0.9]},
-        **{"expiry": day(250), "delivery": day(252), "premium": 2.0, "premium_date": [day(-3), day(150)]},
+        "call_currency": ["EUR", "USD"],
+        "put_currency": ["USD", "EUR"],
+        "notional": 100.0,
+        "strike": [1.1, 0.9],
+        "expiry": day(250),
+        "delivery": day(252),
+        "premium": 2.0,
+        "premium_date": [day(-3), day(150)],
     },
     "commodity_forward": {"commodity": ["WTI"], "currency": "USD", "lot": 1.0, "price": 45.0, "delivery": day(300)},
     "commodity_option": {
-        **{"commodity": ["WTI"], "currency": "USD", "option_type": "put", "strike": 50.0, "lot": 1.0},
-        **{"expiry": day(300), "delivery": day(330)},
+        "commodity": ["WTI"],
+        "currency": "USD",
+        "option_type": "put",
+        "strike": 50.0,
+        "lot": 1.0,
+        "expiry": day(300),
+        "delivery": day(330),
     },
     "fixed_rate_bond": {
-        **{"currency": "USD", "notional": 100.0, "coupon": [0.05], "issue": "2016-05-10", "maturity": "2026-05-11"},
-        **{"payments_per_year": 1, "day_count": "30/360", "calendar": "TARGET", "settlement_lag": 2},
+        "currency": "USD",
+        "notional": 100.0,
+        "coupon": [0.05],
+        "issue": "2016-05-10",
+        "maturity": "2026-05-11",
+        "payments_per_year": 1,
+        "day_count": "30/360",
+        "calendar": "TARGET",
+        "settlement_lag": 2,
     },
 }
 LEVELS = {
-    **{"fx:EUR": 1.11, "equity:AAPL": 95.0, "dividend:AAPL": 0.02, "commodity:WTI:0D": 48.0, "commodity:WTI:365D": 52.0},
-    **{f"vol:{name}:{t}D:{m}": 0.2 + 0.3 * (1 - float(m)) for name in ("AAPL", "EURUSD", "WTI") for t in (91, 730) for m in ("0.80", "1.20")},
+    "fx:EUR": 1.11,
+    "equity:AAPL": 95.0,
+    "dividend:AAPL": 0.02,
+    "commodity:WTI:0D": 48.0,
+    "commodity:WTI:365D": 52.0,
+    **{
+        f"vol:{name}:{t}D:{m}": 0.2 + 0.3 * (1 - float(m))
+        for name in ("AAPL", "EURUSD", "WTI")
+        for t in (91, 730)
+        for m in ("0.80", "1.20")
+    },
 }
 
 
@@ -156,15 +207,19 @@ def test_pnl__of_an_fx_forward_that_matured_in_between_is_both_sums_carried_at_t
 def test_pnl__of_a_bond_holds_the_coupon_that_was_paid_in_between(value):
     """The coupon is carried at the base curve even where the state's own curve has moved."""
     trades = {
-        **{"currency": "USD", "notional": [100.0], "coupon": 0.06, "issue": "2014-10-03", "maturity": "2018-10-03"},
-        **{"payments_per_year": 1, "day_count": "30/360", "calendar": "weekends"},
+        "currency": "USD",
+        "notional": [100.0],
+        "coupon": 0.06,
+        "issue": "2014-10-03",
+        "maturity": "2018-10-03",
+        "payments_per_year": 1,
+        "day_count": "30/360",
+        "calendar": "weekends",
     }
     paid, later = 94, 200  # Monday, 3 October 2016
     assert day(paid) == np.datetime64("2016-10-03")
     factors = [f"zero:USD:{count}D" for count in CURVES["USD"]]
-    ahead = shifts(
-        ["ahead"], factors, 1.0, 0.01, name="ahead", kind="test", provenance={}, date=[day(later)]
-    )
+    ahead = shifts(["ahead"], factors, 1.0, 0.01, name="ahead", kind="test", provenance={}, date=[day(later)])
     found = value("fixed_rate_bond", trades, snapshot(), ahead)
     moved = {count: rate + 0.01 for count, rate in CURVES["USD"].items()}
     alone = value("fixed_rate_bond", trades, snapshot(date=day(later), curves={"USD": moved}))
@@ -185,10 +240,19 @@ def test_pnl__of_a_premium_that_fell_due_in_between_is_a_debt_carried_at_its_own
 
 def test_pnl__of_a_rate_that_fixed_in_between_is_the_forward_of_the_base_curve(value):
     trades = {
-        **{"currency": "USD", "side": "pay", "notional": [100.0], "fixed_rate": 0.0, "index": "USD-3M"},
-        **{"start": "2016-08-01", "maturity": "2017-02-01", "calendar": "weekends", "roll": "unadjusted"},
-        **{"fixed_payments_per_year": 1, "fixed_day_count": "30/360"},
-        **{"floating_payments_per_year": 4, "floating_day_count": "ACT/360"},
+        "currency": "USD",
+        "side": "pay",
+        "notional": [100.0],
+        "fixed_rate": 0.0,
+        "index": "USD-3M",
+        "start": "2016-08-01",
+        "maturity": "2017-02-01",
+        "calendar": "weekends",
+        "roll": "unadjusted",
+        "fixed_payments_per_year": 1,
+        "fixed_day_count": "30/360",
+        "floating_payments_per_year": 4,
+        "floating_day_count": "ACT/360",
     }
     indices = {"USD-3M": {"currency": "USD", "curve": "PROJECTION", "tenor": "3M", "day_count": "ACT/360"}}
     later = 60  # 30 August: the first period is running, the second not yet fixed
@@ -215,10 +279,19 @@ def test_pnl__of_a_trade_that_expired_before_the_valuation_date_is_nothing(value
 def test_pnl__of_a_period_that_rolling_left_without_a_day_is_nothing(value, days):
     """The swap ends on a Sunday, a day after its last regular date: both roll to the Monday."""
     trades = {
-        **{"currency": "USD", "side": "pay", "notional": [100.0], "fixed_rate": 0.01, "index": "USD-3M"},
-        **{"start": "2016-08-03", "calendar": "weekends", "roll": "following", "stub": "short_back"},
-        **{"fixed_payments_per_year": 1, "fixed_day_count": "30/360"},
-        **{"floating_payments_per_year": 12, "floating_day_count": "ACT/360"},
+        "currency": "USD",
+        "side": "pay",
+        "notional": [100.0],
+        "fixed_rate": 0.01,
+        "index": "USD-3M",
+        "start": "2016-08-03",
+        "calendar": "weekends",
+        "roll": "following",
+        "stub": "short_back",
+        "fixed_payments_per_year": 1,
+        "fixed_day_count": "30/360",
+        "floating_payments_per_year": 12,
+        "floating_day_count": "ACT/360",
     }
     market = snapshot()
     rolled = value("interest_rate_swap", {**trades, "maturity": "2016-09-04"}, market, at_dates([days]))

@@ -29,7 +29,9 @@ def reading(objects, trades, recording=True):
 
 
 def test_read__gives_each_trade_the_place_of_its_object():
-    found, place = reading({"fx:EUR": ONE, "fx:JPY": ONE}, 4).read(Names.of(["JPY", "EUR", "USD", "JPY"]), "fx", skip=("USD",))
+    found, place = reading({"fx:EUR": ONE, "fx:JPY": ONE}, 4).read(
+        Names.of(["JPY", "EUR", "USD", "JPY"]), "fx", skip=("USD",)
+    )
     assert [list(found)[at] if at >= 0 else None for at in place] == ["fx:JPY", "fx:EUR", None, "fx:JPY"]
 
 
@@ -92,7 +94,9 @@ def test_read__outside_the_plan_is_refused():
 def test_pair_surfaces__are_found_either_way_round_and_the_direct_one_first():
     low, high, turned = surface(0.01), surface(0.04), surface(0.09)
     asked = reading({"vol:EURUSD": low, "vol:USDEUR": high, "vol:USDJPY": turned}, 4)
-    found, place, inverse = asked.pair_surfaces(Names.of(["EUR", "USD", "JPY", "USD"]), Names.of(["USD", "EUR", "USD", "JPY"]))
+    found, place, inverse = asked.pair_surfaces(
+        Names.of(["EUR", "USD", "JPY", "USD"]), Names.of(["USD", "EUR", "USD", "JPY"])
+    )
     assert [found[at] for at in place] == [low, high, turned, turned]
     assert inverse.ravel().tolist() == [False, False, True, False]
 

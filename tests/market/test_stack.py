@@ -106,7 +106,10 @@ def test_zero_rates__are_linear_between_the_nodes():
 
 
 def test_prices__of_several_commodities_keep_their_own_nodes():
-    oil, gold = Prices(np.array([0.0, 1.0]), np.array([[40.0, 50.0], [44.0, 54.0]])), Prices(np.array([0.5]), np.array([[1300.0, 1400.0]]))
+    oil, gold = (
+        Prices(np.array([0.0, 1.0]), np.array([[40.0, 50.0], [44.0, 54.0]])),
+        Prices(np.array([0.5]), np.array([[1300.0, 1400.0]])),
+    )
     pairs = np.column_stack([[0, 1, 0], days(73, 73, 800)])
     found = numbers(Stack(Clock(), [oil, gold]).prices(pairs).table(), 3)
     np.testing.assert_allclose(found, [[40.8, 50.8], [1300.0, 1400.0], [44.0, 54.0]], rtol=1e-15)

@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+
+from riskgrid.market.objects import Fixings
+from riskgrid.market.rates import published_fixings
+from riskgrid.market.states import MarketStates
+from riskgrid.market.view import Market
+from riskgrid.quantity import Program
+from riskgrid.scenarios.set import shifts
+from riskgrid.terms import Names
+from tests.instruments.oracle import CALENDAR, CURVES, TODAY, curve, date_of, day, snapshot
+
+ql = pytest.importorskip("QuantLib")
+
+BASE = shifts([], [], 1.0, 0.0, name="base", kind="test", provenance={})
+SERIES = [
+    Fixings(np.array(["2016-06-01", "2016-06-03"], "datetime64[D]"), np.array([0.01, 0.03])),
+    Fixings(np.array(["2016-06-02"], "datetime64[D]"), np.array([0.5])),
+]
+
+
+def view(trades, date=TODAY, **market):
+    states = MarketStates(snapshot(**market), BASE)
+    return Market(states, trades, base_date=TODAY, date=date)
+
+
+def numbers(quantity, trades):
+    return np.array(Program(quantity, trades).replay(slice(0, 1)))[:, 0]
+
+
+def test_published_fixings__are_found_by_exact_date_in_the_trades_own_series():
+    dates = np.array(
+        ["2016-05-31", "2016-06-01", "2016-06-02", "2016-06-03", "2016-06-04", "2016-06-02"], "datetime64[D]"
+    )
+    found = published_fixings(SERIES, np.array([0, 0, 0, 0, 0, 1]), dates)
+    np.testing.assert_array_equal(found, [np.nan, 0.01, np.nan, 0.03, np.nan, 0.5])
+
+
+def test_published_fixings__of_no_series_are_none():
+    found = published_fixings([], np.array([-1, -1]), np.array(["2016-06-01", "2016-06-02"], "datetime64[D]"))
+    assert np.isnan(found).all()
+
+
+@pytest.mark.parametrize("scheme", [("linear_zero", "flat_zero"), ("log_linear_discount", "flat_forward")])
+@pytest.mark.parametrize("trades", [3, 200])
+def test_forward_rate__is_that_of_quantlib(scheme, trades):
+    rng = np.random.default_rng(4)
+    start = TODAY + rng.integers(1, 10000, trades).astype("timedelta64[D]")
+    end = start + rng.integers(1, 4000, trades).astype("timedelta64[D]")
+    asked = view(trades, schemes=scheme).forward_rate(
+        Names(np.zeros((1, 1), np.int32), ("USD-3M",)), start.reshape(-1, 1), end.reshape(-1, 1)
+    )
+    projection = curve(CURVES["PROJECTION"], schemes=scheme)
+    expected = [
+        projection.forwardRate(date_of(a), date_of(b), ql.Actual360(), ql.Simple).rate()
+        for a, b in zip(start, end, strict=True)
+    ]
+    years = (end - start).astype(int) / 360.0
+    # a rate over a day is a difference of discount factors of one ulp each, over 1/360 of a year
+    assert (np.abs(numbers(asked, trades) - expected) <= 1e-15 * np.maximum(1.0, 1.0 / years)).all()
+
+
+def leg(market, start, end, **options):
+    trades = len(start)
+    frequency = np.full((trades, 1), 4)
+    flows = market.schedule(start, end, frequency, Names(np.zeros((1, 1), np.int32), ("TARGET",)), roll="following")
+    accrual = flows.accrual("ACT/360")
+    index = Names(np.zeros((1, 1), np.int32), ("USD-3M",))
+    return market.floating_value(index, Names(np.zeros((1, 1), np.int32), ("USD",)), flows, accrual, **options)
+
+
+def test_floating_value__of_one_curve_is_the_difference_of_two_discount_factors():
+    """Without a spread, and where rates are projected on the curve that discounts, the sum telescopes."""
+    start, end = (np.array([[day(a)], [day(b)]]) for a, b in ((12, 40), (12 + 3650, 400)))
+    market = view(2, curves={"USD": CURVES["USD"]})
+    found = numbers(leg(market, start, end), 2)
+    rates = curve(CURVES["USD"])
+    for row in range(2):
+        first, last = (CALENDAR.adjust(date_of(date[row, 0])) for date in (start, end))
+        assert found[row] == pytest.approx(rates.discount(first) - rates.discount(last), abs=1e-14)
+
+
+def test_floating_value__a_spread_is_an_annuity():
+    start, end = np.array([[day(12)]]), np.array([[day(2000)]])
+    plain, more = (numbers(leg(view(1), start, end, spread=spread), 1)[0] for spread in (0.0, np.array([[0.02]])))
+    market = view(1)
+    calendar = Names(np.zeros((1, 1), np.int32), ("TARGET",))
+    flows = market.schedule(start, end, np.array([[4]]), calendar, roll="following")
+    annuity = market.present_value(Names(np.zeros((1, 1), np.int32), ("USD",)), flows, flows.accrual("ACT/360"))
+    assert more - plain == pytest.approx(0.02 * numbers(annuity, 1)[0], abs=1e-15)
+
+
+def test_floating_value__a_lost_fixing_is_the_problem_of_its_trade_and_names_the_first_one():
+    market = view(3, fixings={"USD-3M": SERIES[0]})
+    start, end = np.array([[day(-200)], [day(30)], [day(-20)]]), np.array([[day(500)], [day(500)], [day(800)]])
+    leg(market, start, end)
+    assert set(market.reading.problems) == {0, 2}
+    assert market.reading.problems[2] == "no fixing of index 'USD-3M' on 2016-06-09, which lies in the past"
