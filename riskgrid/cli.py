@@ -60,6 +60,17 @@ def demo(trades: int, cluster: str, store: Path | None) -> None:
 
 
 @cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--trades", default=1000, show_default=True, help="Trades of the sample portfolio.")
+def sample(folder: Path, trades: int) -> None:
+    """Write the sample into a new FOLDER: trades, market, scenarios and a run.yaml to start from."""
+    from riskgrid.demo import write_sample
+
+    path = write_sample(folder, trades=trades)
+    click.echo(f"written; next: riskgrid run {path}")
+
+
+@cli.command()
 @click.argument("spec", type=click.Path(path_type=Path))
 @click.option("--name", help="Name of the run [the spec's].")
 @_STORE

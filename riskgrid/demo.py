@@ -9,13 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from riskgrid import sample
+from riskgrid.errors import BadSpec
 from riskgrid.measures.tail import expected_shortfall, value_at_risk
 from riskgrid.reporting import report
 from riskgrid.running import Run, run
+from riskgrid.scenarios import file
 from riskgrid.settings import settings
 from riskgrid.store import Store
 
-__all__ = ["DATES", "demonstrate"]
+__all__ = ["DATES", "demonstrate", "write_sample"]
 
 #: The day before and the day after the Brexit vote, and a week later.
 DATES = ("2016-06-23", "2016-06-24", "2016-07-01")
@@ -42,6 +44,36 @@ def demonstrate(
     say(f"\nreport   {page}\nstore    {kept.root}\n{time.perf_counter() - begun:.1f} s in all")
     say("next     riskgrid runs; riskgrid report demo-2016-07-01 --by desk,book; or the README's Python example")
     return made
+
+
+def write_sample(folder: Path, *, trades: int = 1000, date: str = DATES[-1]) -> Path:
+    """Write the sample as files to look at and to change: trades, market, scenarios, and a run in YAML.
+
+    Returns the path of the YAML file. BadSpec where the folder holds something already.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise BadSpec(f"{folder} is not empty; a new folder is right")
+    market = sample.market(date)
+    sample.portfolio(trades).write(folder / "trades", "csv")
+    market.write(folder / "market", "csv")
+    file.write(sample.scenarios(date), folder / "history.parquet")
+    file.write(sample.stress(market), folder / "stress.parquet")
+    path = folder / "run.yaml"
+    path.write_text(_SPEC, encoding="utf-8")
+    return path
+
+
+_SPEC = """\
+# riskgrid run run.yaml
+name: sample
+portfolio: trades             # one CSV or Parquet file an instrument
+market: market                # factors.csv, fixings.csv, conventions.yaml
+scenarios: history.parquet    # one row a day; stress.parquet holds hypothetical shocks
+on_bad: keep                  # a bad row is named and left out; 'raise' stops instead
+report:
+  by: [region, desk]
+  html: report.html
+"""
 
 
 def _line(made: Run) -> str:

@@ -35,7 +35,8 @@ def save_inputs(
 
 def load_portfolio(store: Store, key: str) -> Portfolio:
     """The portfolio of that digest."""
-    return Portfolio.read(_folder(store, "portfolio", key))
+    folder = _folder(store, "portfolio", key)
+    return Portfolio.read(folder) if any(folder.iterdir()) else Portfolio({})
 
 
 def rows_as_kept(store: Store, portfolio: Portfolio) -> Portfolio:

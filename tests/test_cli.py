@@ -102,6 +102,18 @@ def test_store__that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     assert made.output.splitlines()[-1].startswith(f"riskgrid: cannot write {blocked}")
 
 
+def test_sample__writes_a_folder_that_runs(tmp_path: Path) -> None:
+    folder = tmp_path / "book"
+    said = call("sample", str(folder), "--trades", "120")
+    assert said.output == f"written; next: riskgrid run {folder / 'run.yaml'}\n"
+    made = call("run", str(folder / "run.yaml"), "--store", str(tmp_path / "store"))
+    assert made.exit_code == 0, made.output
+    assert (folder / "report.html").exists()
+    again = call("sample", str(folder))
+    assert again.exit_code == 1
+    assert f"{folder} is not empty; a new folder is right" in again.output
+
+
 def test_schema__prints_every_name_and_is_the_page_in_docs() -> None:
     listed = call("schema").output
     assert "value + settled cash - base value" in listed

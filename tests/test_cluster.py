@@ -103,7 +103,7 @@ def test_connect__says_that_no_scheduler_answers(monkeypatch):
             super().__init__(address, timeout="200ms")
 
     monkeypatch.setattr(distributed, "Client", Hasty)
-    with pytest.raises(BadSpec, match="no scheduler answers at 'tcp://127.0.0.1:9'"):
+    with pytest.raises(BadSpec, match=r"no scheduler answers at 'tcp://127.0.0.1:9'"):
         connect("tcp://127.0.0.1:9")
     with pytest.raises(BadSpec, match="no scheduler answers at 'nowhere://x'"):
         connect("nowhere://x")

@@ -23,7 +23,10 @@ def test_digest__does_not_change_between_releases():
 def test_row_hash__does_not_change_between_releases():
     # it decides where a portfolio is cut, hence every key
     columns = [np.array([0.0, 1.5]), np.array([-1, 7]), np.array(["2016-07-01", "NaT"], "datetime64[D]")]
-    assert [hex(one) for one in row_hash([*columns, np.array([name_hash("USD")] * 2)]).tolist()] == ["0xd9ab54952f8bafe2", "0x5fbaff76a06624e3"]
+    assert [hex(one) for one in row_hash([*columns, np.array([name_hash("USD")] * 2)]).tolist()] == [
+        "0xd9ab54952f8bafe2",
+        "0x5fbaff76a06624e3",
+    ]
     assert hex(int(name_hash("USD"))) == "0x3106b8c3ffe80c42"
 
 

@@ -33,7 +33,7 @@ def test_name__is_that_of_no_submodule():
 
 
 def test_unknown_name__lists_the_known_ones():
-    with pytest.raises(AttributeError, match="module 'riskgrid' has no attribute 'var'; known: .*value_at_risk"):
+    with pytest.raises(AttributeError, match=r"module 'riskgrid' has no attribute 'var'; known: .*value_at_risk"):
         riskgrid.var  # noqa: B018
 
 

@@ -42,7 +42,9 @@ CASES = {
     "logic": lambda s, r, k: np.where(np.logical_and(s > k, np.logical_not(np.isfinite(r))), s, k),
     "shared only": lambda s, r, k: r * 3.0,
     "base": lambda s, r, k: s / at_base(s) + at_base(r) * k,
-    "base of a table": lambda s, r, k: s - gather(at_base(source(SPOTS)), ROW) if isinstance(s, Quantity) else s - at_base(s),
+    "base of a table": lambda s, r, k: (
+        s - gather(at_base(source(SPOTS)), ROW) if isinstance(s, Quantity) else s - at_base(s)
+    ),
     "base of a base": lambda s, r, k: s - at_base(s * at_base(s)),
     "same part twice": lambda s, r, k: (d := s - k) * d + d,
 }
@@ -83,20 +85,23 @@ def test_kernels__run_on_quantities():
 @pytest.mark.parametrize(
     ("step", "sentence"),
     [
-        (lambda q: bool(q), "as the condition of an 'if', but it has no numbers while steps are recorded; write np.where"),
-        (lambda q: float(q), "as one number"),
-        (lambda q: list(q), "in a loop"),
-        (lambda q: len(q), "as a list"),
+        (
+            bool,
+            "as the condition of an 'if', but it has no numbers while steps are recorded; write np.where",
+        ),
+        (float, "as one number"),
+        (list, "in a loop"),
+        (len, "as a list"),
         (lambda q: q[0], "by index"),
-        (lambda q: np.asarray(q), "as an array"),
+        (np.asarray, "as an array"),
         (lambda q: q.any(), "with .any()"),
         (lambda q: q.all(axis=1), "with .all()"),
         (lambda q: max(q, 1.0), "as the condition of an 'if'"),
-        (lambda q: np.add.reduce(q), "np.add with reduce needs the numbers"),
+        (np.add.reduce, "np.add with reduce needs the numbers"),
         (lambda q: np.exp(q, where=True), "np.exp with these options needs the numbers"),
         (lambda q: np.divmod(q, 2.0), "np.divmod with these options needs the numbers"),
-        (lambda q: np.sum(q), "np.sum needs the numbers of a market quantity"),
-        (lambda q: np.where(q), "np.where needs the numbers"),
+        (np.sum, "np.sum needs the numbers of a market quantity"),
+        (np.where, "np.where needs the numbers"),
         (lambda q: np.clip(q, 0.0, None, out=None), "np.clip needs the numbers"),
         (lambda q: q + Names.of(["a"]), "computed with a column of names; compare it to a text"),
         (lambda q: q + np.ones(3), "with an array of shape (3,), not (trade, 1)"),
@@ -157,7 +162,6 @@ def test_replay__uses_its_buffers_again():
 
 def test_live_tiles__of_a_result_that_all_trades_share_is_one():
     assert Program(rate(), TRADES).live_tiles == 1
-    assert Program(rate() + gather(source(SPOTS), ROW), TRADES).table_rows == 5
 
 
 def test_program__of_one_trade_shares_everything():
@@ -214,7 +218,7 @@ def test_evaluate_flow__refuses_amounts_that_move_and_flows_of_two_schedules():
         evaluate_flow(amount * rate(), schedule)
     with pytest.raises(NotAQuantity, match="an amount mixes the cash flows of two schedules"):
         evaluate_flow(amount + flow(other, [1.0, 1.0, 1.0]), schedule)
-    with pytest.raises(NotAQuantity, match="a pricer returned cash flows; return market.present_value"):
+    with pytest.raises(NotAQuantity, match=r"a pricer returned cash flows; return market.present_value"):
         Program(amount, 3)
 
 
@@ -235,6 +239,13 @@ def test_tile_shape__cuts_states_at_multiples_of_16_and_trades_by_the_cache(cach
         assert height * width * program.live_tiles * 8 <= max(cache, 1 << 17)
 
 
-def test_tile_shape__of_a_wide_table_takes_few_states():
-    wide = gather(source(np.zeros((5000, 4000))), np.zeros(TRADES, np.intp)) + STRIKE
-    assert tile_shape(Program(wide, TRADES), 4000, 1 << 20)[1] == 32
+def test_tile_shape__of_a_table_that_each_trade_scans_takes_few_states():
+    def scan(rows):
+        tables = source(np.zeros((rows, 4000))), rate()
+        return Program(Quantity(lambda *_, out: out, tables, extent="tile", scans=True) + STRIKE, TRADES)
+
+    gathered = Program(gather(source(np.zeros((5000, 4000))), np.zeros(TRADES, np.intp)) + STRIKE, TRADES)
+    assert (gathered.scanned_rows, scan(5000).scanned_rows) == (0, 5001)
+    assert tile_shape(scan(5000), 4000, 1 << 20)[1] == 32
+    assert tile_shape(scan(5000), 4000, 1 << 20)[1] < tile_shape(scan(500), 4000, 1 << 20)[1]
+    assert tile_shape(scan(500), 4000, 1 << 20)[1] < tile_shape(gathered, 4000, 1 << 20)[1]

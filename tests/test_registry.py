@@ -135,9 +135,7 @@ def test_code__of_a_pricer_may_read_classes_and_itself(notebook):
     assert notebook("calls_itself") is not None
 
 
-@pytest.mark.parametrize(
-    "changed", [{"table": "{'shift': 0.0, 'object': object()}"}, {"function": "uses_a_partial"}]
-)
+@pytest.mark.parametrize("changed", [{"table": "{'shift': 0.0, 'object': object()}"}, {"function": "uses_a_partial"}])
 def test_code__is_unknown_where_a_value_has_no_canonical_bytes(notebook, changed):
     assert notebook(**changed) is None
 
@@ -159,7 +157,7 @@ def test_code__can_be_named_by_a_version(registered):
 
 
 def test_code__of_our_own_instruments_is_their_file():
-    codes = {name: INSTRUMENTS[name].code for name in INSTRUMENTS if not name == "note"}
+    codes = {name: INSTRUMENTS[name].code for name in INSTRUMENTS if name != "note"}
     assert None not in codes.values()
     assert len(set(codes.values())) == len(codes)
 
@@ -188,7 +186,7 @@ def test_instrument__without_a_docstring_has_no_summary(registered):
 
 @pytest.mark.parametrize("wrong", [{"value_in": "money"}, {"ends": "expiry"}, {"size": ("rate", "lots")}])
 def test_instrument__refuses_a_term_that_it_does_not_have(wrong):
-    with pytest.raises(UnknownName, match="unknown term of instrument 'note' .*known: 'currency', 'maturity', 'rate'"):
+    with pytest.raises(UnknownName, match=r"unknown term of instrument 'note' .*known: 'currency', 'maturity', 'rate'"):
         instrument("note", **{"value_in": "currency", "example": EXAMPLE, **wrong})(lambda terms, market: 1.0)
 
 

@@ -56,7 +56,7 @@ def test_check__minds_the_type_of_a_dimensions_labels():
 
 
 def test_check__of_an_unknown_spec_lists_the_known_ones():
-    with pytest.raises(UnknownName, match="unknown spec 'set'; .*'scenario set'"):
+    with pytest.raises(UnknownName, match=r"unknown spec 'set'; .*'scenario set'"):
         check(xr.Dataset(), "set")
 
 

@@ -147,7 +147,7 @@ class _Run:
         shared = not self.workers.in_process
         task = Task(
             self.store,
-            name if piece.instrument.price.__module__.startswith("riskgrid.") else piece.instrument,
+            name if str(getattr(piece.instrument.price, "__module__", "")).startswith("riskgrid.") else piece.instrument,
             columns_to_store(self.store, piece.columns) if shared else piece.columns,
             {role: self._object(role, shared) for work in works for role in work.roles},
             self.states.dates,

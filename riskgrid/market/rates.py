@@ -125,8 +125,7 @@ class FloatingLeg:
         codes, values = self._holidays
         for position, rate in enumerate(self._rates):
             at = np.flatnonzero(self._rate[trade] == position)
-            if rate.fixing_lag:
-                dates[at] = advance(start[at], -rate.fixing_lag, (codes[trade[at]], values))
+            dates[at] = advance(start[at], -rate.fixing_lag, (codes[trade[at]], values))
         return dates
 
     def _index_accrual(self, start: Dates, end: Dates, rate: Index) -> Values:

@@ -58,14 +58,15 @@ class Options:
     def values(self, rows: slice) -> Array:
         """Value in the reporting currency (trade, state) of these trades."""
         forward = self.spot[self.share[rows]] / self.discount[self.rate[rows]]
-        total_vol = self._vol(rows, self.strike[rows] / forward) * np.sqrt(self.years[rows])
+        total_vol = self.vol(rows, self.strike[rows] / forward) * np.sqrt(self.years[rows])
         d1 = np.log(forward / self.strike[rows]) / total_vol + 0.5 * total_vol
         side = np.where(self.is_call[rows], 1.0, -1.0)
         gain = side * (forward * ndtr(side * d1) - self.strike[rows] * ndtr(side * (d1 - total_vol)))
         rate = self.rate[rows]
         return self.size[rows] * self.discount[rate] * gain * self.to_reporting[rate]
 
-    def _vol(self, rows: slice, moneyness: Array) -> Array:
+    def vol(self, rows: slice, moneyness: Array) -> Array:
+        """Volatility (trade, state) of these trades: variance linear in moneyness, flat outside."""
         grid, smile, state = self.moneyness, self.smile[rows].reshape(-1, 1), np.arange(moneyness.shape[1])
         left = np.clip(np.searchsorted(grid, moneyness) - 1, 0, len(grid) - 2)
         share = np.clip((moneyness - grid[left]) / (grid[left + 1] - grid[left]), 0.0, 1.0)

@@ -28,7 +28,7 @@ class Pairs:
     def __init__(self, options: Options, trades: int, states: int) -> None:
         rows = slice(0, trades)
         spot, discount = options.spot[options.share[rows]], options.discount[options.rate[rows]]
-        vol = options._vol(rows, options.strike[rows] * discount / spot)
+        vol = options.vol(rows, options.strike[rows] * discount / spot)
         columns = spot / discount, vol * np.sqrt(options.years[rows]), discount, spot, vol
         self.forward, self.total_vol, self.discount, self.spot, self.vol = (c[:, :states].tolist() for c in columns)
         self.zero = (-np.log(discount) / options.years[rows])[:, :states].tolist()

@@ -15,7 +15,6 @@ from riskgrid.portfolio import Portfolio
 from riskgrid.registry import INSTRUMENTS
 from riskgrid.running import run
 from riskgrid.scenarios.ladder import ladder
-from riskgrid.scenarios.set import shifts
 from riskgrid.schema import Status
 from tests.run import made
 
@@ -108,7 +107,9 @@ def blocking_and_tiling_change_no_bit(name, folder, monkeypatch):
     plain = run(book, made.market(), states, store=folder / "plain", cluster="threads:1")
     whole = made.bits_by_trade(plain)
     assert plain.aggregate().unpriced[0] == 0, plain.trade_table().problem.values
-    for number, (cut, shape, rows) in enumerate([(16, (3, 32), 7), (16, None, 1), (4096, (8, 16), 50), (32, (1, 71), 2)]):
+    for number, (cut, shape, rows) in enumerate(
+        [(16, (3, 32), 7), (16, None, 1), (4096, (8, 16), 50), (32, (1, 71), 2)]
+    ):
         with monkeypatch.context() as patch:
             patch.setattr(engine_block, "_EAGER_ROWS", rows)
             patch.setattr(engine_block, "cache_bytes", lambda: 1 << 12)
@@ -127,7 +128,7 @@ def a_portfolio_is_the_sum_of_its_trades(name, folder, monkeypatch):
     for _, columns, block in blocks_of(name, frame, states):
         sums = sum_block(priced(name, columns, block.roles, states), np.zeros(len(columns["quantity"]), np.int64), 1)
         total, base = total + sums["pnl"][0], base + sums["base"][0]
-    for row in range(0, ROWS):
+    for row in range(ROWS):
         for _, columns, block in blocks_of(name, frame.iloc[[row]], states):
             sums = sum_block(priced(name, columns, block.roles, states), np.zeros(1, np.int64), 1)
             alone, alone_base = alone + sums["pnl"][0], alone_base + sums["base"][0]

@@ -102,9 +102,7 @@ def by_date(terms, market):
 def test_block__prices_each_state_on_its_date(instrument, columns, level, dates, eager):
     days = TODAY + np.array(dates).astype("timedelta64[D]")
     states = np.array([10.0, 11.0, 12.0, 13.0])
-    found = priced(
-        instrument(by_date, eager=eager), columns([1.0, 1e7]), {"equity:A": level(*states)}, dates=days
-    )
+    found = priced(instrument(by_date, eager=eager), columns([1.0, 1e7]), {"equity:A": level(*states)}, dates=days)
     expected = states[1:] * (1.0 + np.array(dates[1:])) - 10.0
     assert found.base_value.tolist() == [10.0, 1e8]
     assert (found.ticks[0] / 1024).tolist() == expected.tolist()

@@ -22,9 +22,7 @@ def ran(store, *, book=BOOK, workers=None, progress=None, scenarios=SCENARIOS, c
     cell = {name: np.arange(book.tables[name].num_rows) % cells for name in book.instruments}
     states = MarketStates(made.market(), scenarios)
     with workers or Threads(2) as pool:
-        return execute(
-            book, states, PRICING, store=store, workers=pool, cell=cell, cells=cells, progress=progress
-        )
+        return execute(book, states, PRICING, store=store, workers=pool, cell=cell, cells=cells, progress=progress)
 
 
 def bits(outcome):

@@ -28,7 +28,7 @@ def test_isolate__finds_the_trades_at_fault_and_runs_the_rest_once():
 
 
 def test_isolate__without_a_fault_calls_once():
-    attempt, done, calls = attempts([])
+    attempt, _done, calls = attempts([])
     assert isolate(attempt, np.arange(10)) == []
     assert calls == [10]
     assert isolate(attempt, np.arange(0)) == []

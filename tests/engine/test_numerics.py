@@ -32,7 +32,9 @@ def test_numerics__are_the_same_in_another_process():
     assert elsewhere(RISKGRID_BACKEND=backend)[0] == numerics_digest().hex()
 
 
-@pytest.mark.parametrize("other", [{"RISKGRID_BACKEND": "numpy"}, {"RISKGRID_BACKEND": "numba", "NUMBA_CPU_NAME": "generic"}])
+@pytest.mark.parametrize(
+    "other", [{"RISKGRID_BACKEND": "numpy"}, {"RISKGRID_BACKEND": "numba", "NUMBA_CPU_NAME": "generic"}]
+)
 def test_numerics__tell_another_backend_and_processor_apart(other):
     mine = elsewhere(RISKGRID_BACKEND="numba")
     theirs = elsewhere(**other)

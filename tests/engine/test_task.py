@@ -31,11 +31,23 @@ def task(store, *, shared=False, name="equity_option"):
         cell = np.arange(block.stop - block.start) % 2
         count = int(cell.max()) + 1
         works.append(
-            Work(block.key, sum_key(block.key, cell), block.start, block.stop, block.roles, block.states, cell, count, False)
+            Work(
+                block.key,
+                sum_key(block.key, cell),
+                block.start,
+                block.stop,
+                block.roles,
+                block.states,
+                cell,
+                count,
+                False,
+            )
         )
     objects = {role: STATES[role] for work in works for role in work.roles}
     if shared:
         for role, found in objects.items():
+            if found is None:
+                continue
             store.put("panels", found.digest().hex(), *found.parts())
             objects[role] = found.digest().hex()
     terms = columns_to_store(store, piece.columns) if shared else piece.columns

@@ -242,3 +242,29 @@ def test_value__on_an_unknown_index_says_so(value):
     )
     assert found.problems == {1: "no rate index 'index:MARS-3M'; known: 'index:USD-3M'"}
     assert np.isfinite(found.base[0])
+
+
+def test_value__on_several_indices_in_one_block_is_that_on_each_alone(value):
+    """The indices differ in curve, lag, calendar, day count and past; the trades alternate between them."""
+    indices = {
+        "USD-3M": {
+            "currency": "USD",
+            "curve": "PROJECTION",
+            "tenor": "3M",
+            "day_count": "ACT/360",
+            "calendar": "TARGET",
+        },
+        "USD-6M": {"currency": "USD", "curve": "USD", "tenor": "6M", "day_count": "30/360", "fixing_lag": 0},
+        "USD-12M": {"currency": "USD", "curve": "PROJECTION", "tenor": "12M", "day_count": "ACT/365F", "fixing_lag": 1},
+    }
+    weekdays = np.busday_offset(TODAY, np.arange(-3300, 0))
+    other = Fixings(weekdays, np.linspace(0.05, 0.06, len(weekdays)))
+    market = snapshot(indices=indices, fixings={"USD-3M": PUBLISHED, "USD-6M": other, "USD-12M": other})
+    names = np.array(list(indices))[np.arange(TRADES) % 3]
+    mixed = value("interest_rate_swap", random_swaps(13, index=names), market)
+    assert not mixed.problems
+    for name in indices:
+        alone = value("interest_rate_swap", random_swaps(13, index=name), market)
+        here = names == name
+        np.testing.assert_array_equal(mixed.base[here], alone.base[here])
+        assert (mixed.base[~here] != alone.base[~here]).all()

@@ -96,3 +96,21 @@ def test_floating_value__a_lost_fixing_is_the_problem_of_its_trade_and_names_the
     leg(market, start, end)
     assert set(market.reading.problems) == {0, 2}
     assert market.reading.problems[2] == "no fixing of index 'USD-3M' on 2016-06-09, which lies in the past"
+
+
+@pytest.mark.parametrize(("lag", "published"), [(0, "2016-06-13"), (1, "2016-06-10"), (2, "2016-06-09")])
+def test_floating_value__a_rate_of_an_unrolled_weekend_start_is_published_on_a_business_day(lag, published):
+    """The period starts on Saturday, 11 June; dates are those of QuantLib's advance."""
+    start, end = np.array([["2016-06-11"]], "datetime64[D]"), np.array([["2016-09-11"]], "datetime64[D]")
+    assert date_of(published) == CALENDAR.advance(date_of(start[0, 0]), -lag, ql.Days)
+    index = {"currency": "USD", "curve": "USD", "tenor": "3M", "day_count": "ACT/360", "calendar": "TARGET"}
+    fixings = {"USD-3M": Fixings(np.array([published], "datetime64[D]"), np.array([0.2]))}
+    market = view(1, fixings=fixings, indices={"USD-3M": {**index, "fixing_lag": lag}})
+    calendar, dollar = (Names(np.zeros((1, 1), np.int32), (name,)) for name in ("TARGET", "USD"))
+    flows = market.schedule(start, end, np.array([[4]]), calendar)
+    value = market.floating_value(
+        Names(np.zeros((1, 1), np.int32), ("USD-3M",)), dollar, flows, flows.accrual("ACT/360")
+    )
+    paid = curve(CURVES["USD"]).discount(ql.Date(12, 9, 2016))
+    assert not market.reading.problems
+    assert numbers(value, 1)[0] == pytest.approx(0.2 * 92 / 360 * paid, abs=1e-15)

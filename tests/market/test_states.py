@@ -96,9 +96,9 @@ def test_curve__is_calibrated_in_every_state():
 
 
 def test_curve__a_zero_shift_acts_after_calibration():
-    made = states(["zero:USD-TREASURY:1Y"], 1.0, [[0.001], [0.0]])
+    made = states(["zero:USD-TREASURY:1Y"], [[2.0], [1.0]], [[0.001], [0.0]])
     panel = made["discount:USD"].panel
-    np.testing.assert_array_equal(panel[:, 1] - panel[:, 0], [0.0, (panel[1, 0] + 0.001) - panel[1, 0], 0.0])
+    np.testing.assert_array_equal(panel[:, 1], [panel[0, 0], 2.0 * panel[1, 0] + 0.001, panel[2, 0]])
     np.testing.assert_array_equal(panel[:, 2], panel[:, 0])
     np.testing.assert_array_equal(made.moves("discount:USD"), [False, True, False])
 

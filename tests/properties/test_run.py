@@ -64,7 +64,7 @@ def test_expected_shortfall_is_at_least_value_at_risk(count, seed, level):
             assert (shortfall <= worst + slack).all()
 
 
-@bounded
+@settings(bounded, max_examples=8)
 @given(seed=st.integers(0, 10**6), cut=st.sampled_from([16, 64, 1024]), parts=st.integers(1, 4))
 def test_a_portfolio_in_parts_is_the_portfolio_whole(seed, cut, parts):
     frames = made.tables(20, seed)

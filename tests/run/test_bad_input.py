@@ -92,7 +92,7 @@ def test_a_history_without_the_valuation_date_is_refused():
 def test_a_quote_that_is_no_number_is_refused(market):
     with pytest.raises(BadMarket, match="factor 'equity:AAPL' has no level"):
         market.replace({"equity:AAPL": np.nan})
-    with pytest.raises(BadMarket, match="factor 'equity:AAPL' is -1.0; a level that is above 0 is right"):
+    with pytest.raises(BadMarket, match=r"factor 'equity:AAPL' is -1\.0; a level that is above 0 is right"):
         market.replace({"equity:AAPL": -1.0})
 
 
@@ -116,6 +116,14 @@ def test_a_store_that_cannot_be_written_is_refused_before_any_work(ask, tmp_path
     in_the_way.write_text("no folder")
     with pytest.raises(StoreError, match=f"cannot write {in_the_way}"):
         ask(store=in_the_way / "store" if below else in_the_way)
+
+
+def test_a_portfolio_without_trades_runs(ask):
+    for _ in range(2):
+        done = ask(portfolio=Portfolio({}))
+        assert done.pnl().values.tolist() == [0.0] * 30
+        assert len(done.portfolio) == done.trade_table().sizes["trade"] == done.trades.sizes["trade"] == 0
+        assert "Total" in str(report(done, by="desk"))
 
 
 # -- a status in the row, and the rest priced -------------------------------------------------------------------------
@@ -238,7 +246,9 @@ def test_a_pricer_that_returns_no_value_fails_its_trades(ask, value):
 
 @pytest.mark.usefixtures("_registry")
 def test_a_value_beyond_32_bits_is_wide_and_exact(ask, market):
-    done = ask(portfolio=fragile(scaling, [1.0, 1e6, -1e9, 3.0]), scenarios=made.one_factor("equity:AAPL", 1.5), bits=20)
+    done = ask(
+        portfolio=fragile(scaling, [1.0, 1e6, -1e9, 3.0]), scenarios=made.one_factor("equity:AAPL", 1.5), bits=20
+    )
     assert (done.trade_table().status == Status.PRICED).all()
     assert done.cube.trade_pnl(np.arange(4))[:, 0].tolist() == [47.5, 47.5e6, -47.5e9, 142.5]
     assert float(done.pnl()[0]) == 47.5 + 47.5e6 - 47.5e9 + 142.5
@@ -258,10 +268,9 @@ def test_a_value_beyond_64_bits_is_out_of_range_and_left_out(ask):
 @pytest.mark.parametrize("shape", [(8, 16), (8, 64)])
 def test_a_wide_row_that_has_no_number_in_another_tile_is_left_out(monkeypatch, shape):
     monkeypatch.setattr(engine_block, "tile_shape", lambda *_: shape)
-    fragile(scaling, [1.0])
     levels = np.full((1, 33), 95.0)
     levels[0, 3], levels[0, 30] = 1e6, np.nan
-    columns = {name: value for name, value in fragile(scaling, [1.0, 1e-6]).columns("fragile").items()}
+    columns = fragile(scaling, [1.0, 1e-6]).columns("fragile")
     dates = np.repeat(made.TODAY, 33)
     objects = {"equity:AAPL": Level(levels)}
     found = price_block(INSTRUMENTS["fragile"], columns, objects, dates, Pricing("USD", 20), "USD")

@@ -124,16 +124,17 @@ def test_an_if_on_a_quantity_fails_its_trades_with_a_sentence_and_the_run_goes_o
 
 
 def test_reads_that_depend_on_numbers_are_recorded_when_they_happen(market, tmp_path):
-    book = register(fleeing, eager=True)
+    register(fleeing, eager=True)
     asked = {"store": tmp_path, "cluster": "threads:1", "bits": 10, "cut": 16}
-    book = Portfolio.from_tables({"knock": table(barriers=np.linspace(60.0, 94.0, 40))})
-    first = run(book, market, spots(-0.2, 0.1), **asked)
     barriers = np.linspace(60.0, 94.0, 40)
+    book = Portfolio.from_tables({"knock": table(barriers=barriers)})
+    first = run(book, market, spots(-0.2, 0.1), **asked)
     fallen = barriers > 95.0 * 0.8
     pnl = first.cube.trade_pnl(np.arange(40))
     assert np.allclose(pnl[:, 0], np.where(fallen, 2100.0, 76.0) - 95.0, atol=2.0**-10)
     assert np.allclose(pnl[:, 1], 9.5, atol=2.0**-10)
     assert (first.trade_table().status == Status.PRICED).all()
+    assert list((tmp_path / "reads").glob("*/*")), "no read was recorded late"
 
     both = run(book, market.with_factors({"equity:MSFT": 50.0}, "synthetic: made up"), spots(-0.2, 0.1), **asked)
     assert both.manifest["blocks"]["priced"] == 0

@@ -107,10 +107,9 @@ def test_rows_in_another_order_give_the_same_bits(finished, again):
     assert_same(finished, done)
 
 
-def test_rows_in_another_order_after_the_answer_was_lost_keep_their_labels(finished, again):
+def test_rows_in_another_order_after_a_block_was_lost_keep_their_labels(finished, again):
     first = again()
-    for key in first.store.has("cells", [first.content_id]):
-        first.store.discard("cells", key)
+    next(first.store.root.glob("blocks/*/*")).unlink()
     turned = Portfolio.from_tables({name: frame.iloc[::-1] for name, frame in made.tables().items()})
     second = again(book=turned)
     assert not second.found
@@ -118,6 +117,27 @@ def test_rows_in_another_order_after_the_answer_was_lost_keep_their_labels(finis
         opened = open_run(one.run_id, store=one.store)
         assert made.same_bits(finished, opened)
         assert report(opened, by="counterparty").digest() == report(finished, by="counterparty").digest()
+
+
+@pytest.mark.parametrize("options", [{"cut": 16}, {"cut": 256, "cluster": "threads:2"}])
+def test_another_reporting_currency_gives_the_same_bits_in_any_blocks(again, tmp_path, options):
+    one = again(reporting="EUR", cut=4096, store=tmp_path / "one")
+    other = again(reporting="EUR", **options)
+    assert one.aggregate().attrs["currency"] == "EUR"
+    assert_same(one, other)
+
+
+def test_states_of_several_dates_have_the_bits_they_have_alone(book, market, scenarios, tmp_path):
+    days = np.array([0, 10, 0, 30, 10, 0], dtype="timedelta64[D]")
+    mixed = scenarios.isel(scenario=slice(6)).assign(date=("scenario", made.TODAY + days))
+    asked = {"cluster": "threads:1", "bits": 20}
+    together = run(book, market, mixed, store=tmp_path / "together", cut=16, **asked)
+    pnl = together.cube.trade_pnl(np.arange(len(book)))
+    for row in range(6):
+        alone = run(book, market, mixed.isel(scenario=[row]), store=tmp_path / "alone", **asked)
+        assert alone.cube.trade_pnl(np.arange(len(book))).tobytes() == pnl[:, [row]].tobytes()
+    at_base_date = run(book, market, scenarios.isel(scenario=[1]), store=tmp_path / "alone", **asked)
+    assert (at_base_date.cube.trade_pnl(np.arange(len(book)))[:, 0] != pnl[:, 1]).any()
 
 
 def test_the_same_question_finds_the_finished_run(finished, book, market, scenarios):

@@ -9,7 +9,9 @@ from riskgrid.store import Catalogue, RunRow
 
 
 def row(run_id="a1b2c3", **changed):
-    return RunRow(**{"run_id": run_id, "content_id": "q", "name": "", "as_of": "2016-07-01", **changed}, trades=2, scenarios=3)
+    return RunRow(
+        **{"run_id": run_id, "content_id": "q", "name": "", "as_of": "2016-07-01", **changed}, trades=2, scenarios=3
+    )
 
 
 @pytest.fixture
