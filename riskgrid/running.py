@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import html
 import platform
 import sys
 import tempfile
@@ -47,7 +48,7 @@ CELL_LABELS = ("region", "desk", "book", "instrument", "currency")
 BUMP_BITS = 32
 
 
-def run(
+def run(  # noqa: PLR0913, options of the one verb, each of which may be left out
     portfolio: Portfolio,
     market: MarketSnapshot,
     scenarios: xr.Dataset,
@@ -64,7 +65,8 @@ def run(
     """Value a portfolio in the base state and under every scenario, and keep every block.
 
     reporting : currency of all money, default the market's numeraire.   bits : a tick is 2^-bits of it, default by
-    the largest notional, 32 for ladders.   cut : most trades a block, a power of two.   store : folder, default ``$RISKGRID_HOME``.
+    the largest notional, 32 for ladders.   cut : most trades a block, a power of two.
+    store : folder, default ``$RISKGRID_HOME``.
     cluster : ``threads``, ``threads:N``, ``processes:N``, a scheduler's address or a Dask client.
     progress : called as blocks finish; ``auto`` shows a bar in a terminal or a notebook.
 
@@ -75,7 +77,7 @@ def run(
     scenarios = scenario_set.check_against(scenarios, market)
     if bits is None and scenarios.attrs.get("kind") in ("ladder", "grid"):
         bits = BUMP_BITS  # a bump moves a trade by far less than history does
-    spec = _spec(portfolio, market, reporting, tuple(cell_labels), bits, cut)
+    spec = _spec(portfolio, market, reporting=reporting, cell_labels=tuple(cell_labels), bits=bits, cut=cut)
     if scenarios.sizes["scenario"] == 0:
         raise BadSpec("the scenario set has no scenario; a run needs one or more")
     kept = store if isinstance(store, Store) else Store(store or settings().home)
@@ -102,7 +104,7 @@ def open_run(run_id: str, *, store: Store | Path | str | None = None) -> Run:
 def price(portfolio: Portfolio, market: MarketSnapshot, *, reporting: str | None = None) -> xr.Dataset:
     """Present values alone, in this process, nothing kept: ``base_value (trade)`` in ``reporting``, NaN with a
     sentence in ``problem`` where a trade cannot be valued."""
-    still = scenario_set.shifts(["base"], [], np.ones((1, 0)), np.zeros((1, 0)), name="base", kind="none", provenance={})
+    still = scenario_set.shifts(["base"], [], 1.0, 0.0, name="base", kind="none", provenance={})
     with tempfile.TemporaryDirectory() as folder:
         made = run(portfolio, market, still, reporting=reporting, store=folder, progress=None)
         return made.trade_table()
@@ -292,8 +294,9 @@ class Run:
         counts = self.manifest["blocks"]
         return (
             f"<b>Run {self.run_id}</b> as of {self.row.as_of}: {self.row.trades:,} trades &times; "
-            f"{self.row.scenarios:,} scenarios of <i>{self.manifest['scenario_set']}</i>, {self.row.status}; "
-            f"{counts['priced']:,} blocks priced, {counts['found']:,} found; answer {short(bytes.fromhex(self.result_id))}"
+            f"{self.row.scenarios:,} scenarios of <i>{html.escape(self.manifest['scenario_set'])}</i>, {self.row.status}; "
+            f"{counts['priced']:,} blocks priced, {counts['found']:,} found; "
+            f"answer {short(bytes.fromhex(self.result_id))}"
         )
 
 
@@ -327,6 +330,7 @@ class _TradeLabels(Mapping[str, Names]):
 def _spec(
     portfolio: Portfolio,
     market: MarketSnapshot,
+    *,
     reporting: str | None,
     cell_labels: tuple[str, ...],
     bits: int | None,
@@ -362,8 +366,8 @@ def _executed(
     labels = _TradeLabels(asked.portfolio)
     cells = cells_of(labels, asked.spec.cell_labels, len(asked.portfolio))
     catalogue = Catalogue(store.root)
-    sizes = {"trades": len(asked.portfolio), "scenarios": asked.scenarios.sizes["scenario"]}
-    row = RunRow(uuid.uuid4().hex[:12], asked.content_id, name, str(asked.market.date), **sizes)
+    trades, scenarios = len(asked.portfolio), asked.scenarios.sizes["scenario"]
+    row = RunRow(uuid.uuid4().hex[:12], asked.content_id, name, str(asked.market.date), trades, scenarios)
     catalogue.add(row)
     try:
         with connect(cluster) as workers:
@@ -377,7 +381,7 @@ def _executed(
                 cells=len(cells.values),
                 progress=progress,
             )
-        return _committed(asked, store, catalogue, row, outcome, cells.values, time.perf_counter() - begun)
+        return _committed(asked, store, row, outcome, cells=cells.values, seconds=time.perf_counter() - begun)
     except BaseException as error:
         seconds = time.perf_counter() - begun
         with contextlib.suppress(StoreError):  # a full disk refuses this too, and is the better reason
@@ -388,9 +392,9 @@ def _executed(
 def _committed(
     asked: _Question,
     store: Store,
-    catalogue: Catalogue,
     row: RunRow,
     outcome: Outcome,
+    *,
     cells: tuple[tuple[str, ...], ...],
     seconds: float,
 ) -> Run:
@@ -419,6 +423,7 @@ def _committed(
         "seconds": {name: round(spent, 4) for name, spent in sorted(outcome.seconds.items())},
     }
     status = "partial" if outcome.failed else "complete"
+    catalogue = Catalogue(store.root)
     catalogue.finish(row.run_id, status, result_id=result, seconds=seconds, manifest=manifest)
     return Run(catalogue.get(row.run_id), store)
 
@@ -431,11 +436,8 @@ def _origins(market: MarketSnapshot) -> list[str]:
         kinds = counts.setdefault(origin, {})
         kind = factor.partition(":")[0]
         kinds[kind] = kinds.get(kind, 0) + 1
-    return [
-        f"{origin}: {', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))} of {len(market.factors)} factors"
-        for origin, kinds in sorted(counts.items())
-        if origin != "real"
-    ]
+    told = {origin: ", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items())) for origin, kinds in counts.items()}
+    return [f"{origin}: {told[origin]} of {len(market.factors)} factors" for origin in sorted(told) if origin != "real"]
 
 
 def _placement(portfolio: Portfolio, outcome: Outcome) -> Placement:

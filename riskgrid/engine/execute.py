@@ -143,11 +143,11 @@ class _Run:
         return Work(block.key, key, block.start, block.stop, block.roles, block.states, codes, len(cell), priced)
 
     def _dispatch(self, piece: Piece, works: list[Work]) -> None:
-        name = piece.instrument.name
+        name, own = piece.instrument.name, getattr(piece.instrument.price, "__module__", None)
         shared = not self.workers.in_process
         task = Task(
             self.store,
-            name if str(getattr(piece.instrument.price, "__module__", "")).startswith("riskgrid.") else piece.instrument,
+            name if own is not None and own.startswith("riskgrid.") else piece.instrument,
             columns_to_store(self.store, piece.columns) if shared else piece.columns,
             {role: self._object(role, shared) for work in works for role in work.roles},
             self.states.dates,

@@ -176,10 +176,10 @@ def make_block(
 
 def _flag(piece: Piece, group: NDArray[np.uint64], roles: dict[int, set[str]], states: MarketStates) -> None:
     distinct, code = np.unique(group, return_inverse=True)
-    unshocked = np.array([any(states.unshocked_factors(role) for role in roles[one]) for one in distinct.tolist()], np.bool_)
+    unshocked = [any(states.unshocked_factors(role) for role in roles[one]) for one in distinct.tolist()]
     stale = [sum(states.stale(role) for role in roles[one]) for one in distinct.tolist()]
     counts = np.array([int(np.count_nonzero(found)) for found in stale], np.int64)
-    piece.unshocked, piece.stale = unshocked[code], counts[code]
+    piece.unshocked, piece.stale = np.array(unshocked, np.bool_)[code], counts[code]
 
 
 def _canonical(instrument: Instrument, columns: Columns) -> list[NDArray[Any]]:

@@ -213,8 +213,8 @@ def test_a_ladder_gives_the_same_numbers_unpruned(book, market, tmp_path):
     bumps = ladder(market)
     everything_moves = made.scenarios(market, count=1)
     rest = concatenate([_same_factors(bumps, market), everything_moves])
-    pruned = run(book, market, bumps, store=tmp_path, cluster="threads:1", cut=16)
-    plain = run(book, market, rest, store=tmp_path, cluster="threads:1", cut=16)
+    pruned = run(book, market, bumps, store=tmp_path, cluster="threads:1", cut=16, bits=20)
+    plain = run(book, market, rest, store=tmp_path, cluster="threads:1", cut=16, bits=20)
     assert (pruned.cube.trade_pnl(np.arange(320)) == plain.cube.trade_pnl(np.arange(320))[:, :-1]).all()
     by = ["desk", "counterparty", "instrument"]
     assert (pruned.aggregate(by).pnl.values == plain.aggregate(by).pnl.values[:, :-1]).all()
