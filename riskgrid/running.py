@@ -294,8 +294,8 @@ class Run:
         counts = self.manifest["blocks"]
         return (
             f"<b>Run {self.run_id}</b> as of {self.row.as_of}: {self.row.trades:,} trades &times; "
-            f"{self.row.scenarios:,} scenarios of <i>{html.escape(self.manifest['scenario_set'])}</i>, {self.row.status}; "
-            f"{counts['priced']:,} blocks priced, {counts['found']:,} found; "
+            f"{self.row.scenarios:,} scenarios of <i>{html.escape(self.manifest['scenario_set'])}</i>, "
+            f"{self.row.status}; {counts['priced']:,} blocks priced, {counts['found']:,} found; "
             f"answer {short(bytes.fromhex(self.result_id))}"
         )
 
@@ -319,6 +319,9 @@ class _TradeLabels(Mapping[str, Names]):
             ]
             self._made[label] = Names(np.concatenate([*codes, np.zeros(0, np.int32)]).astype(np.int32), names)
         return self._made[label]
+
+    def __contains__(self, label: object) -> bool:
+        return label in list(self)  # no column is made, and none is looked up that is not there
 
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys((*self._portfolio.label_names, "instrument", "currency")))

@@ -20,6 +20,12 @@ def ran(store, *args, **options):
     return run(*(args or (BOOK, MARKET, SCENARIOS)), store=store, cluster="threads:2", progress=None, **options)
 
 
+@pytest.fixture
+def registered():
+    yield
+    INSTRUMENTS.remove("share")
+
+
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     return ran(tmp_path_factory.mktemp("done"), name="daily", cut=16)
@@ -251,18 +257,38 @@ def test_run__of_bumps_counts_in_the_finest_ticks(tmp_path):
     assert one.shape == (1, 1)
 
 
-def test_run__of_a_pricer_without_a_known_code_is_never_found(tmp_path):
+def test_run__of_a_pricer_without_a_known_code_is_never_found(tmp_path, registered):
     space = {}
     exec("def price(terms, market):\n    return market.spot(terms.underlying)", space)
-    known = INSTRUMENTS["equity"]
-    try:
-        instrument("share", value_in="currency", example=known.example)(space["price"])
-        book = Portfolio.from_tables({"share": made.tables(4)["equity"]})
-        first, again = (ran(tmp_path, book, MARKET, SCENARIOS) for _ in range(2))
-    finally:
-        INSTRUMENTS.remove("share")
+    instrument("share", value_in="currency", example=INSTRUMENTS["equity"].example)(space["price"])
+    book = Portfolio.from_tables({"share": made.tables(4)["equity"]})
+    first, again = (ran(tmp_path, book, MARKET, SCENARIOS) for _ in range(2))
     assert not again.found
     assert first.result_id == again.result_id
+
+
+def test_run__tells_what_went_wrong_when_a_block_was_priced(tmp_path, registered):
+    @instrument("share", value_in="currency", example=INSTRUMENTS["equity"].example, version="1")
+    def _(terms, market):
+        if not market.reading.recording and (terms.multiplier == 13.0).any():
+            raise ZeroDivisionError("thirteen")
+        return market.spot(terms.underlying)
+
+    frame = made.tables(9)["equity"].assign(multiplier=[13.0, *range(1, 9)])
+    found = ran(tmp_path, Portfolio.from_tables({"share": frame}), MARKET, SCENARIOS)
+    table = found.trade_table()
+    assert table["problem"].values.tolist() == ["ZeroDivisionError: thirteen", *[""] * 8]
+    assert np.isnan(table["base_value"].values).tolist() == [True, *[False] * 8]
+    assert np.isnan(found.cube.trade_pnl(np.array([0]))).all()
+    assert int(found.aggregate()["unpriced"][0]) == 1
+    assert found.row.status == "complete"
+
+
+def test_labels__are_those_of_the_trades_and_two_that_follow(done):
+    labels = done.cube.labels
+    assert set(labels) == {*BOOK.label_names, "instrument", "currency"}
+    assert len(labels) == len(set(labels))
+    assert "colour" not in labels
 
 
 def test_run__keeps_its_store_where_the_settings_say(tmp_path, monkeypatch):

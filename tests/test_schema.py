@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from riskgrid.errors import InputError, UnknownName
-from riskgrid.schema import DICTIONARY, SPECS, Status, check, describe_schema
+from riskgrid.schema import DICTIONARY, SPECS, Status, check, describe_schema, schema_page
 
 
 def scenario_set(**changed):
@@ -64,6 +64,12 @@ def test_describe_schema__has_a_sentence_for_every_name():
     rows = describe_schema()
     assert [row[0] for row in rows] == list(DICTIONARY)
     assert all(name and role and dims and sentence for name, role, dims, _, sentence in rows)
+
+
+def test_schema_page__has_a_row_for_every_name_and_status():
+    lines = schema_page().splitlines()
+    assert [line.split("`")[1] for line in lines if line.startswith("| `")] == list(DICTIONARY)
+    assert lines[-len(Status) :] == [f"| {one.value} | {one.name} | {one.sentence} |" for one in Status]
 
 
 def test_specs__name_entries_of_the_dictionary_only():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from riskgrid.cluster import Threads
+from riskgrid.engine import execute as module
 from riskgrid.engine.execute import CellSums, execute
 from riskgrid.engine.plan import Pricing
 from riskgrid.errors import NumericsMismatch, StoreError
@@ -136,6 +137,23 @@ def test_execute__tells_how_far_it_is(store):
     assert [at.done for at in seen] == sorted(at.done for at in seen)
     assert [at.seconds for at in seen] == sorted(at.seconds for at in seen)
     assert seen[-1].valuations == found.valuations
+
+
+def test_execute__keeps_a_window_of_tasks_on_their_way(store, tmp_path, monkeypatch):
+    monkeypatch.setitem(module._TASK_SECONDS, True, 0.0)
+
+    class Counting(Threads):
+        most = 0
+
+        def submit(self, *args, **options):
+            self.most = max(self.most, self._pool._work_queue.qsize())
+            return super().submit(*args, **options)
+
+    workers = Counting(1)
+    found = ran(store, workers=workers)
+    assert found.priced > workers.most
+    assert workers.most <= 6
+    assert bits(found) == bits(ran(Store(tmp_path / "other")))
 
 
 def test_execute__of_no_trades_gives_nothing(store):
