@@ -10,6 +10,7 @@ from pathlib import Path
 import xarray as xr
 
 from riskgrid.errors import StoreError
+from riskgrid.hashing import digest
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.portfolio import Portfolio
 from riskgrid.scenarios import file
@@ -24,7 +25,7 @@ def save_inputs(
     """Keep the three inputs of a run; returns the key of each."""
     keys = {
         "portfolio": portfolio.digest.hex(),
-        "market": market.digest.hex(),
+        "market": digest(market.digest, market.origin).hex(),  # where a number comes from is kept with it
         "scenarios": scenario_digest.hex(),
     }
     _keep(store, "portfolio", keys["portfolio"], lambda folder: portfolio.write(folder, "parquet"))

@@ -110,13 +110,10 @@ class Quantity(np.lib.mixins.NDArrayOperatorsMixin):
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         return self._refuse("as an array")
 
-    def any(self, *_: Any, **__: Any) -> Any:
-        """Refused: see :class:`riskgrid.errors.NotAQuantity`."""
-        return self._refuse("with .any()")
-
-    def all(self, *_: Any, **__: Any) -> Any:
-        """Refused: see :class:`riskgrid.errors.NotAQuantity`."""
-        return self._refuse("with .all()")
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # what NumPy and Python look for to learn what an object is
+            raise AttributeError(name)
+        return self._refuse(f"with .{name}")
 
     def __repr__(self) -> str:
         name = getattr(self.operation, "__name__", type(self.operation).__name__)

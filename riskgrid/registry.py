@@ -207,6 +207,8 @@ def _is_library(value: Any) -> bool:
     kernel = callable(value) and type(value).__module__.startswith("riskgrid.formulas.")
     if not (kernel or isinstance(value, (ModuleType, type, np.ufunc)) or inspect.isroutine(value)):
         return False
+    if isinstance(value, np.ufunc):  # SciPy's do not say where they live; a user's are made by np.frompyfunc
+        return not value.__name__.endswith("(vectorized)")
     home = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
     return str(home).partition(".")[0] in _LIBRARIES
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from riskgrid import formulas
 from riskgrid.engine.eager import EagerMarket
-from riskgrid.engine.isolate import isolate
+from riskgrid.engine.isolate import isolate, spoken
 from riskgrid.engine.plan import Columns, Pricing, currency_column, terms_of
 from riskgrid.market.objects import MarketObject
 from riskgrid.market.view import Market
@@ -96,7 +96,7 @@ def price_block(  # noqa: PLR0917, each is a thing of its own, and a block has a
             _fill(sheet, rows, at, _Part(instrument, part, market, pricing))
 
     for row, error in isolate(attempt, np.arange(trades)):
-        sheet.problems[row] = f"{type(error).__name__}: {error}"
+        sheet.problems[row] = spoken(error)
     return _finished(sheet, instrument, columns, dates[0])
 
 
@@ -170,14 +170,14 @@ class _Range:
 
 def _count(sheet: _Sheet, columns: _Range, rows: NDArray[np.int64], across: slice, values: Values) -> None:
     """Count the P&L of a tile into the columns ``across``."""
-    base, ticks = sheet.base_value[rows], columns.ticks
-    low, high = int(rows[0]), int(rows[-1]) + 1
-    direct = high - low == len(rows)
-    out = ticks[low:high, across] if direct else np.empty(values.shape, ticks.dtype)
+    base = sheet.base_value[rows]
+    out = columns.ticks[int(rows[0]) : int(rows[-1]) + 1, across]  # rows of a tile are neighbours
     wide = formulas.to_ticks(values, base, columns.scale, out)
-    sheet.missing[rows] |= (out == np.iinfo(ticks.dtype).min).any(axis=1) | ~np.isfinite(base)
-    if not direct:
-        ticks[rows, across] = out
+    missing = (out == np.iinfo(out.dtype).min).any(axis=1)
+    sheet.missing[rows] |= missing | ~np.isfinite(base)
+    if out.dtype == np.int64:
+        beyond = (out[missing] == np.iinfo(np.int64).min) & np.isfinite(values[missing])
+        sheet.beyond.update(rows[missing][beyond.any(axis=1)].tolist())
     for row in np.flatnonzero(wide).tolist():
         exact = np.empty((1, values.shape[1]), np.int64)
         formulas.to_ticks(np.ascontiguousarray(values[row : row + 1]), base[row : row + 1], columns.scale, exact)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from riskgrid.errors import NotAQuantity, UnrecordedRead
+from riskgrid.errors import NotAQuantity, RiskgridError, UnrecordedRead
 
-__all__ = ["isolate"]
+__all__ = ["isolate", "spoken"]
 
 #: Single trades found at fault before the rest of the trades in hand fail with them.
 PATIENCE = 64
@@ -44,3 +44,8 @@ def isolate(attempt: Callable[[NDArray[np.int64]], None], trades: NDArray[np.int
                 half = len(part) // 2
                 stack.extend((part[half:], part[:half]))
     return failed
+
+
+def spoken(error: Exception) -> str:
+    """An error as the sentence of a trade: riskgrid's own is one already, another needs its type to be understood."""
+    return str(error) if isinstance(error, RiskgridError) else f"{type(error).__name__}: {error}"

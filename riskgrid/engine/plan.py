@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from riskgrid.engine.cut import cut, pieces
 from riskgrid.engine.eager import EagerMarket
-from riskgrid.engine.isolate import isolate
+from riskgrid.engine.isolate import isolate, spoken
 from riskgrid.engine.numerics import engine_code, numerics_digest
 from riskgrid.hashing import digest, name_hash, row_hash
 from riskgrid.market.states import MarketStates
@@ -134,7 +134,7 @@ def _plan_piece(instrument: Instrument, table: _Table, states: MarketStates, pri
         problems.update({int(rows[part[at]]): text for at, text in market.reading.problems.items()})
 
     for at, error in isolate(attempt, np.arange(len(rows))):
-        problems[int(rows[at])] = str(error)
+        problems[int(rows[at])] = spoken(error)
     group, roles = _groups(recorded, len(rows))
     usable = np.array([int(row) not in problems for row in rows]) if problems else np.ones(len(rows), np.bool_)
     order = np.lexsort((hashes, group))

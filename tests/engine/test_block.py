@@ -138,7 +138,7 @@ def test_block__fails_all_trades_of_a_pricer_that_needs_numbers(instrument, colu
 
     found = priced(instrument(asks), columns([1.0, 2.0]), {"equity:A": level(10.0, 11.0)})
     assert found.status.tolist() == [Status.FAILED, Status.FAILED]
-    assert found.problems[1].startswith("NotAQuantity: a pricer used a market quantity as the condition of an 'if'")
+    assert found.problems[1].startswith("a pricer used a market quantity as the condition of an 'if'")
     eager = priced(instrument(asks, eager=True), columns([1.0]), {"equity:A": level(10.0)})
     assert eager.base_value.tolist() == [1.0]
 

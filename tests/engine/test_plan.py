@@ -100,7 +100,7 @@ def test_plan__of_trades_that_all_fail_has_no_block(instrument, columns):
 
     (piece,) = planned(columns=columns([1.0, 2.0]), instrument=instrument(fails))
     assert piece.blocks == []
-    assert piece.problems == {0: "never", 1: "never"}
+    assert piece.problems == {0: "ValueError: never", 1: "ValueError: never"}
 
 
 def test_plan__of_a_pricer_that_reads_nothing_has_blocks_of_the_base_alone(instrument, columns):
