@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from riskgrid.portfolio import Portfolio
     from riskgrid.registry import instrument, measure, scenario_set
     from riskgrid.reporting import Report, report
-    from riskgrid.running import Run, open_run, price, run
+    from riskgrid.result import Run, open_run
+    from riskgrid.running import price, run
     from riskgrid.scenarios.compose import concatenate, overlay, scale_shifts, select
     from riskgrid.scenarios.episode import episodes
     from riskgrid.scenarios.historical import historical
@@ -35,7 +36,7 @@ _HOME = {
     "Portfolio": "riskgrid.portfolio",
     "Report": "riskgrid.reporting",
     "RiskgridError": "riskgrid.errors",
-    "Run": "riskgrid.running",
+    "Run": "riskgrid.result",
     "concatenate": "riskgrid.scenarios.compose",
     "episodes": "riskgrid.scenarios.episode",
     "expected_shortfall": "riskgrid.measures.tail",
@@ -44,7 +45,7 @@ _HOME = {
     "instrument": "riskgrid.registry",
     "ladder": "riskgrid.scenarios.ladder",
     "measure": "riskgrid.registry",
-    "open_run": "riskgrid.running",
+    "open_run": "riskgrid.result",
     "overlay": "riskgrid.scenarios.compose",
     "price": "riskgrid.running",
     "report": "riskgrid.reporting",

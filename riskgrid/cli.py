@@ -121,7 +121,7 @@ def report(
 ) -> None:
     """Print PV, VaR and ES of a stored RUN (its id, the beginning of it, or its name)."""
     from riskgrid.reporting import report as make_report
-    from riskgrid.running import open_run
+    from riskgrid.result import open_run
 
     chosen: dict[str, list[str]] = {}
     for text in where:

@@ -113,10 +113,10 @@ class Cube:
         UnknownName for a label nothing has, BadSpec beyond ``MOST_NODES``.
         """
         by, where = tuple(by), dict(where or {})
-        for label in (*by, *where):
+        in_cells = set(by) | set(where) <= set(self.cell_labels.labels)
+        for label in () if in_cells else (*by, *where):
             if label not in self.labels:
                 raise UnknownName("label", label, self.labels)
-        in_cells = set(by) | set(where) <= set(self.cell_labels.labels)
         codes, sums = self._from_cells(by, where) if in_cells else self._from_trades(by, where)
         made = self._tree(codes, sums)
         made.attrs["answered_from"] = "cells" if in_cells else "trade blocks"

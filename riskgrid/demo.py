@@ -12,7 +12,8 @@ from riskgrid import sample
 from riskgrid.errors import BadSpec
 from riskgrid.measures.tail import expected_shortfall, value_at_risk
 from riskgrid.reporting import report
-from riskgrid.running import Run, run
+from riskgrid.result import Run
+from riskgrid.running import run
 from riskgrid.scenarios import file
 from riskgrid.settings import settings
 from riskgrid.store import Store

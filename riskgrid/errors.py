@@ -13,6 +13,7 @@ RiskgridError
 │   └── UnrecordedRead         a block asked for what its plan did not record; the trade is recorded again
 ├── NotAQuantity               a pricer needs the numbers of a symbolic quantity (``if x > 0``, ``float(x)``)
 ├── StoreError                 the block store cannot be read or written
+│   └── DamagedObject          a stored object is not what was written; asking again makes it anew
 └── NumericsMismatch           a worker computes with other libraries or instructions than the run
 """
 
@@ -28,6 +29,7 @@ __all__ = [
     "BadRows",
     "BadScenarios",
     "BadSpec",
+    "DamagedObject",
     "InputError",
     "MarketError",
     "MissingFixing",
@@ -129,6 +131,10 @@ class NotAQuantity(RiskgridError):
 
 class StoreError(RiskgridError):
     """The block store cannot be read or written."""
+
+
+class DamagedObject(StoreError):
+    """A stored object is not what was written, e.g. cut short by a copy."""
 
 
 class NumericsMismatch(RiskgridError):

@@ -14,7 +14,7 @@ from riskgrid.hashing import digest
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.portfolio import Portfolio
 from riskgrid.scenarios import file
-from riskgrid.store import Store
+from riskgrid.store import Store, explained
 
 __all__ = ["load_portfolio", "load_scenarios", "load_snapshot", "rows_as_kept", "save_inputs"]
 
@@ -80,6 +80,6 @@ def _keep(store: Store, what: str, key: str, write: Callable[[Path], None]) -> N
             if not folder.exists():  # another process kept the same input meanwhile
                 raise
     except OSError as error:
-        raise StoreError(f"cannot write {folder}: {error}") from error
+        raise explained("write", folder, error) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import html
 import platform
 import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -20,24 +19,24 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from riskgrid.cluster import Workers, connect
-from riskgrid.cube import Cube, Placement, cells_of
+from riskgrid.cube import Placement, cells_of
 from riskgrid.engine.execute import CellSums, Outcome, Progress, execute
 from riskgrid.engine.numerics import engine_code, numerics
 from riskgrid.engine.plan import Pricing
 from riskgrid.engine.size import tick_bits
 from riskgrid.errors import BadSpec, StoreError, UnknownName
-from riskgrid.hashing import digest, short
-from riskgrid.inputs import load_portfolio, load_scenarios, load_snapshot, rows_as_kept, save_inputs
+from riskgrid.hashing import digest
+from riskgrid.inputs import rows_as_kept, save_inputs
+from riskgrid.label import TradeLabels, by_instrument, starts
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.market.states import MarketStates
 from riskgrid.portfolio import Portfolio
 from riskgrid.progress import shown
 from riskgrid.registry import INSTRUMENTS
+from riskgrid.result import Run, open_run
 from riskgrid.scenarios import set as scenario_set
-from riskgrid.schema import Status
 from riskgrid.settings import settings
 from riskgrid.store import Catalogue, RunRow, Store
-from riskgrid.terms import Names
 
 __all__ = ["CELL_LABELS", "Run", "open_run", "price", "run"]
 
@@ -86,19 +85,10 @@ def run(  # noqa: PLR0913, options of the one verb, each of which may be left ou
     found = Catalogue(kept.root).finished(asked.content_id)
     if found is not None and found.manifest["code"] == asked.code and found.manifest["numerics"] == numerics():
         opened = open_run(found.run_id, store=kept)
-        if opened.complete:
+        if opened.whole():
             return replace(opened, found=True)
     with shown(progress) as tell:
         return _executed(asked, kept, cluster, name, tell)
-
-
-def open_run(run_id: str, *, store: Store | Path | str | None = None) -> Run:
-    """A stored run by its id, the beginning of its id, or its name. UnknownName lists the known ones."""
-    kept = store if isinstance(store, Store) else Store(store or settings().home)
-    row = Catalogue(kept.root).get(run_id)
-    if row.status not in ("complete", "partial"):
-        raise BadSpec(f"run '{row.run_id}' is {row.status}; ask the same question again to finish it")
-    return Run(row, kept)
 
 
 def price(portfolio: Portfolio, market: MarketSnapshot, *, reporting: str | None = None) -> xr.Dataset:
@@ -127,10 +117,7 @@ class _Question:
 
     @functools.cached_property
     def scenario_digest(self) -> bytes:
-        # what is stale or unshocked moves no value, but every answer says it
-        held = self.scenarios.variables
-        flags = [held[name].values if name in held else None for name in ("stale", "unshocked")]
-        return digest(scenario_set.digest(self.scenarios), flags)
+        return scenario_set.digest(self.scenarios)
 
     @functools.cached_property
     def content_id(self) -> str:
@@ -146,188 +133,6 @@ class _Question:
         """Digest of the code that answers it."""
         parts = [INSTRUMENTS[name].code for name in self.portfolio.instruments]
         return digest(engine_code(), parts).hex() if None not in parts else uuid.uuid4().hex
-
-
-@dataclass(frozen=True, repr=False)
-class Run:
-    """A finished run. ``found`` : it was in the store already, nothing was priced."""
-
-    row: RunRow
-    store: Store
-    found: bool = False
-
-    @property
-    def run_id(self) -> str:
-        """Id of this execution; what every verb takes."""
-        return self.row.run_id
-
-    @property
-    def content_id(self) -> str:
-        """Digest of the question."""
-        return self.row.content_id
-
-    @property
-    def result_id(self) -> str:
-        """Digest of the answer: equal for equal bits of all cell sums."""
-        return str(self.row.result_id)
-
-    @property
-    def manifest(self) -> Mapping[str, Any]:
-        """Inputs, environment, counts and timings."""
-        return self.row.manifest
-
-    @property
-    def complete(self) -> bool:
-        """Whether every block and the cells are in the store."""
-        keys = self._placement.keys if self.store.has("plans", [self.run_id]) else ()
-        stored = self.store.has("blocks", keys)
-        return len(stored) == len(set(keys)) and bool(self.store.has("cells", [self.run_id]))
-
-    @functools.cached_property
-    def portfolio(self) -> Portfolio:
-        """The trades."""
-        return load_portfolio(self.store, self.manifest["inputs"]["portfolio"])
-
-    @functools.cached_property
-    def market(self) -> MarketSnapshot:
-        """The base state."""
-        return load_snapshot(self.store, self.manifest["inputs"]["market"])
-
-    @functools.cached_property
-    def scenarios(self) -> xr.Dataset:
-        """The scenario set."""
-        return load_scenarios(self.store, self.manifest["inputs"]["scenarios"])
-
-    @functools.cached_property
-    def cube(self) -> Cube:
-        """Labelled views of the P&L."""
-        stored = self.store.get("cells", self.run_id)
-        sums = CellSums(**{name: np.asarray(array) for name, array in stored.arrays.items()})
-        weight = self.scenarios["weight"].values if "weight" in self.scenarios else None
-        labels = _TradeLabels(self.portfolio)
-        cells = cells_of(labels, tuple(self.manifest["cell_labels"]), len(self.portfolio))
-        scenarios = self.scenarios["scenario"].values.astype(object)
-        return Cube(
-            self.store, sums, cells, self._placement, labels, scenarios, weight, self.manifest["bits"], self._attrs
-        )
-
-    @functools.cached_property
-    def _placement(self) -> Placement:
-        return Placement.of(self.store.get("plans", self.run_id))
-
-    @property
-    def _attrs(self) -> dict[str, Any]:
-        manifest = self.manifest
-        return {
-            "currency": manifest["reporting"],
-            "scenario_set": manifest["scenario_set"],
-            "as_of": self.row.as_of,
-            "run_id": self.run_id,
-            "tick_bits": manifest["bits"],
-            "rounding_bound": 0.5 * 2.0 ** -manifest["bits"],
-            "origin": list(manifest["origin"]),
-            "unshocked_factors": list(manifest["unshocked"]),
-        }
-
-    @property
-    def trades(self) -> xr.Dataset:
-        """Trade level: ``pnl (trade, scenario)`` lazy over the blocks, base value, status, labels."""
-        return self.cube.trades()
-
-    @property
-    def cells(self) -> xr.Dataset:
-        """Cell level, in memory."""
-        return self.cube.cell_dataset()
-
-    def aggregate(self, by: Sequence[str] | str = (), where: Mapping[str, Any] | None = None) -> xr.Dataset:
-        """P&L, present value, counts and coverage at the total and every node of the labels ``by``, as a tree."""
-        return self.cube.nodes((by,) if isinstance(by, str) else tuple(by), where)
-
-    def pnl(self, by: Sequence[str] | str | None = None, where: Mapping[str, Any] | None = None) -> xr.DataArray:
-        """P&L in the reporting currency: (scenario), (label, scenario) by one label, (node, scenario) by several."""
-        labels = (by,) if isinstance(by, str) else tuple(by or ())
-        nodes = self.cube.nodes(labels, where)
-        leaves = nodes["pnl"].isel(node=nodes["depth"].values == len(labels)).drop_vars("depth")
-        leaves.attrs.update(self._attrs)
-        if not labels:
-            return leaves.isel(node=0, drop=True)
-        return leaves.swap_dims(node=labels[0]) if len(labels) == 1 else leaves
-
-    def trade_table(self, where: Mapping[str, Any] | None = None) -> xr.Dataset:
-        """Each trade's base value, status and problem, in portfolio order."""
-        status, base, problems = self.cube.status()
-        texts = np.array([problems.get(at, "") for at in range(len(base))], dtype=object)
-        texts[(texts == "") & (status > Status.EXPIRED)] = "no number in at least one scenario"
-        labels = self.cube.labels
-        use = np.ones(len(base), np.bool_)
-        for label, wanted in (where or {}).items():
-            if label not in labels:
-                raise UnknownName("label", label, labels)
-            use &= np.isin(labels[label].texts(), [wanted] if isinstance(wanted, str) else list(wanted))
-        at = np.flatnonzero(use)
-        coords = {name: ("trade", labels[name][at].texts()) for name in labels}
-        data = {"base_value": ("trade", base[at]), "status": ("trade", status[at]), "problem": ("trade", texts[at])}
-        return xr.Dataset(data, coords, attrs=dict(self._attrs))
-
-    def worst_trades(self, scenario: str, count: int = 10, where: Mapping[str, Any] | None = None) -> xr.Dataset:
-        """The trades that lose most in one scenario, worst first."""
-        labels = list(map(str, self.cube.scenarios))
-        if scenario not in labels:
-            raise UnknownName("scenario", scenario, labels)
-        table = self.trade_table(where)
-        place = {text: at for at, text in enumerate(self.cube.labels["trade_id"].texts().tolist())}
-        at = np.array([place[str(text)] for text in table["trade_id"].values], np.int64)
-        pnl = self.cube.trade_pnl(at)[:, labels.index(scenario)]
-        order = np.argsort(np.where(np.isnan(pnl), np.inf, pnl), kind="stable")[:count]
-        made = table.isel(trade=order)
-        made["scenario_pnl"] = ("trade", pnl[order])
-        return made
-
-    def __repr__(self) -> str:
-        row = self.row
-        return (
-            f"Run({row.run_id}, as of {row.as_of}, {row.trades:,} trades x {row.scenarios:,} scenarios, {row.status}, "
-            f"{self.manifest['reporting']})"
-        )
-
-    def _repr_html_(self) -> str:
-        counts = self.manifest["blocks"]
-        return (
-            f"<b>Run {self.run_id}</b> as of {self.row.as_of}: {self.row.trades:,} trades &times; "
-            f"{self.row.scenarios:,} scenarios of <i>{html.escape(self.manifest['scenario_set'])}</i>, "
-            f"{self.row.status}; {counts['priced']:,} blocks priced, {counts['found']:,} found; "
-            f"answer {short(bytes.fromhex(self.result_id))}"
-        )
-
-
-class _TradeLabels(Mapping[str, Names]):
-    """Labels of all trades in portfolio order: instruments sorted, then the rows of their tables."""
-
-    def __init__(self, portfolio: Portfolio) -> None:
-        self._portfolio = portfolio
-        self._made: dict[str, Names] = {}
-
-    def __getitem__(self, label: str) -> Names:
-        if label not in self._made:
-            parts = [self._portfolio.label(label, name) for name in self._portfolio.instruments]
-            names = tuple(sorted({name for part in parts for name in part.names}))
-            place = {name: at for at, name in enumerate(names)}
-            codes = [
-                np.array([place[name] for name in part.names], np.int32)[part.codes.ravel()]
-                for part in parts
-                if len(part)
-            ]
-            self._made[label] = Names(np.concatenate([*codes, np.zeros(0, np.int32)]).astype(np.int32), names)
-        return self._made[label]
-
-    def __contains__(self, label: object) -> bool:
-        return label in list(self)  # no column is made, and none is looked up that is not there
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys((*self._portfolio.label_names, "instrument", "currency")))
-
-    def __len__(self) -> int:
-        return len(list(iter(self)))
 
 
 def _spec(
@@ -347,7 +152,7 @@ def _spec(
         raise BadSpec(f"cut is {cut}; a power of two, 16 or above, is right")
     if bits is not None and not 0 <= bits <= 32:
         raise BadSpec(f"bits is {bits}; 0 to 32 is right")
-    labels = _TradeLabels(portfolio)
+    labels = TradeLabels(lambda: portfolio)
     for label in cell_labels:
         if label not in labels:
             raise UnknownName("label", label, labels)
@@ -366,7 +171,7 @@ def _executed(
     begun = time.perf_counter()
     asked = replace(asked, portfolio=rows_as_kept(store, asked.portfolio))
     states = MarketStates(asked.market, asked.scenarios)
-    labels = _TradeLabels(asked.portfolio)
+    labels = TradeLabels(lambda: asked.portfolio)
     cells = cells_of(labels, asked.spec.cell_labels, len(asked.portfolio))
     catalogue = Catalogue(store.root)
     trades, scenarios = len(asked.portfolio), asked.scenarios.sizes["scenario"]
@@ -380,7 +185,7 @@ def _executed(
                 asked.spec.pricing,
                 store=store,
                 workers=workers,
-                cell=_by_instrument(asked.portfolio, cells.code),
+                cell=by_instrument(asked.portfolio, cells.code),
                 cells=len(cells.values),
                 progress=progress,
             )
@@ -405,7 +210,7 @@ def _committed(
     inputs = save_inputs(store, asked.portfolio, asked.market, asked.scenarios, asked.scenario_digest)
     arrays = {name: getattr(outcome.sums, name) for name in CellSums.__dataclass_fields__}
     result = digest("cells", asked.spec.cell_labels, cells, arrays).hex()
-    store.put("cells", row.run_id, {"result": result}, arrays)
+    store.put("cells", row.run_id, {"result": result, "cells": cells}, arrays)
     store.put("plans", row.run_id, *_placement(asked.portfolio, outcome).parts())
     pricing = asked.spec.pricing
     manifest = {
@@ -428,7 +233,10 @@ def _committed(
     status = "partial" if outcome.failed else "complete"
     catalogue = Catalogue(store.root)
     catalogue.finish(row.run_id, status, result_id=result, seconds=seconds, manifest=manifest)
-    return Run(catalogue.get(row.run_id), store)
+    made = Run(catalogue.get(row.run_id), store)
+    # what is at hand need not be read back
+    made.__dict__.update(portfolio=rows_as_kept(store, asked.portfolio), scenarios=asked.scenarios, market=asked.market)
+    return made
 
 
 def _origins(market: MarketSnapshot) -> list[str]:
@@ -444,7 +252,7 @@ def _origins(market: MarketSnapshot) -> list[str]:
 
 
 def _placement(portfolio: Portfolio, outcome: Outcome) -> Placement:
-    starts = _starts(portfolio)
+    first = starts(portfolio)
     block = np.full(len(portfolio), -1, np.int64)
     row = np.full(len(portfolio), -1, np.int64)
     unshocked, stale = np.zeros((2, len(portfolio)), np.int64)
@@ -452,7 +260,7 @@ def _placement(portfolio: Portfolio, outcome: Outcome) -> Placement:
     states: list[NDArray[np.intp]] = []
     problems: dict[int, str] = {}
     for piece in outcome.pieces:
-        start = starts[piece.instrument.name]
+        start = first[piece.instrument.name]
         problems |= {start + place: text for place, text in piece.problems.items()}
         unshocked[start + piece.rows], stale[start + piece.rows] = piece.unshocked, piece.stale
         for part in piece.blocks:
@@ -464,14 +272,3 @@ def _placement(portfolio: Portfolio, outcome: Outcome) -> Placement:
             keys.append(part.key)
             states.append(part.states)
     return Placement(block, row, tuple(keys), tuple(states), problems, unshocked, stale)
-
-
-def _by_instrument(portfolio: Portfolio, code: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
-    starts = _starts(portfolio)
-    sizes = {name: portfolio.tables[name].num_rows for name in portfolio.instruments}
-    return {name: code[starts[name] : starts[name] + sizes[name]] for name in portfolio.instruments}
-
-
-def _starts(portfolio: Portfolio) -> dict[str, int]:
-    sizes = [portfolio.tables[name].num_rows for name in portfolio.instruments]
-    return dict(zip(portfolio.instruments, np.cumsum([0, *sizes]).tolist(), strict=False))

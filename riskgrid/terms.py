@@ -156,7 +156,8 @@ def same_as(term: str) -> Any:
     return _SameAs(term)
 
 
-_REQUIRED: Any = object()
+class _REQUIRED:
+    """Stands for no default; a class keeps its identity when it travels to a worker."""
 
 
 @dataclass(frozen=True)

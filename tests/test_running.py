@@ -7,7 +7,8 @@ from riskgrid.cluster import Threads
 from riskgrid.errors import BadScenarios, BadSpec, StoreError, UnknownName
 from riskgrid.portfolio import Portfolio
 from riskgrid.registry import INSTRUMENTS, instrument
-from riskgrid.running import open_run, price, run
+from riskgrid.result import open_run
+from riskgrid.running import price, run
 from riskgrid.schema import Status
 from riskgrid.store import Catalogue, Store
 from tests.run import made
@@ -67,7 +68,7 @@ def test_run__knows_its_inputs_its_numbers_and_its_environment(done):
     assert done.portfolio.digest == BOOK.digest
     assert done.market.digest == MARKET.digest
     xr.testing.assert_identical(done.scenarios["scale"], SCENARIOS["scale"])
-    assert done.complete
+    assert done.whole()
     assert done.row.status == "complete"
     assert {"numpy", "backend"} <= set(done.manifest["numerics"])
     assert done.manifest["valuations"] == 160 * 7

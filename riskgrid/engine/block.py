@@ -220,25 +220,22 @@ def sum_block(priced: Priced, cell: NDArray[np.int64], cells: int) -> dict[str, 
     fits = formulas.sum_cells(priced.ticks, cell, narrow, pnl)
     if len(priced.wide):
         fits &= formulas.sum_cells(priced.wide_ticks, cell[priced.wide], use[priced.wide], pnl)
-    if not fits:
-        raise OverflowError("the P&L of a cell leaves the range of 64-bit ticks; run with fewer tick bits")
     base = np.rint(np.where(use, np.nan_to_num(priced.base_value), 0.0) * 2.0**BASE_BITS).astype(np.int64)
     counted = np.abs(priced.base_value) * 2.0**BASE_BITS
     known = np.rint(np.where(counted < 2.0**63, counted, 0.0)).astype(np.int64)
+    values = np.zeros((cells, 3), np.int64)
+    every = np.ones(len(cell), np.bool_)
+    fits &= formulas.sum_cells(np.stack([base, np.abs(base), known], axis=1), cell, every, values)
+    if not fits:
+        raise OverflowError("money of a cell leaves the range of 64-bit ticks; run with fewer tick bits")
     return {
         "pnl": pnl,
-        "base": _by_cell(base, cell, cells),
-        "gross": _by_cell(np.abs(base), cell, cells),
-        "gross_known": _by_cell(known, cell, cells),
+        "base": values[:, 0].copy(),
+        "gross": values[:, 1].copy(),
+        "gross_known": values[:, 2].copy(),
         "trades": np.bincount(cell, minlength=cells).astype(np.int64),
         "unpriced": np.bincount(cell[~use], minlength=cells).astype(np.int64),
     }
-
-
-def _by_cell(values: NDArray[np.int64], cell: NDArray[np.int64], cells: int) -> NDArray[np.int64]:
-    total = np.zeros(cells, np.int64)
-    np.add.at(total, cell, values)
-    return total
 
 
 @functools.cache

@@ -16,7 +16,7 @@ from riskgrid.cluster import Workers
 from riskgrid.engine.numerics import numerics_digest
 from riskgrid.engine.plan import Block, Piece, Pricing, extend_block, plan_instrument
 from riskgrid.engine.task import Receipt, Task, Work, columns_to_store, run_task, sum_key
-from riskgrid.errors import NumericsMismatch, StoreError
+from riskgrid.errors import DamagedObject, NumericsMismatch, StoreError
 from riskgrid.market.states import MarketStates
 from riskgrid.portfolio import Portfolio
 from riskgrid.registry import INSTRUMENTS
@@ -249,7 +249,13 @@ class _Run:
     # -- adding up ---------------------------------------------------------------------------------------------
 
     def _add(self, work: Work, piece: Piece) -> None:
-        found = self.store.get("sums", work.sum_key).arrays
+        """Add a block's sums; where they are damaged, the block is summed anew."""
+        try:
+            found = self.store.get("sums", work.sum_key).arrays
+        except DamagedObject:
+            self.store.discard("sums", work.sum_key)
+            self._dispatch(piece, [replace(work, priced=True)])
+            return
         total = self.outcome.sums
         cells = np.unique(self._cells(piece, work.start, work.stop))
         states = work.states[1:] - 1
@@ -261,7 +267,9 @@ class _Run:
         if not formulas.sum_cells(np.ascontiguousarray(part), cells, np.ones(len(cells), np.bool_), total.pnl):
             raise OverflowError("the P&L of a cell leaves the range of 64-bit ticks; run with fewer tick bits")
         for name in ("base", "gross", "gross_known", "trades", "unpriced"):
-            getattr(total, name)[cells] += found[name]
+            part = _spread(found[name], cells, len(total.base))
+            if not formulas.add_exactly(getattr(total, name).reshape(1, -1), part):
+                raise OverflowError("money of a cell leaves the range of 64-bit ticks; run with fewer tick bits")
 
     def _count_piece(self, piece: Piece) -> None:
         self.outcome.pieces.append(piece)
@@ -283,6 +291,12 @@ class _Run:
             seconds = time.perf_counter() - self.begun
             failed = len(made.failed)
             self._progress(Progress(self.total, made.priced, made.found, failed, made.valuations, seconds, planned))
+
+
+def _spread(values: NDArray[np.int64], cells: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    row = np.zeros((1, count), np.int64)
+    row[0, cells] = values
+    return row
 
 
 def execute(

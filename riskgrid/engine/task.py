@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from riskgrid.engine.block import Priced, price_block, sum_block
 from riskgrid.engine.numerics import numerics, numerics_digest
 from riskgrid.engine.plan import Columns, Pricing
-from riskgrid.errors import NumericsMismatch, UnrecordedRead
+from riskgrid.errors import DamagedObject, NumericsMismatch, UnrecordedRead
 from riskgrid.hashing import digest
 from riskgrid.market.objects import MarketObject, object_from_parts
 from riskgrid.registry import INSTRUMENTS, Instrument
@@ -88,9 +88,8 @@ def run_task(task: Task) -> Receipt:
     receipt = Receipt(task.works, instrument.name)
     begun = time.perf_counter()
     for work in task.works:
-        if work.priced:
-            priced = priced_from(task.store.get("blocks", work.key))
-        else:
+        priced = _stored(task, work) if work.priced else None
+        if priced is None:
             try:
                 priced = _price(task, instrument, columns, work)
             except UnrecordedRead as read:
@@ -147,6 +146,15 @@ def columns_from_store(store: Store, key: str) -> Columns:
 def _object_from_store(store: Store, key: str) -> MarketObject:
     stored = store.get("panels", key)
     return object_from_parts(stored.meta, stored.arrays)
+
+
+def _stored(task: Task, work: Work) -> Priced | None:
+    """The block as it lies in the store; None where it is damaged, and then it is gone."""
+    try:
+        return priced_from(task.store.get("blocks", work.key))
+    except DamagedObject:
+        task.store.discard("blocks", work.key)
+        return None
 
 
 def _price(task: Task, instrument: Instrument, columns: Columns, work: Work) -> Priced:

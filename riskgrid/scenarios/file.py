@@ -33,7 +33,7 @@ def write(scenarios: xr.Dataset, path: Path | str) -> None:
             ends = np.arange(len(values) + 1, dtype=np.int32) * values.shape[1]
             columns[str(key)] = pa.ListArray.from_arrays(ends, values.ravel())
     table = pa.table(columns).replace_schema_metadata({"riskgrid": json.dumps(meta)})
-    pq.write_table(table, str(path))
+    pq.write_table(table, str(path), use_dictionary=False)  # no two shifts are alike
 
 
 def read(path: Path | str) -> xr.Dataset:

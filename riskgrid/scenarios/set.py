@@ -155,8 +155,9 @@ def moved(scenarios: xr.Dataset) -> Flags:
 
 
 def digest(scenarios: xr.Dataset) -> bytes:
-    """20 bytes over labels, factors, scale, offset, weight, date and provenance; the name is left out."""
-    extra = [scenarios[key].values if key in scenarios else None for key in ("weight", "date")]
+    """20 bytes over labels, factors, scale, offset, weight, date, flags and provenance; the name is left out."""
+    held = scenarios.variables
+    extra = [held[key].values if key in held else None for key in ("weight", "date", "stale", "unshocked")]
     if extra[1] is not None:
         extra[1] = extra[1].astype("datetime64[D]").astype(np.int64)
     panels = [scenarios[key].values + 0.0 for key in ("scale", "offset")]  # one zero: -0.0 shifts as 0.0 does

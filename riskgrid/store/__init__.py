@@ -1,6 +1,6 @@
 """The block store and the catalogue of runs: the only place that touches files and the database of a run."""
 
 from riskgrid.store.catalogue import Catalogue, RunRow
-from riskgrid.store.objects import Store, Stored
+from riskgrid.store.objects import Store, Stored, explained
 
-__all__ = ["Catalogue", "RunRow", "Store", "Stored"]
+__all__ = ["Catalogue", "RunRow", "Store", "Stored", "explained"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import json
+import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,8 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from riskgrid.errors import StoreError, UnknownName
+from riskgrid.store.objects import explained
 
 __all__ = ["Catalogue", "RunRow"]
+
+#: With less than this free, what SQLite calls an I/O error is a full disk.
+_ROOM = 1 << 18
 
 _SCHEMA = """
 create table if not exists run (
@@ -120,6 +126,8 @@ class Catalogue:
             connection.executescript(_SCHEMA)
             yield connection
         except sqlite3.Error as error:
+            if shutil.disk_usage(self.path.parent).free < _ROOM:
+                raise explained("write", self.path, OSError(errno.ENOSPC, "")) from error
             raise StoreError(f"the catalogue {self.path} refused: {error}") from error
         finally:
             connection.close()

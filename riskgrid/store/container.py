@@ -19,11 +19,10 @@ type Arrays = dict[str, NDArray[Any]]
 
 def to_chunks(meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> list[bytes | memoryview]:
     """The bytes of a file that :func:`from_file` reads; ``meta`` is JSON, arrays hold numbers, dates or flags."""
-    head = json.dumps({"meta": meta, "arrays": list(arrays)}, sort_keys=True, separators=(",", ":")).encode()
-    chunks = _segment(np.frombuffer(head, np.uint8))
-    for array in arrays.values():
-        chunks.extend(_segment(array))
-    return chunks
+    body = [chunk for array in arrays.values() for chunk in _segment(array)]
+    described = {"meta": meta, "arrays": list(arrays), "bytes": sum(map(len, body))}
+    head = json.dumps(described, sort_keys=True, separators=(",", ":")).encode()
+    return [*_segment(np.frombuffer(head, np.uint8)), *body]
 
 
 def from_file(path: Path) -> tuple[dict[str, Any], Arrays]:
@@ -32,6 +31,8 @@ def from_file(path: Path) -> tuple[dict[str, Any], Arrays]:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     head, position = _array_at(mapped, 0)
     described = json.loads(head.tobytes())
+    if len(mapped) - position != described["bytes"]:
+        raise ValueError(f"{len(mapped) - position} bytes of arrays where {described['bytes']} were written")
     arrays: Arrays = {}
     for name in described["arrays"]:
         arrays[name], position = _array_at(mapped, position)

@@ -15,10 +15,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from riskgrid.errors import StoreError
+from riskgrid.errors import DamagedObject, StoreError
 from riskgrid.store.container import from_file, to_chunks
 
-__all__ = ["Store", "Stored"]
+__all__ = ["Store", "Stored", "explained"]
 
 KINDS = ("blocks", "sums", "panels", "pieces", "cells", "plans", "inputs", "reads")
 
@@ -66,7 +66,7 @@ class Store:
             except FileNotFoundError:
                 continue
             except OSError as error:
-                raise self._explained("read", self.root / kind / folder, error) from error
+                raise explained("read", self.root / kind / folder, error) from error
         return wanted & found
 
     def put(self, kind: str, key: str, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> int:
@@ -87,19 +87,32 @@ class Store:
             with contextlib.suppress(OSError):
                 partial.unlink(missing_ok=True)
             if isinstance(error, OSError):
-                raise self._explained("write", path, error) from error
+                raise explained("write", path, error) from error
             raise
         return size
 
     def get(self, kind: str, key: str) -> Stored:
-        """The object of a key; StoreError where there is none or it cannot be read."""
+        """The object of a key; StoreError where there is none, DamagedObject where it is not what was written."""
         path = self.path(kind, key)
         try:
             return Stored(*from_file(path))
         except FileNotFoundError:
             raise StoreError(f"no object '{key}' of kind '{kind}' in the store {self.root}") from None
-        except (OSError, ValueError, KeyError, EOFError) as error:
-            raise self._explained("read", path, error) from error
+        except OSError as error:
+            raise explained("read", path, error) from error
+        except (ValueError, KeyError, TypeError, EOFError) as error:
+            raise DamagedObject(f"{path} is damaged ({error}); ask the same question again, it is made anew") from error
+
+    def discard_damaged(self, kind: str, keys: Iterable[str]) -> set[str]:
+        """Forget those of the keys whose objects are there but are not what was written; returns them."""
+        damaged = set()
+        for key in self.has(kind, keys):
+            try:
+                self.get(kind, key)
+            except DamagedObject:
+                self.discard(kind, key)
+                damaged.add(key)
+        return damaged
 
     def discard(self, kind: str, key: str) -> None:
         """Forget an object, if it is there."""
@@ -107,7 +120,7 @@ class Store:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
-            raise self._explained("remove", path, error) from error
+            raise explained("remove", path, error) from error
 
     def check_writable(self) -> None:
         """Raise the StoreError that a ``put`` would raise, before any work is done."""
@@ -117,22 +130,24 @@ class Store:
             probe.touch()
             probe.unlink()
         except OSError as error:
-            raise self._explained("write", self.root, error) from error
+            raise explained("write", self.root, error) from error
 
     def free_bytes(self) -> int:
         """Bytes free on the disk of the store."""
         return shutil.disk_usage(self.root).free
 
-    def _explained(self, verb: str, path: Path, error: Exception) -> StoreError:
-        number = getattr(error, "errno", None)
-        reason = {
-            errno.ENOSPC: "the disk is full; free some space or set RISKGRID_HOME to another folder",
-            errno.EDQUOT: "the disk quota is used up; free some space or set RISKGRID_HOME to another folder",
-            errno.EACCES: "no permission; set RISKGRID_HOME to a folder this user may write to",
-            errno.EPERM: "no permission; set RISKGRID_HOME to a folder this user may write to",
-            errno.EROFS: "the file system is read-only; set RISKGRID_HOME to a folder this user may write to",
-        }.get(number or 0, str(error) or type(error).__name__)
-        return StoreError(f"cannot {verb} {path}: {reason}")
+
+def explained(verb: str, path: Path, error: Exception) -> StoreError:
+    """The StoreError that says why a file cannot be read or written, and what to do."""
+    number = getattr(error, "errno", None)
+    reason = {
+        errno.ENOSPC: "the disk is full; free some space or set RISKGRID_HOME to another folder",
+        errno.EDQUOT: "the disk quota is used up; free some space or set RISKGRID_HOME to another folder",
+        errno.EACCES: "no permission; set RISKGRID_HOME to a folder this user may write to",
+        errno.EPERM: "no permission; set RISKGRID_HOME to a folder this user may write to",
+        errno.EROFS: "the file system is read-only; set RISKGRID_HOME to a folder this user may write to",
+    }.get(number or 0, str(error) or type(error).__name__)
+    return StoreError(f"cannot {verb} {path}: {reason}")
 
 
 def _write_all(file: Any, chunk: bytes | memoryview) -> int:

@@ -191,7 +191,7 @@ def test_sum_block__refuses_a_sum_that_leaves_64_bits():
     wide = np.full((2, 1), 2**62)
     status = np.zeros(2, np.uint8)
     narrow = np.full((2, 1), LEAST, np.int32)
-    with pytest.raises(OverflowError, match="the P&L of a cell leaves the range of 64-bit ticks; run with fewer"):
+    with pytest.raises(OverflowError, match="money of a cell leaves the range of 64-bit ticks; run with fewer"):
         sum_block(Priced(narrow, np.zeros(2), status, np.arange(2), wide), np.zeros(2, np.int64), 1)
     apart = sum_block(Priced(narrow, np.zeros(2), status, np.arange(2), wide), np.arange(2), 2)
     assert apart["pnl"].tolist() == [[2**62], [2**62]]

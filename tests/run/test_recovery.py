@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from riskgrid.cluster import Threads
-from riskgrid.errors import BadSpec, StoreError
-from riskgrid.running import open_run, run
+from riskgrid.errors import BadSpec, DamagedObject, StoreError
+from riskgrid.result import open_run
+from riskgrid.running import run
 from riskgrid.schema import Status
 from riskgrid.store import Catalogue, Store
 from tests.run import made
@@ -110,14 +111,33 @@ def test_a_small_disk_that_fills_up_says_so(book, market, scenarios, tmp_path):
 
 
 @pytest.mark.parametrize("damage", [b"", b"not an array at all", None])
-def test_a_damaged_block_is_named_in_a_sentence(damage, market, tmp_path):
-    done = run(made.portfolio(20, only=("equity",)), market, made.scenarios(count=3), store=tmp_path)
+def test_a_damaged_block_is_named_in_a_sentence_and_priced_anew_when_asked_again(damage, market, tmp_path):
+    question = made.portfolio(20, only=("equity",)), market, made.scenarios(count=3)
+    done = run(*question, store=tmp_path)
     path = block_files(tmp_path)[0]
     content = path.read_bytes()
     path.unlink()
     path.write_bytes(content[: len(content) // 2] if damage is None else damage)
-    with pytest.raises(StoreError, match=f"cannot read .*{path.name}: "):
+    with pytest.raises(DamagedObject, match=f"{path.name} is damaged .*; ask the same question again"):
         open_run(done.run_id, store=tmp_path).trade_table()
+    again = run(*question, store=tmp_path)
+    assert again.manifest["blocks"]["priced"] == 1
+    assert path.read_bytes() == content
+    assert made.same_bits(done, again)
+
+
+@pytest.mark.parametrize("kind", ["cells", "plans", "sums"])
+def test_damaged_answers_are_made_anew_without_pricing(kind, market, tmp_path):
+    question = made.portfolio(20, only=("equity",)), market, made.scenarios(count=3)
+    done = run(*question, store=tmp_path)
+    for path in (tmp_path / kind).rglob("*"):
+        if path.is_file():
+            path.write_bytes(path.read_bytes()[:-3])
+    (tmp_path / "catalogue.sqlite").unlink()  # so that nothing finds the finished run
+    again = run(*question, store=tmp_path)
+    assert again.manifest["blocks"]["priced"] == 0
+    assert made.same_bits(done if kind == "sums" else again, again)
+    assert again.result_id == done.result_id
 
 
 def test_a_lost_block_is_priced_again_and_no_other(book, market, scenarios, tmp_path):

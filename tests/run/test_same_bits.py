@@ -11,7 +11,8 @@ import pytest
 from riskgrid.engine import execute
 from riskgrid.portfolio import Portfolio
 from riskgrid.reporting import report
-from riskgrid.running import open_run, run
+from riskgrid.result import open_run
+from riskgrid.running import run
 from tests.run import made
 
 

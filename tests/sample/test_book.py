@@ -15,7 +15,8 @@ from riskgrid.errors import BadMarket, InputError
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.portfolio import Portfolio
 from riskgrid.registry import INSTRUMENTS
-from riskgrid.running import Run, run
+from riskgrid.result import Run
+from riskgrid.running import run
 from riskgrid.sample.book import DESKS
 from riskgrid.schema import Status
 

@@ -6,10 +6,11 @@ import pickle
 import numpy as np
 import pytest
 
-from riskgrid.errors import StoreError
+from riskgrid.errors import DamagedObject, StoreError
 from riskgrid.store import Store, objects
 
 KEY = "ab" + "0" * 38
+OTHER = "cd" * 20
 ARRAYS = {"x": np.arange(4.0)}
 
 
@@ -138,8 +139,11 @@ def test_get__of_a_damaged_file_names_it(store, content):
     path = store.path("blocks", KEY)
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
-    with pytest.raises(StoreError, match=f"cannot read {path}: .+"):
+    store.put("blocks", OTHER, {}, ARRAYS)
+    with pytest.raises(DamagedObject, match=f"{path} is damaged .+; ask the same question again, it is made anew"):
         store.get("blocks", KEY)
+    assert store.discard_damaged("blocks", [KEY, OTHER, "00"]) == {KEY}
+    assert store.has("blocks", [KEY, OTHER]) == {OTHER}
 
 
 def test_discard__forgets_and_does_not_mind_what_is_not_there(store):

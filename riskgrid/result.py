@@ -1,0 +1,191 @@
+"""A finished run: who asked what, and every answer to it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from riskgrid.cube import Codes, Cube, Placement
+from riskgrid.engine.execute import CellSums
+from riskgrid.errors import BadSpec, StoreError, UnknownName
+from riskgrid.hashing import short
+from riskgrid.inputs import load_portfolio, load_scenarios, load_snapshot
+from riskgrid.label import TradeLabels
+from riskgrid.market.snapshot import MarketSnapshot
+from riskgrid.portfolio import Portfolio
+from riskgrid.schema import Status
+from riskgrid.settings import settings
+from riskgrid.store import Catalogue, RunRow, Store
+
+__all__ = ["Run", "open_run"]
+
+
+def open_run(run_id: str, *, store: Store | Path | str | None = None) -> Run:
+    """A stored run by its id, the beginning of its id, or its name. UnknownName lists the known ones."""
+    kept = store if isinstance(store, Store) else Store(store or settings().home)
+    row = Catalogue(kept.root).get(run_id)
+    if row.status not in ("complete", "partial"):
+        raise BadSpec(f"run '{row.run_id}' is {row.status}; ask the same question again to finish it")
+    return Run(row, kept)
+
+
+@dataclass(frozen=True, repr=False)
+class Run:
+    """A finished run. ``found`` : it was in the store already, nothing was priced."""
+
+    row: RunRow
+    store: Store
+    found: bool = False
+
+    @property
+    def run_id(self) -> str:
+        """Id of this execution; what every verb takes."""
+        return self.row.run_id
+
+    @property
+    def content_id(self) -> str:
+        """Digest of the question."""
+        return self.row.content_id
+
+    @property
+    def result_id(self) -> str:
+        """Digest of the answer: equal for equal bits of all cell sums."""
+        return str(self.row.result_id)
+
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        """Inputs, environment, counts and timings."""
+        return self.row.manifest
+
+    def whole(self) -> bool:
+        """Whether everything the run needs can be read; damaged blocks are thrown away, to be priced anew."""
+        try:
+            keys = set(self._placement.keys)
+            self.store.get("cells", self.run_id)
+        except StoreError:
+            return False
+        return not self.store.discard_damaged("blocks", keys) and self.store.has("blocks", keys) == keys
+
+    @functools.cached_property
+    def portfolio(self) -> Portfolio:
+        """The trades."""
+        return load_portfolio(self.store, self.manifest["inputs"]["portfolio"])
+
+    @functools.cached_property
+    def market(self) -> MarketSnapshot:
+        """The base state."""
+        return load_snapshot(self.store, self.manifest["inputs"]["market"])
+
+    @functools.cached_property
+    def scenarios(self) -> xr.Dataset:
+        """The scenario set."""
+        return load_scenarios(self.store, self.manifest["inputs"]["scenarios"])
+
+    @functools.cached_property
+    def cube(self) -> Cube:
+        """Labelled views of the P&L."""
+        stored = self.store.get("cells", self.run_id)
+        sums = CellSums(**{name: np.asarray(array) for name, array in stored.arrays.items()})
+        weight = self.scenarios["weight"].values if "weight" in self.scenarios else None
+        labels = TradeLabels(lambda: self.portfolio)
+        values = tuple(tuple(cell) for cell in stored.meta["cells"])
+        cells = Codes(tuple(self.manifest["cell_labels"]), values, np.arange(len(values)))
+        scenarios = self.scenarios["scenario"].values.astype(object)
+        return Cube(
+            self.store, sums, cells, self._placement, labels, scenarios, weight, self.manifest["bits"], self._attrs
+        )
+
+    @functools.cached_property
+    def _placement(self) -> Placement:
+        return Placement.of(self.store.get("plans", self.run_id))
+
+    @property
+    def _attrs(self) -> dict[str, Any]:
+        manifest = self.manifest
+        return {
+            "currency": manifest["reporting"],
+            "scenario_set": manifest["scenario_set"],
+            "as_of": self.row.as_of,
+            "run_id": self.run_id,
+            "tick_bits": manifest["bits"],
+            "rounding_bound": 0.5 * 2.0 ** -manifest["bits"],
+            "origin": list(manifest["origin"]),
+            "unshocked_factors": list(manifest["unshocked"]),
+        }
+
+    @property
+    def trades(self) -> xr.Dataset:
+        """Trade level: ``pnl (trade, scenario)`` lazy over the blocks, base value, status, labels."""
+        return self.cube.trades()
+
+    @property
+    def cells(self) -> xr.Dataset:
+        """Cell level, in memory."""
+        return self.cube.cell_dataset()
+
+    def aggregate(self, by: Sequence[str] | str = (), where: Mapping[str, Any] | None = None) -> xr.Dataset:
+        """P&L, present value, counts and coverage at the total and every node of the labels ``by``, as a tree."""
+        return self.cube.nodes((by,) if isinstance(by, str) else tuple(by), where)
+
+    def pnl(self, by: Sequence[str] | str | None = None, where: Mapping[str, Any] | None = None) -> xr.DataArray:
+        """P&L in the reporting currency: (scenario), (label, scenario) by one label, (node, scenario) by several."""
+        labels = (by,) if isinstance(by, str) else tuple(by or ())
+        nodes = self.cube.nodes(labels, where)
+        leaves = nodes["pnl"].isel(node=nodes["depth"].values == len(labels)).drop_vars("depth")
+        leaves.attrs.update(self._attrs)
+        if not labels:
+            return leaves.isel(node=0, drop=True)
+        return leaves.swap_dims(node=labels[0]) if len(labels) == 1 else leaves
+
+    def trade_table(self, where: Mapping[str, Any] | None = None) -> xr.Dataset:
+        """Each trade's base value, status and problem, in portfolio order."""
+        status, base, problems = self.cube.status()
+        texts = np.array([problems.get(at, "") for at in range(len(base))], dtype=object)
+        texts[(texts == "") & (status > Status.EXPIRED)] = "no number in at least one scenario"
+        labels = self.cube.labels
+        use = np.ones(len(base), np.bool_)
+        for label, wanted in (where or {}).items():
+            if label not in labels:
+                raise UnknownName("label", label, labels)
+            use &= np.isin(labels[label].texts(), [wanted] if isinstance(wanted, str) else list(wanted))
+        at = np.flatnonzero(use)
+        coords = {name: ("trade", labels[name][at].texts()) for name in labels}
+        data = {"base_value": ("trade", base[at]), "status": ("trade", status[at]), "problem": ("trade", texts[at])}
+        return xr.Dataset(data, coords, attrs=dict(self._attrs))
+
+    def worst_trades(self, scenario: str, count: int = 10, where: Mapping[str, Any] | None = None) -> xr.Dataset:
+        """The trades that lose most in one scenario, worst first."""
+        labels = list(map(str, self.cube.scenarios))
+        if scenario not in labels:
+            raise UnknownName("scenario", scenario, labels)
+        table = self.trade_table(where)
+        place = {text: at for at, text in enumerate(self.cube.labels["trade_id"].texts().tolist())}
+        at = np.array([place[str(text)] for text in table["trade_id"].values], np.int64)
+        pnl = self.cube.trade_pnl(at)[:, labels.index(scenario)]
+        order = np.argsort(np.where(np.isnan(pnl), np.inf, pnl), kind="stable")[:count]
+        made = table.isel(trade=order)
+        made["scenario_pnl"] = ("trade", pnl[order])
+        return made
+
+    def __repr__(self) -> str:
+        row = self.row
+        return (
+            f"Run({row.run_id}, as of {row.as_of}, {row.trades:,} trades x {row.scenarios:,} scenarios, {row.status}, "
+            f"{self.manifest['reporting']})"
+        )
+
+    def _repr_html_(self) -> str:
+        counts = self.manifest["blocks"]
+        return (
+            f"<b>Run {self.run_id}</b> as of {self.row.as_of}: {self.row.trades:,} trades &times; "
+            f"{self.row.scenarios:,} scenarios of <i>{escape(self.manifest['scenario_set'])}</i>, "
+            f"{self.row.status}; {counts['priced']:,} blocks priced, {counts['found']:,} found; "
+            f"answer {short(bytes.fromhex(self.result_id))}"
+        )
