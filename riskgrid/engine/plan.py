@@ -136,7 +136,7 @@ def _plan_piece(instrument: Instrument, table: _Table, states: MarketStates, pri
     for at, error in isolate(attempt, np.arange(len(rows))):
         problems[int(rows[at])] = spoken(error)
     group, roles = _groups(recorded, len(rows))
-    usable = np.array([int(row) not in problems for row in rows]) if problems else np.ones(len(rows), np.bool_)
+    usable = ~np.isin(rows, np.fromiter(problems, np.int64, len(problems)))
     order = np.lexsort((hashes, group))
     order = order[usable[order]]
     group, hashes, rows = group[order], hashes[order], rows[order]

@@ -58,12 +58,22 @@ def distinct(*columns: Index) -> tuple[Index, Index]:
     """
     if not len(columns[0]):
         return np.empty((0, len(columns)), np.int64), np.empty(0, np.int64)
-    combined = np.zeros(len(columns[0]), np.int64)
-    for column in columns:
-        low = int(column.min())
-        combined = combined * (int(column.max()) - low + 1) + (column - low)
-    _, first, row = np.unique(combined, return_index=True, return_inverse=True)
-    return np.stack([column[first] for column in columns], axis=1), row
+    combined, size = np.zeros(len(columns[0]), np.int64), 1
+    lows = [int(column.min()) for column in columns]
+    spans = [int(column.max()) - low + 1 for column, low in zip(columns, lows, strict=True)]
+    for column, low, span in zip(columns, lows, spans, strict=True):
+        combined, size = combined * span + (column - low), size * span
+    if size <= max(1 << 16, 8 * len(combined)):  # dates lie close together: a table of what occurs needs no sorting
+        occurs = np.zeros(size, np.bool_)
+        occurs[combined] = True
+        found, row = np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[combined]
+    else:
+        found, row = np.unique(combined, return_inverse=True)
+    parts = []
+    for low, span in zip(reversed(lows), reversed(spans), strict=True):
+        found, part = np.divmod(found, span)
+        parts.append(part + low)
+    return np.stack(parts[::-1], axis=1), row
 
 
 def answer(rows: Rows, row: Index, trades: int) -> Quantity:
