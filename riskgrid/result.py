@@ -92,12 +92,12 @@ class Run:
     def cube(self) -> Cube:
         """Labelled views of the P&L."""
         stored = self.store.get("cells", self.run_id)
-        sums = CellSums(**{name: np.asarray(array) for name, array in stored.arrays.items()})
-        weight = self.scenarios["weight"].values if "weight" in self.scenarios else None
+        sums = CellSums(**{name: stored.arrays[name] for name in CellSums.__dataclass_fields__})
         labels = TradeLabels(lambda: self.portfolio)
         values = tuple(tuple(cell) for cell in stored.meta["cells"])
         cells = Codes(tuple(self.manifest["cell_labels"]), values, np.arange(len(values)))
-        scenarios = self.scenarios["scenario"].values.astype(object)
+        scenarios = np.array(stored.meta["scenarios"], dtype=object)
+        weight = stored.arrays.get("weight")
         return Cube(
             self.store, sums, cells, self._placement, labels, scenarios, weight, self.manifest["bits"], self._attrs
         )

@@ -210,7 +210,9 @@ def _committed(
     inputs = save_inputs(store, asked.portfolio, asked.market, asked.scenarios, asked.scenario_digest)
     arrays = {name: getattr(outcome.sums, name) for name in CellSums.__dataclass_fields__}
     result = digest("cells", asked.spec.cell_labels, cells, arrays).hex()
-    store.put("cells", row.run_id, {"result": result, "cells": cells}, arrays)
+    weight = {"weight": asked.scenarios["weight"].values} if "weight" in asked.scenarios else {}
+    meta = {"result": result, "cells": cells, "scenarios": asked.scenarios["scenario"].values.tolist()}
+    store.put("cells", row.run_id, meta, {**arrays, **weight})
     store.put("plans", row.run_id, *_placement(asked.portfolio, outcome).parts())
     pricing = asked.spec.pricing
     manifest = {
