@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from riskgrid import export
 from riskgrid.cube import Codes, Cube, Placement
 from riskgrid.engine.execute import CellSums
 from riskgrid.errors import BadSpec, StoreError, UnknownName
@@ -173,6 +174,14 @@ class Run:
         made = table.isel(trade=order)
         made["scenario_pnl"] = ("trade", pnl[order])
         return made
+
+    def to_zarr(self, path: Path | str) -> None:
+        """Write trade detail as a Zarr group, see :func:`riskgrid.export.to_zarr`."""
+        export.to_zarr(self.trades, path)
+
+    def to_parquet(self, path: Path | str) -> None:
+        """Write trade detail as one Parquet file, see :func:`riskgrid.export.to_parquet`."""
+        export.to_parquet(self.trades, path)
 
     def __repr__(self) -> str:
         row = self.row
