@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -49,9 +50,9 @@ def to_parquet(trades: xr.Dataset, path: Path | str) -> None:
 
     scenarios = [str(label) for label in trades["scenario"].values]
     meta = {"riskgrid": json.dumps({"scenarios": scenarios, **trades.attrs})}
-    starts = np.cumsum([0, *trades["pnl"].chunks[0]])
+    blocks: tuple[int, ...] = trades["pnl"].data.chunks[0]
     writer: Any = None
-    for start, stop in zip(starts[:-1], starts[1:], strict=True):
+    for start, stop in itertools.pairwise(np.cumsum([0, *blocks])):
         part = trades.isel(trade=slice(start, stop)).compute()
         columns: dict[str, Any] = {
             str(name): pa.array(column.values) for name, column in part.variables.items() if column.dims == ("trade",)
