@@ -17,7 +17,7 @@ from riskgrid.engine.block import BASE_BITS, Priced, sum_block
 from riskgrid.engine.execute import CellSums
 from riskgrid.engine.task import priced_from
 from riskgrid.errors import BadSpec, UnknownName
-from riskgrid.schema import Status
+from riskgrid.schema import Status, annotate
 from riskgrid.settings import settings
 from riskgrid.store import Store, Stored
 from riskgrid.terms import Names
@@ -117,6 +117,9 @@ class Cube:
         for label in () if in_cells else (*by, *where):
             if label not in self.labels:
                 raise UnknownName("label", label, self.labels)
+        if len(set(by)) < len(by):
+            raise BadSpec(f"labels {', '.join(by)} name one twice; each once is right")
+        self._check_values(where, in_cells)
         codes, sums = self._from_cells(by, where) if in_cells else self._from_trades(by, where)
         made = self._tree(codes, sums)
         made.attrs["answered_from"] = "cells" if in_cells else "trade blocks"
@@ -140,7 +143,8 @@ class Cube:
         coords = {name: ("trade", self.labels[name][order].texts()) for name in self.labels}
         pnl = da.concatenate(parts) if parts else da.zeros((0, len(self.scenarios)))
         data = {"pnl": (("trade", "scenario"), pnl), "base_value": ("trade", base), "status": ("trade", status)}
-        return xr.Dataset(data, {**coords, "scenario": self.scenarios}, attrs=dict(self.attrs))
+        made = xr.Dataset(data, {**coords, "scenario": self.scenarios}, attrs=dict(self.attrs))
+        return annotate(made, str(self.attrs["currency"]))
 
     def cell_dataset(self) -> xr.Dataset:
         """Every cell, in memory."""
@@ -150,7 +154,8 @@ class Cube:
             for name, values in zip(self.cell_labels.labels, columns, strict=False)
         }
         data = self._money(self.cells, "cell")
-        return xr.Dataset(data, {**coords, "scenario": self.scenarios}, attrs=dict(self.attrs))
+        made = xr.Dataset(data, {**coords, "scenario": self.scenarios}, attrs=dict(self.attrs))
+        return annotate(made, str(self.attrs["currency"]))
 
     def status(self) -> tuple[NDArray[np.uint8], NDArray[np.float64], dict[int, str]]:
         """Status and base value of each trade in portfolio order, and the sentences of those without a number."""
@@ -176,6 +181,17 @@ class Cube:
             states = self.placement.states[block][1:] - 1
             pnl[at] = _rows_of(self._block(block), rows, states, len(self.scenarios), self.bits)
         return pnl
+
+    def _check_values(self, where: Mapping[str, Any], in_cells: bool) -> None:
+        for label, wanted in where.items():
+            if in_cells:
+                column = self.cell_labels.labels.index(label)
+                known = {values[column] for values in self.cell_labels.values}
+            else:
+                known = set(self.labels[label].names)
+            for value in [wanted] if isinstance(wanted, str) else wanted:
+                if str(value) not in known:
+                    raise UnknownName(label, str(value), known)
 
     # -- sums --------------------------------------------------------------------------------------------------
 

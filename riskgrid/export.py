@@ -34,9 +34,6 @@ def to_zarr(trades: xr.Dataset, path: Path | str) -> None:
         name: column.astype(np.dtypes.StringDType()) for name, column in trades.coords.items() if column.dtype == object
     }
     made = trades.assign_coords(texts).chunk({"trade": rows, "scenario": -1})
-    made.attrs = {
-        name: json.dumps(value) if isinstance(value, (list, dict)) else value for name, value in made.attrs.items()
-    }
     made.to_zarr(path, mode="w-", consolidated=False)
 
 

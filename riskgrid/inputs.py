@@ -46,7 +46,9 @@ def rows_as_kept(store: Store, portfolio: Portfolio) -> Portfolio:
     A digest knows no order of rows, a placement does: both must speak of the one portfolio that is kept.
     """
     key = portfolio.digest.hex()
-    return load_portfolio(store, key) if store.path("inputs", f"{key}-portfolio").exists() else portfolio
+    if not store.path("inputs", f"{key}-portfolio").exists():
+        return portfolio
+    return Portfolio(load_portfolio(store, key).tables, portfolio.rejected)
 
 
 def load_snapshot(store: Store, key: str) -> MarketSnapshot:

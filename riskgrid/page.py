@@ -84,7 +84,9 @@ def content(told: Told) -> dict[str, Any]:
     for row, following in zip(rows, [*rows[1:], {"depth": 0}], strict=True):
         row["parent"] = following["depth"] > row["depth"]
     return {
-        "title": f"Risk of {meaning['as_of']}, {meaning['scenario_set']}, {currency}",
+        "title": ", ".join(
+            filter(None, (f"Risk of {meaning['as_of']}", meaning["where"], meaning["scenario_set"], currency))
+        ),
         "node_head": " / ".join(table.attrs["by"]).capitalize() or "Portfolio",
         "heads": heads,
         "rows": rows,

@@ -38,7 +38,7 @@ class Aggregates(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """Measures of every node of a tree of labels; the same run gives the same numbers and the same digest.
 
@@ -89,6 +89,13 @@ class Report:
             f"Scenario set {meaning['scenario_set']}, {meaning['weights']}; ties keep scenario order.",
             _coverage_sentence(table),
         ]
+        if meaning["where"]:
+            said.insert(0, f"Only trades with {meaning['where']}; everything else of the run is left out.")
+        if lost := meaning["rejected_rows"]:
+            rows = "1 row" if lost == 1 else f"{lost:,} rows"
+            said.append(
+                f"* {rows} of the portfolio's files could not be read and {'is' if lost == 1 else 'are'} in no number."
+            )
         for name, words in (("unshocked", "read a factor without history"), ("stale", "rest on a filled observation")):
             share = float(table[name][0])
             if share > 0.0:
@@ -103,6 +110,9 @@ class Report:
                 f"the measures of {coarse} node{'s' * (coarse > 1)}; more tick bits make it finer."
             )
         return [*said, *meaning["origin"]]
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         from rich.console import Console
@@ -172,10 +182,10 @@ def report(
     total = pnl.isel(node=0).reset_coords(drop=True).assign_attrs(currency=cube.attrs["currency"])
     if weight is not None:
         total = total.assign_coords(weight=weight)
-    return Report(table, _conventions(cube, var, es), total)
+    return Report(table, _conventions(cube, var, es, where), total)
 
 
-def _conventions(cube: xr.Dataset, var: xr.DataArray, es: xr.DataArray) -> dict[str, Any]:
+def _conventions(cube: xr.Dataset, var: xr.DataArray, es: xr.DataArray, where: Any) -> dict[str, Any]:
     def of(measured: xr.DataArray) -> dict[str, Any]:
         named = {name: measured.attrs[name] for name in ("level", "method", "scenarios", "flags")}
         return named | {"percent": f"{Decimal(measured.attrs['level']) * 100:f}".rstrip("0").rstrip(".") + " %"}
@@ -192,9 +202,16 @@ def _conventions(cube: xr.Dataset, var: xr.DataArray, es: xr.DataArray) -> dict[
         "weights": "weighted scenarios" if "weight" in cube else "equal weights",
         "coverage": "share of priced trade x scenario pairs",
         "rounding_bound": float(cube.attrs["rounding_bound"]),
-        "unshocked_factors": [str(factor) for factor in cube.attrs.get("unshocked_factors", ())],
-        "origin": [str(sentence) for sentence in cube.attrs.get("origin", ())],
+        "unshocked_factors": str(cube.attrs.get("unshocked_factors", "")).split(),
+        "rejected_rows": int(cube.attrs.get("rejected_rows", 0)),
+        "where": " and ".join(_spoken(label, wanted) for label, wanted in (where or {}).items()),
+        "origin": str(cube.attrs.get("origin", "")).splitlines(),
     }
+
+
+def _spoken(label: str, wanted: Any) -> str:
+    values = [wanted] if isinstance(wanted, str) else [str(value) for value in wanted]
+    return f"{label} = {' or '.join(values)}"
 
 
 def _measure_sentence(name: str, words: str, meaning: Mapping[str, Any]) -> str:
@@ -206,7 +223,7 @@ def _coverage_sentence(table: xr.Dataset) -> str:
     share, by_value, unpriced = (float(table[name][0]) for name in ("coverage", "coverage_value", "unpriced"))
     if share >= 1.0 and not unpriced:
         return "Every trade is priced in every scenario."
-    value = "" if math.isnan(by_value) else f", {percent(by_value)} by |PV|"
+    value = "" if math.isnan(by_value) else f", {percent(by_value)} by the |PV| that is known"
     count = f"{int(unpriced):,} trade{'s' * (unpriced != 1)} without a number"
     priced = f"{percent(share)} of trade x scenario pairs are priced{value}"
     return f"* Not full coverage: {priced}; {count} left out of all sums."

@@ -21,7 +21,7 @@ from riskgrid.inputs import load_portfolio, load_scenarios, load_snapshot
 from riskgrid.label import TradeLabels
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.portfolio import Portfolio
-from riskgrid.schema import Status
+from riskgrid.schema import Status, annotate
 from riskgrid.settings import settings
 from riskgrid.store import Catalogue, RunRow, Store
 
@@ -117,8 +117,10 @@ class Run:
             "run_id": self.run_id,
             "tick_bits": manifest["bits"],
             "rounding_bound": 0.5 * 2.0 ** -manifest["bits"],
-            "origin": list(manifest["origin"]),
-            "unshocked_factors": list(manifest["unshocked"]),
+            "rejected_rows": manifest["rejected_rows"],
+            # text, not lists: attributes must survive netCDF and Zarr
+            "origin": "\n".join(manifest["origin"]),
+            "unshocked_factors": " ".join(manifest["unshocked"]),
         }
 
     @property
@@ -159,7 +161,7 @@ class Run:
         at = np.flatnonzero(use)
         coords = {name: ("trade", labels[name][at].texts()) for name in labels}
         data = {"base_value": ("trade", base[at]), "status": ("trade", status[at]), "problem": ("trade", texts[at])}
-        return xr.Dataset(data, coords, attrs=dict(self._attrs))
+        return annotate(xr.Dataset(data, coords, attrs=dict(self._attrs)), str(self._attrs["currency"]))
 
     def worst_trades(self, scenario: str, count: int = 10, where: Mapping[str, Any] | None = None) -> xr.Dataset:
         """The trades that lose most in one scenario, worst first."""

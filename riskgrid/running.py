@@ -46,6 +46,9 @@ CELL_LABELS = ("region", "desk", "book", "instrument", "currency")
 #: Tick bits of a set of bumps, in 64-bit ticks.
 BUMP_BITS = 32
 
+#: Rejected rows that a run keeps word for word; all are counted.
+_MOST_REJECTED = 1000
+
 
 def run(  # noqa: PLR0913, options of the one verb, each of which may be left out
     portfolio: Portfolio,
@@ -73,6 +76,7 @@ def run(  # noqa: PLR0913, options of the one verb, each of which may be left ou
     was interrupted is finished by asking again. Bad input raises before any work; a trade that cannot be priced gets
     a status and lowers coverage.
     """
+    _check_kinds(portfolio, market, scenarios)
     scenarios = scenario_set.check_against(scenarios, market)
     if bits is None and scenarios.attrs.get("kind") in ("ladder", "grid"):
         bits = BUMP_BITS  # a bump moves a trade by far less than history does
@@ -123,7 +127,8 @@ class _Question:
     def content_id(self) -> str:
         """Digest of the spec and all inputs: the same question has the same one."""
         pricing = self.spec.pricing
-        asked = (pricing.reporting, pricing.bits, pricing.cut, pricing.wide, self.spec.cell_labels)
+        lost = tuple(map(str, self.portfolio.rejected))  # rows left out move no value, but every answer says it
+        asked = (pricing.reporting, pricing.bits, pricing.cut, pricing.wide, self.spec.cell_labels, lost)
         return digest(
             "run", asked, self.portfolio.digest, self.market.digest, self.market.origin, self.scenario_digest
         ).hex()
@@ -161,6 +166,19 @@ def _spec(
     return Spec(made, (*always, *cell_labels))
 
 
+def _check_kinds(portfolio: Any, market: Any, scenarios: Any) -> None:
+    for given, kind, what in (
+        (portfolio, Portfolio, "portfolio"),
+        (market, MarketSnapshot, "market"),
+        (scenarios, xr.Dataset, "scenario set"),
+    ):
+        if not isinstance(given, kind):
+            raise BadSpec(
+                f"the {what} of a run is a {type(given).__name__}; run(portfolio, market, scenarios) takes a "
+                "Portfolio, a MarketSnapshot and a scenario set"
+            )
+
+
 def _executed(
     asked: _Question,
     store: Store,
@@ -176,9 +194,9 @@ def _executed(
     catalogue = Catalogue(store.root)
     trades, scenarios = len(asked.portfolio), asked.scenarios.sizes["scenario"]
     row = RunRow(uuid.uuid4().hex[:12], asked.content_id, name, str(asked.market.date), trades, scenarios)
-    catalogue.add(row)
-    try:
-        with connect(cluster) as workers:
+    with connect(cluster) as workers:
+        catalogue.add(row)
+        try:
             outcome = execute(
                 asked.portfolio,
                 states,
@@ -189,12 +207,15 @@ def _executed(
                 cells=len(cells.values),
                 progress=progress,
             )
-        return _committed(asked, store, row, outcome, cells=cells.values, seconds=time.perf_counter() - begun)
-    except BaseException as error:
-        seconds = time.perf_counter() - begun
-        with contextlib.suppress(StoreError):  # a full disk refuses this too, and is the better reason
-            catalogue.finish(row.run_id, "failed", result_id=None, seconds=seconds, manifest={"reason": str(error)})
-        raise
+            return _committed(asked, store, row, outcome, cells=cells.values, seconds=time.perf_counter() - begun)
+        except BaseException as error:
+            status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            manifest = {"reason": str(error)}
+            with contextlib.suppress(StoreError):  # a full disk refuses this too, and is the better reason
+                catalogue.finish(
+                    row.run_id, status, result_id=None, seconds=time.perf_counter() - begun, manifest=manifest
+                )
+            raise
 
 
 def _committed(
@@ -224,6 +245,8 @@ def _committed(
         "scenario_set": str(asked.scenarios.attrs.get("name", "")),
         "origin": _origins(asked.market),
         "unshocked": outcome.unshocked,
+        "rejected": [str(row) for row in asked.portfolio.rejected[:_MOST_REJECTED]],
+        "rejected_rows": len({(row.file, row.line) for row in asked.portfolio.rejected}),
         "code": asked.code,
         "numerics": numerics(),
         "python": sys.version.split()[0],

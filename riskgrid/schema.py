@@ -15,7 +15,7 @@ import xarray as xr
 
 from riskgrid.errors import InputError, UnknownName
 
-__all__ = ["DICTIONARY", "SPECS", "Entry", "Spec", "Status", "check", "describe_schema", "schema_page"]
+__all__ = ["DICTIONARY", "SPECS", "Entry", "Spec", "Status", "annotate", "check", "describe_schema", "schema_page"]
 
 
 class Status(IntEnum):
@@ -97,6 +97,7 @@ DICTIONARY: dict[str, Entry] = {
         Entry("unpriced", "variable", ("*",), _WHOLE, "trades", "trades without a number, left out of every sum"),
         Entry("coverage", "variable", ("*",), _NUMBER, "1", "share of trade x scenario pairs with a number"),
         Entry("coverage_value", "variable", ("*",), _NUMBER, "1", "share of |PV| with a number in every scenario"),
+        Entry("problem", "variable", ("trade",), _TEXT, "", "why the trade has no number, empty where it has one"),
         Entry("value_at_risk", "variable", ("*",), _NUMBER, "reporting currency", "minus the quantile of P&L"),
         Entry("expected_shortfall", "variable", ("*",), _NUMBER, "reporting currency", "mean loss in the tail"),
     )
@@ -127,6 +128,20 @@ def check(dataset: xr.Dataset, spec: str) -> xr.Dataset:
     problems = list(_problems(dataset, SPECS[spec]))
     if problems:
         raise InputError(f"not a {spec}: " + "; ".join(problems))
+    return dataset
+
+
+def annotate(dataset: xr.Dataset, currency: str) -> xr.Dataset:
+    """The dataset, its variables carrying the dictionary's unit and sentence as attributes."""
+    for name, variable in dataset.variables.items():
+        entry = DICTIONARY.get(str(name))
+        if entry is not None and str(name) not in dataset.sizes:
+            variable.attrs["long_name"] = entry.sentence
+            if entry.unit:
+                variable.attrs["units"] = currency if entry.unit == "reporting currency" else entry.unit
+    if "status" in dataset.variables:
+        dataset["status"].attrs["flag_values"] = [status.value for status in Status]
+        dataset["status"].attrs["flag_meanings"] = " ".join(status.name.lower() for status in Status)
     return dataset
 
 

@@ -111,7 +111,7 @@ def _fill(sheet: _Sheet, rows: NDArray[np.int64], at: NDArray[np.intp], part: _P
         here = rows[tile]
         first = states.start == 0
         if first and base_date:
-            sheet.base_value[here] = values[:, 0]
+            sheet.base_value[here] = values[:, 0] + 0.0  # minus nothing is nothing
         across = slice(max(states.start - 1, 0), states.stop - 1)
         _count(sheet, columns, here, across, values[:, 1:] if first else values)
     if not contiguous:

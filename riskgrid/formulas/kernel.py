@@ -1,6 +1,7 @@
 """Elementwise kernels: one callable for numbers, arrays and symbols, over a compiled loop and its specification."""
 
 import functools
+import importlib
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -27,6 +28,10 @@ class Kernel:
         self.specification = specification
         self.compiled = compiled
         self.flags = tuple(parameter.annotation is Flags for parameter in parameters)
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str, str]]:
+        # a pickled dispatcher would forget its compiled code; a worker has the kernel under its name
+        return _named, (self.__module__, self.name)
 
     def __call__(self, *args: Any, out: Array | None = None) -> Any:
         """Values of the broadcast shape, float64; written to `out` if given (contiguous last axis, no overlap)."""
@@ -83,6 +88,10 @@ def _matrix_or_column(array: Any) -> Any:
     if array.ndim == 1:
         return array[None, :]
     return array[:, 0] if array.shape[1] == 1 else array
+
+
+def _named(module: str, name: str) -> Any:
+    return getattr(importlib.import_module(module), name)
 
 
 def kernel(compiled: Loop) -> Callable[[Callable[..., Any]], Kernel]:

@@ -34,7 +34,10 @@ create index if not exists run_by_content on run (content_id, status);
 
 @dataclass(frozen=True)
 class RunRow:
-    """One execution. status : ``running``, ``complete``, ``partial`` or ``failed``.   manifest : JSON object."""
+    """One execution. status : ``running``, ``complete``, ``partial``, ``failed`` or ``interrupted``.
+
+    manifest : JSON object.
+    """
 
     run_id: str
     content_id: str
