@@ -130,7 +130,11 @@ class Cube:
         import dask.array as da
 
         order, chunks = self._trade_order()
-        loaded = [self._block(block) for block in range(len(self.placement.keys))]
+        bases, states_of = [], []
+        for block in range(len(self.placement.keys)):
+            found = self._block(block)  # copied: a mapped block holds a file handle as long as it is kept
+            bases.append(np.array(found.base_value))
+            states_of.append(np.array(found.status))
         none = len(order) - sum(chunks)
         parts = [
             da.from_array(_LazyBlock(self.store, key, states, self.bits, (rows, len(self.scenarios))), chunks=(-1, -1))
@@ -138,8 +142,8 @@ class Cube:
         ]
         if none:
             parts.append(da.full((none, len(self.scenarios)), np.nan, chunks=(-1, -1)))
-        base = np.concatenate([*(block.base_value for block in loaded), np.full(none, np.nan)])
-        status = np.concatenate([*(block.status for block in loaded), np.full(none, Status.FAILED, np.uint8)])
+        base = np.concatenate([*bases, np.full(none, np.nan)])
+        status = np.concatenate([*states_of, np.full(none, Status.FAILED, np.uint8)])
         coords = {name: ("trade", self.labels[name][order].texts()) for name in self.labels}
         pnl = da.concatenate(parts) if parts else da.zeros((0, len(self.scenarios)))
         data = {"pnl": (("trade", "scenario"), pnl), "base_value": ("trade", base), "status": ("trade", status)}

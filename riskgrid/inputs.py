@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import xarray as xr
 
-from riskgrid.errors import StoreError
+from riskgrid.errors import DamagedObject, StoreError
 from riskgrid.hashing import digest
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.portfolio import Portfolio
 from riskgrid.scenarios import file
 from riskgrid.store import Store, explained
 
-__all__ = ["load_portfolio", "load_scenarios", "load_snapshot", "rows_as_kept", "save_inputs"]
+__all__ = ["load_portfolio", "load_scenarios", "load_snapshot", "save_inputs", "whole_inputs"]
+
+#: Names and sizes of a folder's files, written last: without it, or with another file, the folder is not whole.
+_SEAL = ".files.json"
 
 
 def save_inputs(
@@ -37,18 +42,7 @@ def save_inputs(
 def load_portfolio(store: Store, key: str) -> Portfolio:
     """The portfolio of that digest."""
     folder = _folder(store, "portfolio", key)
-    return Portfolio.read(folder) if any(folder.iterdir()) else Portfolio({})
-
-
-def rows_as_kept(store: Store, portfolio: Portfolio) -> Portfolio:
-    """The same trades, their rows in the order in which the store keeps them, if it does.
-
-    A digest knows no order of rows, a placement does: both must speak of the one portfolio that is kept.
-    """
-    key = portfolio.digest.hex()
-    if not store.path("inputs", f"{key}-portfolio").exists():
-        return portfolio
-    return Portfolio(load_portfolio(store, key).tables, portfolio.rejected)
+    return Portfolio.read(folder) if any(folder.glob("*.parquet")) else Portfolio({})
 
 
 def load_snapshot(store: Store, key: str) -> MarketSnapshot:
@@ -61,25 +55,52 @@ def load_scenarios(store: Store, key: str) -> xr.Dataset:
     return file.read(_folder(store, "scenarios", key) / "scenarios.parquet")
 
 
+def whole_inputs(store: Store, keys: Mapping[str, str]) -> bool:
+    """Whether the inputs of a run are kept as they were written."""
+    return all(_whole(store.path("inputs", f"{key}-{what}")) for what, key in keys.items())
+
+
+def _seal(folder: Path) -> None:
+    """Write down which files the folder holds and how large they are, and see all of it onto the disk."""
+    sizes = {written.name: written.stat().st_size for written in sorted(folder.iterdir())}
+    (folder / _SEAL).write_text(json.dumps(sizes), encoding="utf-8")
+    for written in folder.iterdir():
+        with written.open("rb") as opened:
+            os.fsync(opened.fileno())
+
+
+def _whole(folder: Path) -> bool:
+    try:
+        sizes: dict[str, int] = json.loads((folder / _SEAL).read_text(encoding="utf-8"))
+        return {name: (folder / name).stat().st_size for name in sizes} == sizes
+    except (OSError, ValueError):
+        return False
+
+
 def _folder(store: Store, what: str, key: str) -> Path:
     folder = store.path("inputs", f"{key}-{what}")
     if not folder.exists():
-        raise StoreError(f"the store {store.root} has no {what} '{key[:12]}'")
+        raise StoreError(f"the store {store.root} has no {what} '{key[:12]}'; ask the same question again to keep it")
+    if not _whole(folder):
+        raise DamagedObject(f"{folder} is damaged; ask the same question again, it is made anew")
     return folder
 
 
 def _keep(store: Store, what: str, key: str, write: Callable[[Path], None]) -> None:
     folder = store.path("inputs", f"{key}-{what}")
     if folder.exists():
-        return
+        if _whole(folder):
+            return
+        shutil.rmtree(folder, ignore_errors=True)
     partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     try:
         partial.mkdir(parents=True)
         write(partial)
+        _seal(partial)
         try:
             partial.rename(folder)
         except OSError:
-            if not folder.exists():  # another process kept the same input meanwhile
+            if not _whole(folder):  # another process kept the same input meanwhile
                 raise
     except OSError as error:
         raise explained("write", folder, error) from error

@@ -19,7 +19,7 @@ from riskgrid import formulas
 from riskgrid.errors import NotAQuantity
 from riskgrid.terms import Names, Values
 
-__all__ = ["Program", "Quantity", "at_base", "evaluate_flow", "gather", "tile_shape"]
+__all__ = ["Program", "Quantity", "at_base", "evaluate_flow", "gather", "real_numbers", "tile_shape"]
 
 _KERNEL_OF_UFUNC = {np.exp: formulas.exp, np.log: formulas.log}
 _BOOLEAN: set[np.ufunc] = {np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal}
@@ -77,7 +77,8 @@ class Quantity(np.lib.mixins.NDArrayOperatorsMixin):
         if function is np.where and len(args) == 3 and not kwargs:
             return _elementwise(_where, args, np.float64)
         if function is np.clip and len(args) == 3 and not kwargs:
-            return np.minimum(np.maximum(args[0], args[1]), args[2])
+            raised = args[0] if args[1] is None else np.maximum(args[0], args[1])
+            return raised if args[2] is None else np.minimum(raised, args[2])
         raise NotAQuantity(
             f"np.{function.__name__} needs the numbers of a market quantity, which has none while steps are recorded; "
             "use ufuncs, np.where or riskgrid.formulas, or register the instrument with eager=True"
@@ -332,6 +333,8 @@ def _part(value: Any) -> Any:
     if isinstance(value, Names):
         raise NotAQuantity("a pricer computed with a column of names; compare it to a text to get a column of flags")
     array = np.asarray(value)
+    if array.dtype.kind not in "fiubMm":
+        raise NotAQuantity(f"a pricer combined a market quantity with {array.dtype} values; real numbers are right")
     if array.ndim != 2 or array.shape[1] != 1:
         raise NotAQuantity(f"a pricer combined a market quantity with an array of shape {array.shape}, not (trade, 1)")
     return array
@@ -341,8 +344,16 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float, bool, np.number, np.bool_))
 
 
+def real_numbers(value: Any) -> Values:
+    """What a pricer returned, as float64. NotAQuantity for anything that is no real number."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise NotAQuantity(f"a pricer returned {array.dtype} values; real numbers are right")
+    return array.astype(np.float64, copy=False)
+
+
 def _column(value: Any, trades: int) -> Values:
-    array = np.asarray(value, dtype=np.float64)
+    array = real_numbers(value)
     return np.ascontiguousarray(np.broadcast_to(array if array.ndim == 2 else array.reshape(-1, 1), (trades, 1)))
 
 

@@ -6,14 +6,11 @@ import functools
 import importlib
 import inspect
 import pkgutil
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from types import CodeType, ModuleType
 from typing import Any
 
-import numpy as np
-
+from riskgrid.code import code_of
 from riskgrid.errors import UnknownName
 from riskgrid.hashing import digest
 from riskgrid.terms import Term, describe
@@ -28,10 +25,6 @@ __all__ = [
     "measure",
     "scenario_set",
 ]
-
-
-#: Their versions stand in the numerics of a run, or their code in its own digest.
-_LIBRARIES = frozenset({"riskgrid", "numpy", "scipy", *sys.stdlib_module_names})
 
 
 class Registry[Entry](Mapping[str, Entry]):
@@ -92,7 +85,7 @@ class Instrument:
     left, None where there is no end.   ``eager`` : run on numbers, tile by tile, instead of on quantities.
     ``size`` : the terms whose product is a trade's notional, in the currency of its value; an equity or a commodity
     among them stands for its spot.
-    ``code`` : digest of what the pricer does, None where it cannot be told (then nothing is kept beyond the process).
+    ``version`` : named by the author where the code cannot be told.
     """
 
     name: str
@@ -102,8 +95,17 @@ class Instrument:
     example: Any
     ends: str | None
     eager: bool
-    size: tuple[str, ...]
-    code: bytes | None
+    size: tuple[str, ...] = ()
+    version: str | None = None
+
+    @property
+    def code(self) -> bytes | None:
+        """Digest of what the instrument does as it is now, None where it cannot be told: then nothing is reused."""
+        how = (self.name, self.value_in, self.ends, self.eager)
+        if self.version is not None:
+            return digest("version", how, self.version)
+        found = code_of(self.price, self.terms)
+        return None if found is None else digest(how, found)
 
     @functools.cached_property
     def columns(self) -> tuple[Term, ...]:
@@ -147,8 +149,7 @@ def instrument(
         for term in filter(None, (value_in, ends, *size)):
             if term not in known:
                 raise UnknownName(f"term of instrument '{name}'", term, known)
-        code = digest("version", name, version) if version is not None else _code(price, terms)
-        INSTRUMENTS.add(name, Instrument(name, terms, price, value_in, example, ends, eager, size, code))
+        INSTRUMENTS.add(name, Instrument(name, terms, price, value_in, example, ends, eager, size, version))
         return price
 
     return register
@@ -172,51 +173,3 @@ def measure(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         return function
 
     return register
-
-
-def _code(price: Callable[..., Any], terms: type) -> bytes | None:
-    module = inspect.getmodule(price)
-    try:
-        if module is not None and module.__name__.startswith("riskgrid."):
-            return digest("file", inspect.getsource(module))
-        return digest("source", inspect.getsource(terms), _function_code(price, set()))
-    except (OSError, TypeError):
-        return None
-
-
-def _function_code(function: Any, seen: set[Any]) -> list[Any]:
-    """Source of a function, the values its closure and globals hold, and the same of the functions it calls."""
-    seen.add(function)
-    read = {name: function.__globals__[name] for name in _names(function.__code__) if name in function.__globals__}
-    read |= inspect.getclosurevars(function).nonlocals
-    found: list[Any] = [inspect.getsource(function), repr(function.__defaults__), repr(function.__kwdefaults__)]
-    for name, value in sorted(read.items()):
-        if _is_library(value) or (inspect.isfunction(value) and value in seen):
-            continue
-        found.append([name, _function_code(value, seen) if inspect.isfunction(value) else _value_code(value)])
-    return found
-
-
-def _names(code: CodeType) -> set[str]:
-    """Names that a function and the functions inside it look up."""
-    return set(code.co_names).union(*(_names(part) for part in code.co_consts if isinstance(part, CodeType)))
-
-
-def _is_library(value: Any) -> bool:
-    # an object of a library's class, such as a partial, may hold values of the user's; a kernel of ours does not
-    kernel = callable(value) and type(value).__module__.startswith("riskgrid.formulas.")
-    if not (kernel or isinstance(value, (ModuleType, type, np.ufunc)) or inspect.isroutine(value)):
-        return False
-    if isinstance(value, np.ufunc):  # SciPy's do not say where they live; a user's are made by np.frompyfunc
-        return not value.__name__.endswith("(vectorized)")
-    home = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
-    return str(home).partition(".")[0] in _LIBRARIES
-
-
-def _value_code(value: Any) -> Any:
-    if isinstance(value, type):
-        return inspect.getsource(value)
-    if isinstance(value, np.ndarray):
-        return value
-    digest(value)  # a TypeError here says that the value has no canonical bytes
-    return value

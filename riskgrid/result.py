@@ -17,7 +17,7 @@ from riskgrid.cube import Codes, Cube, Placement
 from riskgrid.engine.execute import CellSums
 from riskgrid.errors import BadSpec, StoreError, UnknownName
 from riskgrid.hashing import short
-from riskgrid.inputs import load_portfolio, load_scenarios, load_snapshot
+from riskgrid.inputs import load_portfolio, load_scenarios, load_snapshot, whole_inputs
 from riskgrid.label import TradeLabels
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.portfolio import Portfolio
@@ -71,6 +71,8 @@ class Run:
             keys = set(self._placement.keys)
             self.store.get("cells", self.run_id)
         except StoreError:
+            return False
+        if not whole_inputs(self.store, self.manifest["inputs"]):
             return False
         return not self.store.discard_damaged("blocks", keys) and self.store.has("blocks", keys) == keys
 
@@ -141,7 +143,10 @@ class Run:
         """P&L in the reporting currency: (scenario), (label, scenario) by one label, (node, scenario) by several."""
         labels = (by,) if isinstance(by, str) else tuple(by or ())
         nodes = self.cube.nodes(labels, where)
-        leaves = nodes["pnl"].isel(node=nodes["depth"].values == len(labels)).drop_vars("depth")
+        deepest = nodes.isel(node=nodes["depth"].values == len(labels)).drop_vars("depth")
+        leaves = deepest["pnl"].assign_coords(coverage=deepest["coverage"])
+        if "weight" in nodes:
+            leaves = leaves.assign_coords(weight=nodes["weight"])  # measures take it from here
         leaves.attrs.update(self._attrs)
         if not labels:
             return leaves.isel(node=0, drop=True)

@@ -26,7 +26,7 @@ from riskgrid.engine.plan import Pricing
 from riskgrid.engine.size import tick_bits
 from riskgrid.errors import BadSpec, StoreError, UnknownName
 from riskgrid.hashing import digest
-from riskgrid.inputs import rows_as_kept, save_inputs
+from riskgrid.inputs import save_inputs
 from riskgrid.label import TradeLabels, by_instrument, starts
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.market.states import MarketStates
@@ -85,11 +85,13 @@ def run(  # noqa: PLR0913, options of the one verb, each of which may be left ou
         raise BadSpec("the scenario set has no scenario; a run needs one or more")
     kept = store if isinstance(store, Store) else Store(store or settings().home)
     kept.check_writable()
-    asked = _Question(portfolio, market, scenarios, spec)
+    asked = _Question(portfolio.in_order(), market, scenarios, spec)  # two orders of the same rows are one question
     found = Catalogue(kept.root).finished(asked.content_id)
     if found is not None and found.manifest["code"] == asked.code and found.manifest["numerics"] == numerics():
         opened = open_run(found.run_id, store=kept)
         if opened.whole():
+            if name and name != found.name:
+                Catalogue(kept.root).call(found.run_id, name)
             return replace(opened, found=True)
     with shown(progress) as tell:
         return _executed(asked, kept, cluster, name, tell)
@@ -187,7 +189,6 @@ def _executed(
     progress: Callable[[Progress], None] | None,
 ) -> Run:
     begun = time.perf_counter()
-    asked = replace(asked, portfolio=rows_as_kept(store, asked.portfolio))
     states = MarketStates(asked.market, asked.scenarios)
     labels = TradeLabels(lambda: asked.portfolio)
     cells = cells_of(labels, asked.spec.cell_labels, len(asked.portfolio))
@@ -260,7 +261,7 @@ def _committed(
     catalogue.finish(row.run_id, status, result_id=result, seconds=seconds, manifest=manifest)
     made = Run(catalogue.get(row.run_id), store)
     # what is at hand need not be read back
-    made.__dict__.update(portfolio=rows_as_kept(store, asked.portfolio), scenarios=asked.scenarios, market=asked.market)
+    made.__dict__.update(portfolio=asked.portfolio, scenarios=asked.scenarios, market=asked.market)
     return made
 
 

@@ -99,9 +99,15 @@ def test_nodes__narrowed_are_those_of_the_chosen_trades(cube, table, where):
     assert int(total["trades"][0]) == use.sum()
 
 
+def test_nodes__of_an_unknown_value_are_refused(cube):
+    for label in ("desk", "strategy"):
+        with pytest.raises(UnknownName, match=f"unknown {label} 'None such'"):
+            cube.nodes(("desk",), {label: "None such"})
+
+
 def test_nodes__of_nothing_chosen_are_nothing(cube):
-    for where in ({"desk": "None such"}, {"strategy": "None such"}):
-        total = cube.nodes(("desk",), where)
+    for label in ("desk", "strategy"):
+        total = cube.nodes(("desk",), {label: []})
         assert total.sizes["node"] == 1
         assert not total["pnl"].values.any()
         assert np.isnan(total["coverage"].values).all()

@@ -1,7 +1,7 @@
 import pytest
 
 from riskgrid import inputs
-from riskgrid.errors import StoreError
+from riskgrid.errors import DamagedObject, StoreError
 from riskgrid.inputs import load_portfolio, load_scenarios, load_snapshot, save_inputs
 from riskgrid.scenarios import set as scenario_set
 from riskgrid.store import Store
@@ -59,10 +59,24 @@ def test_save__yields_to_another_process_that_was_faster(store):
         (partial / "mine").write_text("")
         folder.mkdir()
         (folder / "theirs").write_text("")
+        inputs._seal(folder)
 
     inputs._keep(store, "market", "ab12", slowly)
-    assert [path.name for path in folder.iterdir()] == ["theirs"]
+    assert sorted(path.name for path in folder.iterdir()) == [".files.json", "theirs"]
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_folder__with_a_file_gone_or_cut_short_is_kept_anew(store):
+    folder = store.path("inputs", "ab12-market")
+    for damage in (lambda: (folder / "one").unlink(), lambda: (folder / "one").write_text("12")):
+        inputs._keep(store, "market", "ab12", lambda partial: (partial / "one").write_text("123"))
+        assert inputs.whole_inputs(store, {"market": "ab12"})
+        damage()
+        assert not inputs.whole_inputs(store, {"market": "ab12"})
+        with pytest.raises(DamagedObject, match="is damaged; ask the same question again"):
+            inputs._folder(store, "market", "ab12")
+    inputs._keep(store, "market", "ab12", lambda partial: (partial / "one").write_text("123"))
+    assert (folder / "one").read_text() == "123"
 
 
 def test_save__says_why_a_folder_cannot_take_its_name(store):

@@ -17,7 +17,7 @@ from riskgrid.engine.isolate import isolate, spoken
 from riskgrid.engine.plan import Columns, Pricing, currency_column, terms_of
 from riskgrid.market.objects import MarketObject
 from riskgrid.market.view import Market
-from riskgrid.quantity import Program, tile_shape
+from riskgrid.quantity import Program, real_numbers, tile_shape
 from riskgrid.registry import Instrument
 from riskgrid.schema import Status
 from riskgrid.terms import Names, Values
@@ -146,7 +146,7 @@ def _eager_tiles(part: _Part, states: int) -> Iterator[tuple[slice, slice, Value
         )
         columns: Columns = {name: column[down] for name, column in part.columns.items()}
         value = _value(replace(part, columns=columns, market=inner), EagerMarket(inner, across))
-        yield down, across, np.broadcast_to(np.asarray(value, np.float64), (rows, states))
+        yield down, across, np.broadcast_to(real_numbers(value), (rows, states))
         market.reading.problems.update({top + row: text for row, text in inner.reading.problems.items()})
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from riskgrid import formulas
 from riskgrid.cluster import Workers
-from riskgrid.engine.numerics import numerics_digest
+from riskgrid.engine.numerics import engine_code, numerics_digest
 from riskgrid.engine.plan import Block, Piece, Pricing, extend_block, plan_instrument
 from riskgrid.engine.task import Receipt, Task, Work, columns_to_store, run_task, sum_key
 from riskgrid.errors import DamagedObject, NumericsMismatch, StoreError
@@ -154,6 +154,7 @@ class _Run:
             self.pricing,
             self.states.snapshot.numeraire,
             numerics_digest(),
+            (engine_code(), piece.instrument.code),
             (),
         )
         bundle: list[Work] = []

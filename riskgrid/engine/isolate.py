@@ -11,14 +11,15 @@ from riskgrid.errors import NotAQuantity, RiskgridError, UnrecordedRead
 
 __all__ = ["isolate", "spoken"]
 
-#: Single trades found at fault before the rest of the trades in hand fail with them.
-PATIENCE = 64
+#: Trades tried alone, evenly apart, before the pricer itself is held to be at fault.
+SAMPLE = 64
 
 
 def isolate(attempt: Callable[[NDArray[np.int64]], None], trades: NDArray[np.int64]) -> list[tuple[int, Exception]]:
     """Call ``attempt`` on all trades, or on halves of halves where it raises; the trades at fault with their errors.
 
-    What is wrong with the pricer, not with a trade (NotAQuantity), fails all of them at once.
+    Where a sample of single trades all fail in one way, the pricer is at fault, and every trade fails with it.
+    Else the trades at fault are found one by one, however many, so that no good trade is lost by its company.
 
     >>> def attempt(trades):
     ...     if 3 in trades:
@@ -26,24 +27,40 @@ def isolate(attempt: Callable[[NDArray[np.int64]], None], trades: NDArray[np.int
     >>> isolate(attempt, np.arange(5))
     [(3, ValueError('no'))]
     """
+    error = _raised(attempt, trades)
+    if error is None:
+        return []
+    if len(trades) > SAMPLE:
+        sample = trades[np.linspace(0, len(trades) - 1, SAMPLE).astype(np.int64)]
+        tried = 1 if isinstance(error, NotAQuantity) else SAMPLE
+        alone = [_raised(attempt, sample[at : at + 1]) for at in range(tried)]
+        if alone[0] is not None and all(type(each) is type(alone[0]) for each in alone):
+            return [(int(trade), alone[0]) for trade in trades]
+    if len(trades) == 1:
+        return [(int(trades[0]), error)]
     failed: list[tuple[int, Exception]] = []
-    stack = [trades]
+    stack = [trades[len(trades) // 2 :], trades[: len(trades) // 2]]
     while stack:
         part = stack.pop()
-        if not len(part):
-            continue
-        try:
-            attempt(part)
-        except (UnrecordedRead, MemoryError):
-            raise
-        except Exception as error:
-            hopeless = isinstance(error, NotAQuantity) or len(failed) >= PATIENCE
-            if len(part) == 1 or hopeless:
-                failed.extend((int(trade), error) for trade in part)
-            else:
-                half = len(part) // 2
-                stack.extend((part[half:], part[:half]))
+        error = _raised(attempt, part)
+        if error is not None and len(part) == 1:
+            failed.append((int(part[0]), error))
+        elif error is not None:
+            half = len(part) // 2
+            stack.extend((part[half:], part[:half]))
     return failed
+
+
+def _raised(attempt: Callable[[NDArray[np.int64]], None], trades: NDArray[np.int64]) -> Exception | None:
+    if not len(trades):
+        return None
+    try:
+        attempt(trades)
+    except (UnrecordedRead, MemoryError):
+        raise
+    except Exception as error:
+        return error
+    return None
 
 
 def spoken(error: Exception) -> str:

@@ -9,8 +9,6 @@ import os
 import platform
 from pathlib import Path
 
-import numpy as np
-
 from riskgrid.formulas import BACKEND
 from riskgrid.hashing import digest, file_digest
 
@@ -35,7 +33,12 @@ def _engine_code(root: Path) -> bytes:
 def numerics() -> dict[str, str]:
     """Backend, instruction set and library versions: equal ones give equal bits."""
     names = ["numpy", "scipy"] + (["numba", "llvmlite"] if BACKEND == "numba" else [])
-    found = {"backend": BACKEND, "machine": platform.machine(), "instructions": _instructions()}
+    interpreted = BACKEND == "numba" and os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+    found = {
+        "backend": "numba, interpreted" if interpreted else BACKEND,
+        "machine": platform.machine(),
+        "instructions": _instructions(),
+    }
     if BACKEND == "numba":
         found["cpu"] = os.environ.get("NUMBA_CPU_NAME", "") or _host_cpu()
     return found | {name: importlib.metadata.version(name) for name in names}
@@ -49,8 +52,7 @@ def numerics_digest() -> bytes:
 def _instructions() -> str:
     # NumPy says it nowhere in public but in show_config, as text for people
     features = importlib.import_module("numpy._core._multiarray_umath").__cpu_features__
-    wanted = ("AVX512_SKX", "AVX512F", "AVX2", "FMA3", "ASIMD", "SVE", "NEON")
-    return " ".join(name for name in wanted if features.get(name)) or np.dtype(np.float64).str
+    return " ".join(sorted(name for name, usable in features.items() if usable)) or "none"
 
 
 def _host_cpu() -> str:

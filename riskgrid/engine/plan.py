@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +24,6 @@ __all__ = ["PIECE", "Block", "Piece", "Pricing", "currency_column", "extend_bloc
 
 #: Most trades of a piece: what planning holds at once.
 PIECE = 50_000
-_PROCESS = digest("process", np.random.SeedSequence().entropy)
 
 type Columns = dict[str, NDArray[Any] | Names]
 
@@ -54,6 +54,7 @@ class Piece:
     """Trades of one instrument in block order. rows : (trade,), their places in the instrument's table.
 
     problems : place in the table to the sentence that says why the trade has no value; such trades are in no block.
+    code : digest of what the instrument does, of nothing else where that cannot be told: such blocks are not reused.
     terms : (column, trade), what identifies each trade, as 64-bit numbers.   unshocked : (trade,), reads a factor
     without history.   stale : (trade,), scenarios in which a factor it reads stood still because a quote was filled.
     """
@@ -63,6 +64,7 @@ class Piece:
     rows: NDArray[np.int64]
     blocks: list[Block] = field(default_factory=list)
     problems: dict[int, str] = field(default_factory=dict)
+    code: bytes = b""
     terms: NDArray[Any] = field(default_factory=lambda: np.empty((0, 0)))
     unshocked: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
     stale: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -73,11 +75,12 @@ def plan_instrument(
 ) -> Iterator[Piece]:
     """Pieces of at most ``PIECE`` trades with their blocks, in order of a hash of the trades' terms."""
     bits = _canonical(instrument, columns)
+    code = instrument.code or uuid.uuid4().bytes
     hashes = row_hash(bits)
     order = np.argsort(hashes, kind="stable")
     hashes = hashes[order]
     for start, stop in pieces(hashes, PIECE):
-        table = _Table(columns, bits, order[start:stop], hashes[start:stop])
+        table = _Table(columns, bits, order[start:stop], hashes[start:stop], code)
         yield _plan_piece(instrument, table, states, pricing)
 
 
@@ -89,14 +92,21 @@ def currency_column(instrument: Instrument, terms: Any) -> Names:
 
 def terms_of(instrument: Instrument, columns: Columns, rows: Any = slice(None)) -> Any:
     """The terms dataclass over ``(trade, 1)`` columns; ``trade_date`` and ``quantity`` are not among them."""
-    made = {}
+    made: dict[str, Any] = {}
     for term in instrument.columns:
         column = columns[term.name]
         if isinstance(column, Names):
-            made[term.name] = Names(column.codes[rows].reshape(-1, 1), column.names, term.kind.family)
+            made[term.name] = Names(_frozen(column.codes[rows]), column.names, term.kind.family)
         else:
-            made[term.name] = column[rows].reshape(-1, 1)
+            made[term.name] = _frozen(column[rows])
     return instrument.terms(**made)
+
+
+def _frozen(column: NDArray[Any]) -> NDArray[Any]:
+    """A (trade, 1) view that a pricer cannot write to: the same column prices every date and tile."""
+    view = column.reshape(-1, 1)
+    view.flags.writeable = False
+    return view
 
 
 def record(instrument: Instrument, columns: Columns, rows: Any, states: MarketStates, pricing: Pricing) -> Market:
@@ -121,6 +131,7 @@ class _Table:
     bits: list[NDArray[Any]]
     rows: NDArray[np.int64]
     hashes: NDArray[np.uint64]
+    code: bytes
 
 
 def _plan_piece(instrument: Instrument, table: _Table, states: MarketStates, pricing: Pricing) -> Piece:
@@ -142,7 +153,7 @@ def _plan_piece(instrument: Instrument, table: _Table, states: MarketStates, pri
     group, hashes, rows = group[order], hashes[order], rows[order]
     ordered: Columns = {name: column[rows] for name, column in columns.items()}
     terms = np.stack([column[rows] for column in table.bits])
-    piece = Piece(instrument, ordered, rows, problems=problems, terms=terms)
+    piece = Piece(instrument, ordered, rows, problems=problems, code=table.code, terms=terms)
     _flag(piece, group, roles, states)
     flows = any(role.startswith("calendar:") for found in roles.values() for role in found)
     for start, stop in cut(group, hashes, pricing.cut, flows=flows):
@@ -166,11 +177,10 @@ def make_block(
         moved = moved | states.moves(role)
     moved[0] = True
     kept = np.flatnonzero(moved)
-    code = instrument.code if instrument.code is not None else _PROCESS
     how = (pricing.reporting, pricing.bits, pricing.wide, states.snapshot.numeraire)
     read = [states.digest(role, kept) for role in roles]
     dates = states.dates[kept] if moved.any() else states.dates[:1]
-    key = digest(instrument.name, code, engine_code(), numerics_digest(), how, terms, read, dates)
+    key = digest(instrument.name, piece.code, engine_code(), numerics_digest(), how, terms, read, dates)
     return Block(key.hex(), *span, roles, kept)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskgrid.engine.block import Priced, price_block, sum_block
-from riskgrid.engine.numerics import numerics, numerics_digest
+from riskgrid.engine.numerics import engine_code, numerics, numerics_digest
 from riskgrid.engine.plan import Columns, Pricing
 from riskgrid.errors import DamagedObject, NumericsMismatch, UnrecordedRead
 from riskgrid.hashing import digest
@@ -43,7 +43,8 @@ class Task:
     """Blocks of one piece, and all that pricing them needs.
 
     columns : the piece's terms, or their key in the store.   objects : market objects in all states by role, or their
-    keys.   dates : (state,).   numerics : of the run; a worker with another refuses.
+    keys.   dates : (state,).   numerics, code : of the run (riskgrid's and the
+    instrument's, None where that cannot be told); a worker with another refuses.
     """
 
     store: Store
@@ -54,6 +55,7 @@ class Task:
     pricing: Pricing
     numeraire: str
     numerics: bytes
+    code: tuple[bytes, bytes | None]
     works: tuple[Work, ...]
 
     def only(self, work: Work) -> Task:
@@ -78,12 +80,17 @@ class Receipt:
 
 def run_task(task: Task) -> Receipt:
     """Price, store and sum; safe to run twice and anywhere. NumericsMismatch, StoreError and OverflowError stop it."""
+    instrument = INSTRUMENTS[task.instrument] if isinstance(task.instrument, str) else task.instrument
+    if task.code[0] != engine_code() or task.code[1] not in (None, instrument.code):
+        raise NumericsMismatch(
+            f"this worker has other code of riskgrid or of the instrument '{instrument.name}' than the run; give both "
+            "the same and restart the worker"
+        )
     if task.numerics != numerics_digest():
         raise NumericsMismatch(
             f"this worker computes with {numerics()}, the run with another set; give workers the run's libraries and "
             "processor class, or pin NUMBA_CPU_NAME and NPY_DISABLE_CPU_FEATURES"
         )
-    instrument = INSTRUMENTS[task.instrument] if isinstance(task.instrument, str) else task.instrument
     columns = columns_from_store(task.store, task.columns) if isinstance(task.columns, str) else task.columns
     receipt = Receipt(task.works, instrument.name)
     begun = time.perf_counter()
@@ -145,7 +152,8 @@ def columns_from_store(store: Store, key: str) -> Columns:
 @functools.lru_cache(maxsize=4096)
 def _object_from_store(store: Store, key: str) -> MarketObject:
     stored = store.get("panels", key)
-    return object_from_parts(stored.meta, stored.arrays)
+    # copied: a mapped file holds a file handle as long as it is kept
+    return object_from_parts(stored.meta, {name: np.array(array) for name, array in stored.arrays.items()})
 
 
 def _stored(task: Task, work: Work) -> Priced | None:

@@ -135,7 +135,8 @@ class Market:
         """Lognormal volatility at strike / forward. Shape (trade, state).
 
         ``underlying`` : an equity or a commodity, or the two currencies (of, to) of an FX rate, read from the surface
-        of the pair in either order. A surface that is ``sticky_strike`` is read at strike / forward of the base state.
+        of the pair in either order. A surface that is ``sticky_strike`` is read at strike / forward of the base levels,
+        the forward as the state date sees it.
         """
         inverse = np.zeros((1, 1), np.bool_)
         if isinstance(underlying, tuple):

@@ -47,7 +47,8 @@ def value_at_risk(
     """Minus the (1 - level)-quantile of P&L, a positive loss in the unit of ``pnl``; the dim ``scenario`` is consumed.
 
     method : one of :data:`METHODS` (NumPy's names) or :data:`ALIASES`; the default is the ceil(n a)-th worst loss.
-    weight : (scenario), sums to one; unequal weights have the ``inverted_cdf`` form only.
+    weight : (scenario), sums to one, by default the coordinate ``weight`` of ``pnl`` if it has one; unequal weights
+    have the ``inverted_cdf`` form only.
     A NaN leaves its own row NaN. attrs: measure, level, method, scenarios, flags. Raises BadSpec, UnknownName.
     Source: Hyndman and Fan (1996), The American Statistician 50, 361-365.
 
@@ -153,6 +154,8 @@ def _shares(pnl: xr.DataArray, weight: xr.DataArray | None) -> Values | None:
         raise BadSpec(f"the P&L has no dim 'scenario'; its dims are {', '.join(map(repr, pnl.dims)) or 'none'}")
     if pnl.sizes["scenario"] == 0:
         raise BadSpec("the P&L has no scenarios; a measure needs at least one")
+    if weight is None and "weight" in pnl.coords:
+        weight = pnl.coords["weight"]
     if weight is None:
         return None
     try:

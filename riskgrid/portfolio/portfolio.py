@@ -124,11 +124,15 @@ class Portfolio:
 
     @functools.cached_property
     def digest(self) -> bytes:
-        """20 bytes of the content: the same for any file form, order of rows, and labels that are empty throughout.
+        """20 bytes of the content: the same for any file form, order of rows, and standard labels that are empty.
 
         Rows are sorted by trade_id and columns by name before they are digested; ``rejected`` does not count.
         """
         return digest({name: _content(table) for name, table in self.tables.items() if table.num_rows})
+
+    def in_order(self) -> Portfolio:
+        """The same trades, the rows of each table in order of their trade_id: equal digests, then equal tables."""
+        return type(self)({name: sorted_by_id(table) for name, table in self.tables.items()}, self.rejected)
 
     def select(self, trade_ids: Iterable[str]) -> Portfolio:
         """The portfolio of these trades, in the order of the tables. UnknownName where a trade_id is not in it."""
@@ -244,7 +248,7 @@ def _content(table: Any) -> dict[str, Any]:
             found[name] = column.view(np.int64) if column.dtype.kind == "M" else column
         elif isinstance(column, list):
             found[name] = column
-        elif column.names != ("",):
+        elif column.names != ("",) or name not in LABELS:
             found[name] = [column.names, column.codes]
     return found
 

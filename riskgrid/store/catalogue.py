@@ -6,15 +6,16 @@ import contextlib
 import dataclasses
 import errno
 import json
+import os
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from riskgrid.errors import StoreError, UnknownName
+from riskgrid.errors import BadSpec, StoreError, UnknownName
 from riskgrid.store.objects import explained
 
 __all__ = ["Catalogue", "RunRow"]
@@ -29,6 +30,7 @@ create table if not exists run (
   scenarios integer not null, seconds real not null, manifest text not null
 );
 create index if not exists run_by_content on run (content_id, status);
+create table if not exists name (name text not null, run_id text not null, created text not null);
 """
 
 
@@ -78,30 +80,40 @@ class Catalogue:
                 (status, result_id, seconds, json.dumps(manifest, sort_keys=True), run_id),
             )
 
+    def call(self, run_id: str, name: str) -> None:
+        """Give a run a further name."""
+        created = datetime.now(UTC).isoformat(timespec="milliseconds")
+        with self._transaction() as connection:
+            connection.execute("insert into name values (?, ?, ?)", (name, run_id, created))
+
     def get(self, run: str) -> RunRow:
-        """A run by its id, the beginning of its id, or its name (the latest of that name)."""
-        begins = "instr(run_id, ?) = 1"  # no pattern: a name may hold its wildcards
-        for condition in ("run_id = ?", "name = ?", begins) if run else ():
-            rows = self._rows(f"where {condition} order by created desc, rowid desc limit 2", run)
-            if rows and (condition != begins or len(rows) == 1):
+        """A run by its id, its name (the latest finished one of that name), or the beginning of its id."""
+        begins = "instr(run_id, :run) = 1"  # no pattern: a name may hold its wildcards
+        named = "(name = :run or run_id in (select run_id from name where name.name = :run))"
+        finished = "status in ('complete', 'partial') desc"  # a later failure does not hide a good run
+        for condition in ("run_id = :run", named, begins) if run else ():
+            rows = self._rows(f"where {condition} order by {finished}, created desc, rowid desc limit 2", {"run": run})
+            if len(rows) == 2 and condition == begins:
+                raise BadSpec(f"'{run}' begins more than one run id, e.g. {rows[0].run_id} and {rows[1].run_id}")
+            if rows:
                 return rows[0]
         raise UnknownName("run", run, {row.run_id for row in self.list()} | {row.name for row in self.list()} - {""})
 
     def finished(self, content_id: str) -> RunRow | None:
         """The latest complete run of the same question, if there is one."""
-        query = "where content_id = ? and status = 'complete' order by created desc, rowid desc limit 1"
-        rows = self._rows(query, content_id)
+        query = "where content_id = :content_id and status = 'complete' order by created desc, rowid desc limit 1"
+        rows = self._rows(query, {"content_id": content_id})
         return rows[0] if rows else None
 
     def list(self, limit: int = 1000) -> Sequence[RunRow]:
         """Runs, latest first."""
         return self._rows(f"order by created desc, rowid desc limit {int(limit)}")
 
-    def _rows(self, tail: str, *values: Any) -> Sequence[RunRow]:
+    def _rows(self, tail: str, values: Mapping[str, Any] | None = None) -> Sequence[RunRow]:
         if not self.path.exists():
             return []
         with self._connection() as connection:
-            found = connection.execute(f"select * from run {tail}", values).fetchall()
+            found = connection.execute(f"select * from run {tail}", values or {}).fetchall()
         return [RunRow(**{**dict(row), "manifest": json.loads(row["manifest"])}) for row in found]
 
     @contextlib.contextmanager
@@ -118,15 +130,20 @@ class Catalogue:
     @contextlib.contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(self.path, timeout=30.0, isolation_level=None)
+            if self.path.exists() and not os.access(self.path.parent, os.W_OK):
+                # a store that may only be read: without the files that SQLite would lay beside it
+                connection = sqlite3.connect(f"file:{self.path}?immutable=1", uri=True, isolation_level=None)
+            else:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                connection = sqlite3.connect(self.path, timeout=30.0, isolation_level=None)
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"cannot open the catalogue {self.path}: {error}") from error
         try:
             connection.row_factory = sqlite3.Row
-            connection.execute("pragma journal_mode = wal")
-            connection.execute("pragma synchronous = full")
-            connection.executescript(_SCHEMA)
+            if os.access(self.path.parent, os.W_OK):
+                connection.execute("pragma journal_mode = wal")
+                connection.execute("pragma synchronous = full")
+                connection.executescript(_SCHEMA)
             yield connection
         except sqlite3.Error as error:
             if shutil.disk_usage(self.path.parent).free < _ROOM:

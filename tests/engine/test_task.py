@@ -4,7 +4,7 @@ import pickle
 import numpy as np
 import pytest
 
-from riskgrid.engine.numerics import numerics_digest
+from riskgrid.engine.numerics import engine_code, numerics_digest
 from riskgrid.engine.plan import Pricing, plan_instrument
 from riskgrid.engine.task import Task, Work, columns_from_store, columns_to_store, priced_from, run_task, sum_key
 from riskgrid.errors import NumericsMismatch, StoreError
@@ -51,12 +51,21 @@ def task(store, *, shared=False, name="equity_option"):
             store.put("panels", found.digest().hex(), *found.parts())
             objects[role] = found.digest().hex()
     terms = columns_to_store(store, piece.columns) if shared else piece.columns
-    return Task(store, name, terms, objects, STATES.dates, PRICING, "USD", numerics_digest(), tuple(works))
+    return Task(store, name, terms, objects, STATES.dates, PRICING, "USD", numerics_digest(), CODE, tuple(works))
+
+
+CODE = (engine_code(), None)
 
 
 def contents(store):
     files = [path for kind in ("blocks", "sums") for path in (store.root / kind).rglob("*") if path.is_file()]
     return {path.name: path.read_bytes() for path in files}
+
+
+def test_task__refuses_other_code(store):
+    for code in ((b"other", None), (engine_code(), b"other")):
+        with pytest.raises(NumericsMismatch, match="other code of riskgrid or of the instrument"):
+            run_task(dataclasses.replace(task(store), code=code))
 
 
 def test_task__stores_its_blocks_and_their_sums(store):

@@ -120,7 +120,7 @@ def test_unknown_trade__names_its_neighbours(portfolio: Portfolio) -> None:
 
 
 def test_digest__ignores_row_order_empty_labels_and_dictionaries(options: Columns, portfolio: Portfolio) -> None:
-    turned = {name: values[::-1] for name, values in options.items()} | {"trader": ["", ""]}
+    turned = {name: values[::-1] for name, values in options.items()} | {"region": ["", ""]}
     digest = Portfolio.from_tables({"option": options}).digest
     assert Portfolio.from_tables({"option": turned}).digest == digest
     assert portfolio.select(["T-1", "T-2"]).digest == digest

@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from riskgrid.errors import StoreError, UnknownName
+from riskgrid.errors import BadSpec, StoreError, UnknownName
 from riskgrid.store import Catalogue, RunRow
 
 
@@ -44,13 +44,30 @@ def test_get__takes_an_id_the_beginning_of_one_or_a_name(catalogue):
     assert catalogue.get("b").run_id == "b00000"
 
 
-@pytest.mark.parametrize("unknown", ["a", "zzz", "", "%", "_1b2c3", "A1B2"])
+@pytest.mark.parametrize("unknown", ["zzz", "", "%", "_1b2c3", "A1B2"])
 def test_get__of_no_one_run_lists_the_known_ones(catalogue, unknown):
     catalogue.add(row("a1b2c3", name="daily"))
     catalogue.add(row("a2b2c3"))
     with pytest.raises(UnknownName, match="unknown run") as error:
         catalogue.get(unknown)
     assert error.value.known == ["a1b2c3", "a2b2c3", "daily"]
+
+
+def test_get__of_a_beginning_of_two_ids_names_both(catalogue):
+    catalogue.add(row("a1b2c3"))
+    catalogue.add(row("a2b2c3"))
+    with pytest.raises(BadSpec, match="'a' begins more than one run id, e.g. "):
+        catalogue.get("a")
+
+
+def test_get__by_name_finds_the_latest_finished_run_and_further_names(catalogue):
+    catalogue.add(row("a1b2c3", name="daily"))
+    catalogue.finish("a1b2c3", "complete", result_id="r", seconds=1.0, manifest={})
+    catalogue.add(row("a2b2c3", name="daily"))
+    catalogue.finish("a2b2c3", "failed", result_id=None, seconds=1.0, manifest={})
+    assert catalogue.get("daily").run_id == "a1b2c3"
+    catalogue.call("a1b2c3", "official")
+    assert catalogue.get("official").run_id == "a1b2c3"
 
 
 def test_catalogue__that_no_run_has_written_is_empty(tmp_path):
