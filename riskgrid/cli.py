@@ -34,10 +34,15 @@ class _Group(click.Group):
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has seen enough
             ctx.exit(0)
-        except (OSError, MemoryError, OverflowError) as error:
+        except KeyboardInterrupt:
+            click.echo("riskgrid: stopped; finished blocks are kept, the same command goes on from them", err=True)
+            ctx.exit(130)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
             if ctx.params.get("debug"):
                 raise
-            click.echo(f"riskgrid: {type(error).__name__}: {error}", err=True)
+            click.echo(f"riskgrid: {type(error).__name__}: {error} (riskgrid --debug shows where)", err=True)
             ctx.exit(1)
 
 
@@ -94,9 +99,11 @@ def run(spec: Path, name: str | None, store: Path | None) -> None:
     click.echo(f"run {made.run_id} ({asked.name}): {found}, {made.row.status}")
     options = dict(asked.report)
     by = options.pop("by", ["region", "desk"])
-    told = report(made, by=tuple(by), **options)
+    told = report(made, by=(by,) if isinstance(by, str) else tuple(by), **options)
     click.echo(str(told))
+    _unpriced(made)
     if asked.html is not None:
+        asked.html.parent.mkdir(parents=True, exist_ok=True)
         told.to_html(asked.html)
         click.echo(f"report written to {asked.html}")
 
@@ -135,12 +142,13 @@ def report(
     )
     click.echo(str(told))
     if html is not None:
+        html.parent.mkdir(parents=True, exist_ok=True)
         told.to_html(html)
         click.echo(f"report written to {html}")
 
 
 @cli.command()
-@click.option("--limit", default=20, show_default=True, help="Show at most this many.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="Show at most this many.")
 @_STORE
 def runs(limit: int, store: Path | None) -> None:
     """List the runs of the store, latest first."""
@@ -197,6 +205,16 @@ def instruments() -> None:
             needed = "required" if term.required else "optional"
             rows.append(["", term.name, term.unit, "; ".join(filter(None, (needed, allowed)))])
     _table(["instrument", "term", "unit", "meaning"], rows)
+
+
+def _unpriced(made: Any, most: int = 10) -> None:
+    """Name the trades without a number, each with its reason."""
+    table = made.trade_table()
+    lost = table.isel(trade=table["status"].values > 1)
+    for trade, problem in zip(lost["trade_id"].values[:most], lost["problem"].values, strict=False):
+        click.echo(f"no number for trade '{trade}': {problem}", err=True)
+    if lost.sizes["trade"] > most:
+        click.echo(f"no number for {lost.sizes['trade'] - most:,} more trades; run.trade_table() lists them", err=True)
 
 
 def _table(header: list[str], rows: list[list[str]], right: set[int] | None = None) -> None:

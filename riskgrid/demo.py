@@ -32,10 +32,17 @@ def demonstrate(
     kept = Store(store or settings().home)
     portfolio = sample.portfolio(trades)
     say(f"{len(portfolio):,} sample trades (synthetic) on real market history, in {', '.join(portfolio.instruments)}")
+    before: tuple[float, float] | None = None
     for date in DATES:
         market, scenarios = sample.market(date), sample.scenarios(date)
         made = run(portfolio, market, scenarios, name=f"demo-{date}", store=kept, cluster=cluster)
+        value, var = float(made.aggregate()["base_value"][0]), float(value_at_risk(made.pnl()))
         say(_line(made))
+        if before is not None:
+            change, bound = value - before[0], before[1]
+            beyond = "a loss beyond the VaR" if change < -bound else "within the VaR"
+            say(f"            PV moved {change:,.0f} {made.manifest['reporting']} since then: {beyond} of {bound:,.0f}")
+        before = value, var
     told = report(made, by=("region", "desk"))
     say("")
     say(str(told))
@@ -57,8 +64,7 @@ def write_sample(folder: Path, *, trades: int = 1000, date: str = DATES[-1]) -> 
     market = sample.market(date)
     sample.portfolio(trades).write(folder / "trades", "csv")
     market.write(folder / "market", "csv")
-    file.write(sample.scenarios(date), folder / "history.parquet")
-    file.write(sample.stress(market), folder / "stress.parquet")
+    file.write(sample.scenarios(date), folder / "scenarios.parquet")
     path = folder / "run.yaml"
     path.write_text(_SPEC, encoding="utf-8")
     return path
@@ -69,7 +75,7 @@ _SPEC = """\
 name: sample
 portfolio: trades             # one CSV or Parquet file an instrument
 market: market                # factors.csv, fixings.csv, conventions.yaml
-scenarios: history.parquet    # one row a day; stress.parquet holds hypothetical shocks
+scenarios: scenarios.parquet  # one row a day of real history
 on_bad: keep                  # a bad row is named and left out; 'raise' stops instead
 report:
   by: [region, desk]

@@ -99,7 +99,11 @@ def _market(raw: Mapping[str, Any], folder: Path) -> tuple[MarketHistory | None,
         return history, MarketSnapshot.read(folder / str(raw["market"]))
     if not date or history is None:
         raise BadSpec("key 'history' without 'date'; the valuation date is right, e.g. 2016-07-01")
-    return history, history.snapshot(np.datetime64(date, "D"))
+    try:
+        day = np.datetime64(date, "D")
+    except ValueError:
+        raise BadSpec(f"key 'date' is {date!r}; a date such as 2016-07-01 is right") from None
+    return history, history.snapshot(day)
 
 
 def _portfolio(raw: Mapping[str, Any], folder: Path) -> Portfolio:
@@ -123,6 +127,9 @@ def _scenarios(raw: Any, path: Path, history: MarketHistory | None, market: Mark
         return file.read(path.parent / raw)
     if not isinstance(raw, Mapping) or not raw:
         raise BadSpec(f"{path}: key 'scenarios' is {raw!r}; a Parquet file or a mapping of scenario sets is right")
+    for name, options in raw.items():
+        if not isinstance(options, (Mapping, type(None))):
+            raise BadSpec(f"{path}: scenario set '{name}' is {options!r}; a mapping of its options is right")
     made = [_scenario_set(name, dict(options or {}), path, history, market) for name, options in raw.items()]
     return made[0] if len(made) == 1 else compose.concatenate(made)
 
@@ -144,7 +151,14 @@ def _scenario_set(
     unknown = [key for key in options if key not in known]
     if unknown:
         raise BadSpec(f"{path}: scenario set '{name}' has no option '{unknown[0]}'; known: {', '.join(known)}")
-    made: xr.Dataset = make(**given, **options)
+    if options.get("proxies") == "sample":
+        from riskgrid import sample
+
+        options["proxies"] = sample.proxies()
+    try:
+        made: xr.Dataset = make(**given, **options)
+    except (TypeError, ValueError, AttributeError, OSError) as error:
+        raise BadSpec(f"{path}: scenario set '{name}' cannot be made: {error}") from error
     return made
 
 

@@ -68,7 +68,7 @@ def test_save__yields_to_another_process_that_was_faster(store):
 
 def test_folder__with_a_file_gone_or_cut_short_is_kept_anew(store):
     folder = store.path("inputs", "ab12-market")
-    for damage in (lambda: (folder / "one").unlink(), lambda: (folder / "one").write_text("12")):
+    for damage in ((folder / "one").unlink, lambda: (folder / "one").write_text("12")):
         inputs._keep(store, "market", "ab12", lambda partial: (partial / "one").write_text("123"))
         assert inputs.whole_inputs(store, {"market": "ab12"})
         damage()

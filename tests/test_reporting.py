@@ -179,7 +179,10 @@ def test_text__marks_everything_without_full_coverage(partial):
 
 def test_sentences__name_the_gap_and_the_unshocked_share(partial):
     said = " ".join(partial.sentences())
-    assert "* Not full coverage: 99.85 % of trade x scenario pairs are priced, 99.85 % by |PV|; 3 trades" in said
+    assert (
+        "* Not full coverage: 99.85 % of trade x scenario pairs are priced, 99.85 % by the |PV| that is known; 3 trades"
+        in said
+    )
     assert "0.01 % of the pairs read a factor without history (unshocked)." in said
     assert "stale" not in said
 
@@ -212,7 +215,7 @@ def test_sentences__say_when_rounding_is_coarse():
 
 
 def test_sentences__hold_flags_and_origin():
-    made = report(Run(origin=["Dividend yields are synthetic."]), es_level=0.999)
+    made = report(Run(origin="Dividend yields are synthetic."), es_level=0.999)
     assert "Dividend yields are synthetic." in made.sentences()
     assert (
         "ES 99.9 % is the mean loss of the tail, tail_integral, n = 250; fewer than 1/a scenarios." in made.sentences()

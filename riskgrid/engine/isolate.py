@@ -18,6 +18,7 @@ SAMPLE = 64
 def isolate(attempt: Callable[[NDArray[np.int64]], None], trades: NDArray[np.int64]) -> list[tuple[int, Exception]]:
     """Call ``attempt`` on all trades, or on halves of halves where it raises; the trades at fault with their errors.
 
+    What is wrong with the pricer, not with a trade (NotAQuantity), fails all of them at once.
     Where a sample of single trades all fail in one way, the pricer is at fault, and every trade fails with it.
     Else the trades at fault are found one by one, however many, so that no good trade is lost by its company.
 
@@ -30,10 +31,11 @@ def isolate(attempt: Callable[[NDArray[np.int64]], None], trades: NDArray[np.int
     error = _raised(attempt, trades)
     if error is None:
         return []
+    if isinstance(error, NotAQuantity):
+        return [(int(trade), error) for trade in trades]
     if len(trades) > SAMPLE:
         sample = trades[np.linspace(0, len(trades) - 1, SAMPLE).astype(np.int64)]
-        tried = 1 if isinstance(error, NotAQuantity) else SAMPLE
-        alone = [_raised(attempt, sample[at : at + 1]) for at in range(tried)]
+        alone = [_raised(attempt, sample[at : at + 1]) for at in range(SAMPLE)]
         if alone[0] is not None and all(type(each) is type(alone[0]) for each in alone):
             return [(int(trade), alone[0]) for trade in trades]
     if len(trades) == 1:

@@ -56,7 +56,7 @@ def test_get__of_no_one_run_lists_the_known_ones(catalogue, unknown):
 def test_get__of_a_beginning_of_two_ids_names_both(catalogue):
     catalogue.add(row("a1b2c3"))
     catalogue.add(row("a2b2c3"))
-    with pytest.raises(BadSpec, match="'a' begins more than one run id, e.g. "):
+    with pytest.raises(BadSpec, match="'a' begins more than one run id"):
         catalogue.get("a")
 
 
