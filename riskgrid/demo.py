@@ -32,7 +32,7 @@ def demonstrate(
     kept = Store(store or settings().home)
     portfolio = sample.portfolio(trades)
     say(f"{len(portfolio):,} sample trades (synthetic) on real market history, in {', '.join(portfolio.instruments)}")
-    before: tuple[float, float] | None = None
+    before: tuple[float, float, str] | None = None
     for date in DATES:
         market, scenarios = sample.market(date), sample.scenarios(date)
         made = run(portfolio, market, scenarios, name=f"demo-{date}", store=kept, cluster=cluster)
@@ -40,9 +40,12 @@ def demonstrate(
         say(_line(made))
         if before is not None:
             change, bound = value - before[0], before[1]
-            beyond = "a loss beyond the VaR" if change < -bound else "within the VaR"
-            say(f"            PV moved {change:,.0f} {made.manifest['reporting']} since then: {beyond} of {bound:,.0f}")
-        before = value, var
+            days = int((np.datetime64(date) - np.datetime64(before[2])).astype(int))
+            # a one-day VaR speaks of one day
+            beyond = f": a loss beyond the VaR of {bound:,.0f}" if change < -bound else f", VaR {bound:,.0f}"
+            said = beyond if days == 1 else f" in {days} days"
+            say(f"            PV moved {change:,.0f} {made.manifest['reporting']} since {before[2]}{said}")
+        before = value, var, date
     told = report(made, by=("region", "desk"))
     say("")
     say(str(told))
