@@ -94,6 +94,7 @@ def content(told: Told) -> dict[str, Any]:
         "conventions": meaning,
         "partial": any(row["partial"] for row in rows),
         "figure_titles": _titles(told),
+        "covered": _covered(told),
     }
 
 
@@ -108,8 +109,16 @@ def _titles(told: Told) -> dict[str, str]:
         "distribution": "P&L of the portfolio over all scenarios",
         "by_node": f"VaR {told.conventions['value_at_risk']['percent']}{among}{largest}",
         "worst": f"The {counted} worst scenarios of the portfolio",
-        "coverage": f"Coverage{among}{lowest}",
+        "coverage": f"Coverage{among}{'' if _covered(told) else lowest}",
     }
+
+
+def _covered(told: Told) -> str:
+    """The sentence that stands for the figure of coverage where nothing is missing, else an empty one."""
+    if (told.table["coverage"] < 1.0).any() or (told.table["unpriced"] > 0).any():
+        return ""
+    label = _branch(told)[1]
+    return f"Every trade{f' of every {label}' if label else ''} is priced in every scenario."
 
 
 def _branch(told: Told) -> tuple[int, str]:
@@ -127,12 +136,12 @@ def _figures(told: Told) -> dict[str, Any]:
     )
     if told.total.isnull().any():
         return {"coverage": plots.coverage(branch)}
-    return {
+    figures = {
         "distribution": plots.pnl_distribution(told.total, var, es),
         "worst": plots.worst_scenarios(told.total, _WORST),
         "by_node": plots.bar_by_node(branch, "value_at_risk"),
-        "coverage": plots.coverage(branch),
     }
+    return figures if _covered(told) else {**figures, "coverage": plots.coverage(branch)}
 
 
 def _row(node: xr.Dataset, extra: Sequence[str]) -> dict[str, Any]:

@@ -235,6 +235,15 @@ def test_html__stands_alone_and_shows_the_numbers_of_the_table(partial, tmp_path
     assert len(re.findall(r'<div id="[^"]+" data-root-id=', page)) == 4
 
 
+def test_html__says_full_coverage_in_a_sentence_instead_of_a_figure(whole):
+    page = whole.to_html()
+    assert "Every trade of every desk is priced in every scenario." in page
+    assert "<h2>Coverage by desk</h2>" in page
+    assert len(re.findall(r'<div id="[^"]+" data-root-id=', page)) == 3
+    assert ">Every trade is priced in every scenario.</p>" in report(Run(), ()).to_html()
+    assert "Every trade of every" not in report(Run(gaps={("EMEA", "FX"): 1})).to_html()
+
+
 def test_html__says_how_many_nodes_a_figure_leaves_out():
     desks = [f"Desk {number:02d}" for number in range(30)]
     nodes = len(desks) + 1
@@ -242,6 +251,7 @@ def test_html__says_how_many_nodes_a_figure_leaves_out():
     cube = Run().aggregate([]).isel(node=[0] * nodes)
     cube = cube.assign(pnl=(("node", "scenario"), np.vstack([noise.sum(axis=0), noise])))
     cube = cube.assign_coords(desk=("node", ["", *desks]), depth=("node", [0] + [1] * 30))
+    cube = cube.assign(coverage=("node", np.full(nodes, 0.5)))
     run = Run()
     run.aggregate = lambda by, where=None: cube
     page = report(run, "desk").to_html()

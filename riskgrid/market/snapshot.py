@@ -179,12 +179,16 @@ def kinds_text(factors: Sequence[str]) -> str:
 
 
 def kinds_html(factors: Sequence[str], origin: Mapping[str, str]) -> str:
-    """How many factors of which kinds and origins, as an HTML table."""
-    rows = Counter((factor.split(":")[0], origin.get(factor, "not stated")) for factor in factors)
-    body = "".join(
-        f"<tr><td>{escape(kind)}</td><td>{count}</td><td>{escape(text)}</td></tr>"
-        for (kind, text), count in sorted(rows.items())
-    )
+    """How many factors of which kinds are real, derived and synthetic, with a sentence of each, as an HTML table."""
+    rows: dict[tuple[str, str], Counter[str]] = {}
+    for factor in sorted(factors):
+        text = origin.get(factor, "not stated")
+        rows.setdefault((factor.split(":")[0], text.split(":")[0]), Counter())[text] += 1
+    body = ""
+    for (kind, _), texts in sorted(rows.items()):
+        sentence = texts.most_common(1)[0][0]
+        sentence = f"{sentence.rstrip('.')}; and others" if len(texts) > 1 else sentence
+        body += f"<tr><td>{escape(kind)}</td><td>{texts.total()}</td><td>{escape(sentence)}</td></tr>"
     return f"<table><tr><th>kind</th><th>factors</th><th>origin</th></tr>{body}</table>"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,7 @@ def market(date: np.datetime64 | str = DEFAULT_DATE) -> MarketSnapshot:
     >>> market("2016-06-24").level("spread:BBB-01") > market("2016-06-23").level("spread:BBB-01")
     True
     """
-    day = np.datetime64(date, "D")
+    day = _day(date)
     real = history().snapshot(day)
     needed = ("index:VIX", fills()["spread"]["factor"])
     absent = [factor for factor in needed if factor not in real.factors]
@@ -53,6 +54,19 @@ def market(date: np.datetime64 | str = DEFAULT_DATE) -> MarketSnapshot:
         origin[pattern] = sentence
     fixings = {INDEX: _fixings(day)}
     return MarketSnapshot(day, "USD", tuple(levels), np.array([*levels.values()]), conventions(), fixings, origin)
+
+
+def _day(date: Any) -> np.datetime64:
+    try:
+        day = np.datetime64(date, "D")
+    except (TypeError, ValueError, OverflowError):
+        day = np.datetime64("NaT", "D")
+    if np.isnat(day) or isinstance(date, (int, np.integer)):  # an integer counts days from 1970
+        raise BadMarket(
+            f"the date of the sample market is {date!r}, which is no date; "
+            f"a date from {FIRST_DATE} to {DEFAULT_DATE} is right"
+        )
+    return day
 
 
 def classes() -> dict[str, str]:

@@ -39,7 +39,7 @@ def concatenate(sets: Sequence[xr.Dataset] | Mapping[str, xr.Dataset]) -> xr.Dat
 
     sets : a mapping puts its keys before the labels, ``key/label``.   Labels are unique.   A set without weights counts
     by its number of scenarios, as if it weighed them equally; a set without dates is of the market's date (NaT).
-    A factor is ``unshocked`` where no set has it shocked; where some do, the others' cells are ``stale``.
+    A factor is ``unshocked`` where any set says so, though another moves it. ``stale`` are the sets' own cells only.
     """
     named = list(sets.items()) if isinstance(sets, Mapping) else [("", one) for one in sets]
     if not named:
@@ -49,13 +49,11 @@ def concatenate(sets: Sequence[xr.Dataset] | Mapping[str, xr.Dataset]) -> xr.Dat
     labels = [f"{key}/{label}" if key else str(label) for key, one in named for label in one["scenario"].values]
     data = {key: (("scenario", "factor"), np.concatenate([one[key] for one in wide])) for key in ("scale", "offset")}
     found = xr.Dataset(data, {"scenario": np.array(labels, dtype=str), "factor": np.array(factors, dtype=str)})
-    unshocked = np.all([one["unshocked"] | ~one["has"] for one in wide], axis=0)
-    unshocked &= np.any([one["unshocked"] for one in wide], axis=0)
-    if any("unshocked" in one for _, one in named):
-        found = found.assign_coords(unshocked=("factor", unshocked))
-    stale = np.concatenate([one["stale"] | (one["unshocked"] & ~unshocked) for one in wide])
-    if any("stale" in one for _, one in named) or stale.any():
-        found["stale"] = (("scenario", "factor"), stale)
+    if any("unshocked" in one.coords for _, one in named):
+        # rather a factor named too often than a scenario that says nothing of it and is not named
+        found = found.assign_coords(unshocked=("factor", np.any([one["unshocked"] for one in wide], axis=0)))
+    if any("stale" in one for _, one in named):
+        found["stale"] = (("scenario", "factor"), np.concatenate([one["stale"] for one in wide]))
     found = _with_scenario_columns(found, [one for _, one in named])
     facts = {"kind": "concatenate", "prefixes": [key for key, _ in named], "parts": [_part(one) for _, one in named]}
     return _made(found, ", ".join(one.attrs["name"] for _, one in named), facts)
@@ -66,7 +64,7 @@ def overlay(first: xr.Dataset, second: xr.Dataset, *, by: Literal["cross", "scen
 
     by : ``cross`` pairs every scenario with every other, labelled ``first + second``, weights multiplied; ``scenario``
     pairs equal labels, of which both sets have the same. State dates come from the set that has them; two that differ
-    are an error. A factor is ``unshocked`` where it is so in either set and the result does not move it.
+    are an error. A factor is ``unshocked`` where it is so in either set, unless every scenario of the result moves it.
     """
     if by not in ("cross", "scenario"):
         raise UnknownName("way to overlay", by, ("cross", "scenario"))
@@ -83,7 +81,7 @@ def overlay(first: xr.Dataset, second: xr.Dataset, *, by: Literal["cross", "scen
     if "stale" in first or "stale" in second:
         found["stale"] = (panel, a["stale"][rows] | b["stale"][others])
     if "unshocked" in first.coords or "unshocked" in second.coords:
-        still = (a["unshocked"] | b["unshocked"]) & ~moved(found).any(axis=0)
+        still = (a["unshocked"] | b["unshocked"]) & ~moved(found).all(axis=0)
         found = found.assign_coords(unshocked=("factor", still))
     weights = [_paired(one, "weight", at) for one, at in ((first, rows), (second, others))]
     known = [weight for weight in weights if weight is not None]
@@ -147,15 +145,14 @@ def _part(scenarios: xr.Dataset) -> dict[str, Any]:
 
 
 def _widened(scenarios: xr.Dataset, factors: Sequence[str]) -> dict[str, NDArray[Any]]:
-    """The set's panels and flags on more factors, on which it does nothing; ``has`` says which are its own."""
+    """The set's panels and flags on more factors, on which it does nothing."""
     at = np.searchsorted(np.asarray(factors, dtype=str), scenarios["factor"].values.astype(str))
     shape = (scenarios.sizes["scenario"], len(factors))
     wide: dict[str, NDArray[Any]] = {"scale": np.ones(shape), "offset": np.zeros(shape), "stale": np.zeros(shape, bool)}
     for key, panel in wide.items():
         if key in scenarios:
             panel[:, at] = scenarios[key].values
-    wide |= {"has": np.zeros(len(factors), bool), "unshocked": np.zeros(len(factors), bool)}
-    wide["has"][at] = True
+    wide["unshocked"] = np.zeros(len(factors), bool)
     if "unshocked" in scenarios.coords:
         wide["unshocked"][at] = scenarios["unshocked"].values
     return wide

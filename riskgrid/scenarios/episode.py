@@ -13,7 +13,7 @@ import xarray as xr
 from riskgrid.errors import BadScenarios, UnknownName
 from riskgrid.registry import scenario_set
 from riskgrid.scenarios.compose import concatenate
-from riskgrid.scenarios.returns import Rules, moves
+from riskgrid.scenarios.returns import Rules, check_rules, moves
 from riskgrid.scenarios.set import shifts
 from riskgrid.scenarios.stress import read_yaml
 
@@ -44,9 +44,11 @@ def episodes(
 
     names : of :func:`library`; by default every episode both of whose dates the history has. The coordinate ``note``
     (scenario) says ``volatility not shocked`` where the history has nothing that moves a volatility. A factor without
-    a level at an episode is left where it is: ``unshocked`` where that holds in every episode, else ``stale`` there.
+    a level at an episode is left where it is there, and ``unshocked``.
     """
+    check_rules(rules, ("names",))
     known = library()
+    names = [names] if isinstance(names, str) else names
     for name in names or ():
         if name not in known:
             raise UnknownName("episode", name, known)

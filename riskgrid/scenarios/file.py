@@ -37,8 +37,13 @@ def write(scenarios: xr.Dataset, path: Path | str) -> None:
 
 
 def read(path: Path | str) -> xr.Dataset:
-    """A set that :func:`write` kept, checked again."""
-    table = pq.read_table(str(path))
+    """A set that :func:`write` kept, checked again.  BadScenarios where there is no such file or it is none."""
+    if not Path(path).is_file():
+        raise BadScenarios(f"there is no file {path}; right is one made by riskgrid.scenarios.file.write")
+    try:
+        table = pq.read_table(str(path))
+    except (pa.ArrowException, OSError) as error:
+        raise BadScenarios(f"{path} is not a Parquet file, or a damaged one: {str(error).splitlines()[0]}") from None
     if b"riskgrid" not in (table.schema.metadata or {}):
         raise BadScenarios(f"{path} is not a scenario set; right is a file made by riskgrid.scenarios.file.write")
     meta = json.loads(table.schema.metadata[b"riskgrid"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import xarray as xr
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from riskgrid.errors import BadScenarios
 from riskgrid.registry import scenario_set
-from riskgrid.scenarios.returns import Rules, moves
+from riskgrid.scenarios.returns import Rules, check_rules, moves
 from riskgrid.scenarios.set import shifts
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def historical(
     are labelled by the date their change ends on. BadScenarios where the window is too short, a level is missing in it,
     or a log or relative return meets a level that is not positive. Returns: Hull (2018), ch. 22.
     """
+    check_rules(rules, ("start", "end", "count", "horizon"))
     if start is not None and count is not None:
         raise BadScenarios("a historical window has a start or a count of scenarios, not both")
     before, after = _pairs(_window(history, market, start, end), count, horizon)
@@ -62,8 +63,8 @@ def historical(
 
 
 def _window(history: MarketHistory, market: MarketSnapshot, start: Day | None, end: Day | None) -> NDArray[np.intp]:
-    first = history.dates[0] if start is None else np.datetime64(start, "D")
-    last = np.datetime64(market.date if end is None else end, "D")
+    first = history.dates[0] if start is None else _day("start", start)
+    last = market.date if end is None else _day("end", end)
     rows = np.flatnonzero((history.dates >= first) & (history.dates <= last))
     if not rows.size:
         raise BadScenarios(
@@ -72,7 +73,19 @@ def _window(history: MarketHistory, market: MarketSnapshot, start: Day | None, e
     return rows
 
 
+def _day(option: str, value: Any) -> np.datetime64:
+    try:
+        day = np.datetime64(value, "D")
+    except (TypeError, ValueError, OverflowError):
+        day = np.datetime64("NaT", "D")
+    if np.isnat(day) or isinstance(value, (int, np.integer)):  # an integer counts days from 1970
+        raise BadScenarios(f"{option} is {value!r}, which is no date; right is e.g. '2014-01-03'")
+    return day
+
+
 def _pairs(rows: NDArray[np.intp], count: int | None, horizon: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    if not all(isinstance(number, (int, np.integer)) for number in (horizon, count or 1)):
+        raise BadScenarios(f"horizon is {horizon!r} and count {count!r}; both are whole numbers")
     if horizon < 1 or (count is not None and count < 1):
         raise BadScenarios(f"horizon is {horizon} and count {count}; both are at least 1")
     possible = len(rows) - horizon

@@ -60,8 +60,17 @@ def listed(
     proxies: Mapping[str, tuple[str, float]] | Sequence[tuple[str, str, float]],
 ) -> list[tuple[str, str, float]]:
     """Proxies as rows (factor pattern, proxy factor, beta), from rows or from pattern -> (proxy factor, beta)."""
-    rows: list[Any] = [(key, *row) for key, row in proxies.items()] if isinstance(proxies, Mapping) else list(proxies)
-    for row in rows:
-        if len(row) != 3 or not all(isinstance(part, str) for part in row[:2]):
-            raise BadScenarios(f"proxy {row!r} is no row (factor pattern, proxy factor, beta)")
-    return [(pattern, proxy, float(beta)) for pattern, proxy, beta in rows]
+    rows: list[Any] = list(proxies)
+    if isinstance(proxies, Mapping):
+        rows = [(key, *row) if isinstance(row, (tuple, list)) else (key, row) for key, row in proxies.items()]
+    return [_row(row) for row in rows]
+
+
+def _row(row: Any) -> tuple[str, str, float]:
+    try:
+        pattern, proxy, beta = row
+        if isinstance(pattern, str) and isinstance(proxy, str):
+            return pattern, proxy, float(beta)
+    except (TypeError, ValueError):
+        pass
+    raise BadScenarios(f"proxy {row!r} is no row (factor pattern, proxy factor, beta)")

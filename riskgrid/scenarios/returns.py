@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from riskgrid.market.history import MarketHistory
     from riskgrid.market.snapshot import MarketSnapshot
 
-__all__ = ["RETURNS", "Moves", "Rules", "moves"]
+__all__ = ["RETURNS", "Moves", "Rules", "check_rules", "moves"]
 
 #: The return of each kind of factor unless asked otherwise. A commodity whose level is not positive moves absolutely.
 RETURNS = {
@@ -57,6 +57,28 @@ class Rules(TypedDict, total=False):
     skip: Sequence[str]
     on_stale: str
     on_missing: str
+
+
+def check_rules(rules: Mapping[str, Any], options: Sequence[str] = ()) -> None:
+    """Raises BadScenarios on a rule that is none, with the known ones and ``options``, or one of the wrong type.
+
+    >>> check_rules({"on_stale": "keep"})
+    """
+    known = (*options, *Rules.__annotations__)
+    for name in rules:
+        if name not in known:
+            raise BadScenarios(str(UnknownName("option", name, known)))
+    returns, proxies, skip = rules.get("returns", {}), rules.get("proxies", ()), rules.get("skip", ())
+    if not isinstance(returns, Mapping):
+        raise BadScenarios(f"returns is {returns!r}; right is a mapping, e.g. {{'vol:*': 'absolute'}}")
+    if isinstance(proxies, str) or not isinstance(proxies, (Mapping, Sequence)):
+        raise BadScenarios(
+            f"proxies is {proxies!r}; right are rows (factor pattern, proxy factor, beta), or a mapping of pattern to "
+            "(proxy factor, beta)"
+        )
+    patterns = skip if isinstance(skip, Sequence) else [skip]
+    if not all(isinstance(pattern, str) for pattern in (*returns, *patterns)):
+        raise BadScenarios("a pattern of returns or skip is no text; right is e.g. 'vol:*'")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ A set is a plain ``xr.Dataset``. Dims ``scenario`` (unique texts) and ``factor``
 - ``weight`` (scenario), optional, at least 0, sums to one; without it all scenarios weigh the same;
 - ``date`` (scenario), optional, datetime64[D]: the date of the state; NaT is the market's own date;
 - ``stale`` (scenario, factor), optional: no fresh level was observed there, so the shift is zero;
-- ``unshocked`` (factor), optional coordinate: nothing says how the factor moves, so it never does.
+- ``unshocked`` (factor), optional coordinate: nothing says how the factor moves in some scenario, so it stays there.
 
 A scenario may carry further coordinates of its own. Attributes: ``name``, ``kind``, ``provenance`` (JSON text).
 """

@@ -49,8 +49,9 @@ _UNIT = {"": 1.0, "%": 100.0, "%p": 100.0, "bp": 10_000.0, "vol": 100.0}
 def stress(shocks: Path | str | Mapping[str, Lines], market: MarketSnapshot) -> xr.Dataset:
     """One scenario per name, over the factors that any of them shifts.
 
-    shocks : a file, a YAML text, or scenario name -> lines; the module says how a line is written. BadScenarios lists
-    every line that matches no factor or cannot be read.
+    shocks : a file, a YAML text, or scenario name -> lines; a text of one line that ends in ``.yaml`` or ``.yml`` names
+    a file. The module says how a line is written. BadScenarios lists every line that matches no factor or cannot be
+    read.
     """
     named = _read(shocks)
     problems: list[str] = []
@@ -112,12 +113,31 @@ class _Strict(yaml.SafeLoader):
 
 
 def _read(shocks: Path | str | Mapping[str, Lines]) -> Mapping[str, Lines]:
-    if isinstance(shocks, Path):
-        shocks = shocks.read_text(encoding="utf-8")
-    named = read_yaml(shocks) if isinstance(shocks, str) else shocks
+    if isinstance(shocks, str) and shocks.endswith((".yaml", ".yml")) and "\n" not in shocks:
+        shocks = Path(shocks)
+    place = f"{shocks}: " if isinstance(shocks, Path) else ""
+    try:
+        text = _text(shocks) if isinstance(shocks, Path) else shocks
+        named = read_yaml(text) if isinstance(text, str) else text
+    except BadScenarios as error:
+        raise BadScenarios(f"{place}{error}") from None
     if not isinstance(named, Mapping) or not named:
-        raise BadScenarios("stress scenarios are a mapping of scenario name to lines of 'pattern: shock'; this is none")
+        what = "there are none" if not named else f"a {type(named).__name__} is none"
+        raise BadScenarios(
+            f"{place}stress scenarios are a mapping of scenario name to lines of 'pattern: shock'; {what}"
+        )
     return {str(name): lines for name, lines in named.items()}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise BadScenarios("there is no such file; right is the path of stress scenarios in YAML") from None
+    except UnicodeDecodeError as error:
+        raise BadScenarios(f"the file is not UTF-8 at byte {error.start}; right is YAML in UTF-8") from None
+    except OSError as error:
+        raise BadScenarios(f"the file cannot be read, {error.strerror}") from None
 
 
 def _lines(name: str, lines: Any) -> list[tuple[str, str | float]]:

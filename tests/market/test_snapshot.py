@@ -242,3 +242,12 @@ def test_repr__says_date_numeraire_and_what_it_holds():
     page = made._repr_html_()
     assert "<tr><td>fx</td><td>1</td><td>real: &lt;ECB&gt;</td></tr>" in page
     assert "<tr><td>par</td><td>2</td><td>not stated</td></tr>" in page
+
+
+def test_repr__shows_one_row_per_kind_and_origin():
+    origin = {"par:*:6M": "real: bills.", "par:*:10Y": "real: notes.", "fx:*": "derived: <a guess>."}
+    page = snapshot({**LEVELS, "fx:GBP": 1.3, "par:USD-TREASURY:30Y": 0.02}, origin=origin)._repr_html_()
+    assert "<tr><td>fx</td><td>2</td><td>derived: &lt;a guess&gt;.</td></tr>" in page
+    assert "<tr><td>par</td><td>2</td><td>real: notes; and others</td></tr>" in page
+    assert "<tr><td>par</td><td>1</td><td>not stated</td></tr>" in page
+    assert page.count("<td>par</td>") == 2

@@ -131,6 +131,21 @@ def test_market__without_vix_or_funds_is_refused() -> None:
         sample.market("2016-07-02")
 
 
+@pytest.mark.parametrize("date", ["July", "2016-13-01", "", None, 20160701, np.datetime64("NaT", "D")])
+def test_market__of_what_is_no_date_is_refused(date: object) -> None:
+    with pytest.raises(BadMarket, match="is no date; a date from 2014-01-03 to 2016-07-01 is right"):
+        sample.market(date)  # type: ignore[arg-type]
+    if date is not None:
+        with pytest.raises(BadMarket, match="is no date"):
+            sample.scenarios(date)  # type: ignore[arg-type]
+
+
+def test_market__outside_the_history_is_refused() -> None:
+    for date in ("1800-01-01", "2030-01-01"):
+        with pytest.raises(BadMarket, match=f"no date {date}"):
+            sample.market(date)
+
+
 def test_classes__name_every_surface_once(market: MarketSnapshot) -> None:
     surfaces = {factor.split(":")[1] for factor in market.factors if factor.startswith("vol:")}
     assert surfaces == set(classes())

@@ -83,11 +83,26 @@ def test_concatenate__fills_dates_and_coordinates_that_a_set_lacks(down, up, mar
     assert np.isnan(found.bump.values[:3]).all()
 
 
-def test_concatenate__is_unshocked_where_no_set_has_it_shocked_else_stale(up):
+def test_concatenate__is_unshocked_where_any_set_says_so_and_invents_no_stale_cell(up):
     blind = made(["d"], ["fx:EUR", "fx:JPY"], unshocked=[True, True])
     found = concatenate([up, blind])
-    assert found.unshocked.values.tolist() == [False, False, True]
+    assert found.factor.values.tolist() == ["fx:EUR", "fx:GBP", "fx:JPY"]
+    assert found.unshocked.values.tolist() == [True, False, True]  # GBP is only not mentioned by the second
+    assert "stale" not in found
+
+
+def test_concatenate__keeps_the_stale_cells_of_each_set(up):
+    filled = made(["d"], ["fx:EUR", "fx:JPY"], stale=[[True, False]], unshocked=[False, True])
+    found = concatenate([up, filled])
     assert found.stale.values.tolist() == [[False, False, False], [True, False, False]]
+
+
+def test_flags__stay_with_a_selection_and_a_multiple():
+    whole = made(["a", "b"], ["fx:EUR", "fx:GBP"], stale=[[True, False], [False, False]], unshocked=[False, True])
+    assert select(whole, ["b", "a"]).stale.values.tolist() == [[False, False], [True, False]]
+    for found in (select(whole, ["b"]), scale_shifts(whole, 2), weighted(whole, [1, 1])):
+        assert found.unshocked.values.tolist() == [False, True]
+    assert scale_shifts(whole, 2).stale.identical(whole.stale)
 
 
 def test_overlay__applies_the_second_after_the_first(down, up):
@@ -139,6 +154,8 @@ def test_overlay__keeps_flags():
     found = overlay(first, second)
     assert found.unshocked.values.tolist() == [False, True]
     assert found.stale.values.tolist() == [[False, True]]
+    some = made(["b", "c"], ["fx:EUR"], [[1.1], [1.0]])
+    assert overlay(first, some).unshocked.values.tolist() == [True, True]  # in a + c nothing says how EUR moves
 
 
 def test_overlay__refuses_a_curve_in_two_spaces():

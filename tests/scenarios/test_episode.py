@@ -54,8 +54,10 @@ def test_episodes__are_the_change_between_their_two_dates(history, today):
 def test_episodes__say_where_volatility_is_not_shocked(history, today):
     found = episodes(history, today, proxies=PROXIES)
     assert found.note.values.tolist() == ["volatility not shocked", ""]
-    assert found.stale.sel(factor="vol:ACME:1Y:1.00").values.tolist() == [True, False]
-    assert found.unshocked.sel(factor=["fx:EUR", "vol:ACME:1Y:1.00"]).values.tolist() == [True, False]
+    assert not found.stale.any()
+    assert found.unshocked.sel(factor=["equity:ACME", "fx:EUR", "vol:ACME:1Y:1.00"]).values.tolist() == [
+        False, True, True,
+    ]  # fmt: skip
     parts = json.loads(found.attrs["provenance"])["parts"]
     assert [part["provenance"]["note"] for part in parts] == ["volatility not shocked", ""]
     assert parts[0]["provenance"]["start"] == "2008-09-12"
@@ -90,6 +92,17 @@ def test_episodes__name_what_cannot_be_made(history, history_of, today):
         episodes(history, today, names=["oil_2014"])
     with pytest.raises(BadScenarios, match="no episode lies within the history, 2016-06-22 to 2016-06-24"):
         episodes(history_of({key: row[3::2] for key, row in SERIES.items()}, DATES[3::2]), today)
+
+
+def test_episodes__name_an_option_that_is_none(history, today):
+    with pytest.raises(BadScenarios, match="unknown option 'name'; did you mean 'names'"):
+        episodes(history, today, name="brexit_2016")
+    with pytest.raises(BadScenarios, match="unknown option 'on_stail'; did you mean 'on_stale'"):
+        episodes(history, today, on_stail="keep")
+
+
+def test_episodes__take_one_name(history, today):
+    assert episodes(history, today, names="brexit_2016").scenario.values.tolist() == ["brexit_2016"]
 
 
 def test_episodes__are_registered():

@@ -46,3 +46,22 @@ def test_read__names_a_file_that_is_no_scenario_set(tmp_path):
     pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "other.parquet")
     with pytest.raises(BadScenarios, match=r"other\.parquet is not a scenario set"):
         read(tmp_path / "other.parquet")
+
+
+def test_read__names_a_file_that_is_no_parquet_or_is_absent(tmp_path):
+    with pytest.raises(BadScenarios, match=r"there is no file .*none\.parquet"):
+        read(tmp_path / "none.parquet")
+    with pytest.raises(BadScenarios, match="there is no file"):
+        read(str(tmp_path))
+    for content in (b"scenario,factor", b""):
+        (tmp_path / "set.csv").write_bytes(content)
+        with pytest.raises(BadScenarios, match=r"set\.csv is not a Parquet file, or a damaged one"):
+            read(tmp_path / "set.csv")
+
+
+def test_read__names_a_file_that_was_cut_short(tmp_path, market):
+    path = tmp_path / "ladder.parquet"
+    write(ladder(market), path)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(BadScenarios, match=r"ladder\.parquet is not a Parquet file, or a damaged one"):
+        read(path)

@@ -56,6 +56,35 @@ def test_historical__puts_each_days_return_on_todays_level(history, today):
     assert check_against(found, today) is found
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"retruns": {"*": "log"}}, "unknown option 'retruns'; did you mean 'returns'"),
+        ({"strat": DATES[0]}, "unknown option 'strat'; did you mean 'start'"),
+        ({"decay": 0.9}, "known: 'count', 'end', 'horizon', 'on_missing', 'on_stale', 'proxies', 'returns', 'skip'"),
+        ({"returns": "logg"}, "returns is 'logg'; right is a mapping"),
+        ({"returns": {1: "log"}}, "a pattern of returns or skip is no text"),
+        ({"skip": [1]}, "a pattern of returns or skip is no text"),
+        ({"skip": 1}, "a pattern of returns or skip is no text"),
+        ({"proxies": 5}, "proxies is 5; right are rows"),
+        ({"proxies": "fx:EUR"}, "proxies is 'fx:EUR'; right are rows"),
+        ({"proxies": {"fx:EUR": "equity:ACME"}}, r"proxy \('fx:EUR', 'equity:ACME'\) is no row"),
+        ({"proxies": [5]}, "proxy 5 is no row"),
+        ({"proxies": [("fx:EUR", "equity:ACME", "much")]}, "is no row"),
+        ({"start": "foo"}, "start is 'foo', which is no date; right is e.g. '2014-01-03'"),
+        ({"end": "foo"}, "end is 'foo', which is no date"),
+        ({"start": 2016}, "start is 2016, which is no date"),
+        ({"end": np.datetime64("NaT", "D")}, "which is no date"),
+        ({"end": ["2016-07-01"]}, "which is no date"),
+        ({"count": "3"}, "horizon is 1 and count '3'; both are whole numbers"),
+        ({"horizon": 1.5}, "horizon is 1.5 and count None; both are whole numbers"),
+    ],
+)
+def test_historical__says_what_is_wrong_with_an_option(history, today, options, sentence):
+    with pytest.raises(BadScenarios, match=sentence):
+        historical(history, today, **options)
+
+
 def test_historical__is_registered():
     assert SCENARIO_SETS["historical"] is historical
 

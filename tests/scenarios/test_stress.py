@@ -1,6 +1,8 @@
 """Stress scenarios: the grammar of a shock, which line wins, and every sentence of a wrong file."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -96,6 +98,30 @@ def test_stress__reads_a_file_and_a_mapping_alike(tmp_path, market):
     }
     assert from_file.identical(stress(rows, market))
     assert from_file.identical(stress(YAML, market))
+    assert from_file.identical(stress(str(tmp_path / "stress.yaml"), market))
+    (tmp_path / "stress.yaml").rename(tmp_path / "stress.yml")
+    assert from_file.identical(stress(str(tmp_path / "stress.yml"), market))
+
+
+@pytest.mark.parametrize("form", [str, Path])
+def test_stress__names_a_file_it_cannot_read(tmp_path, market, form):
+    path = tmp_path / "stress.yaml"
+    where = re.escape(str(path))
+    with pytest.raises(BadScenarios, match=f"{where}: there is no such file"):
+        stress(form(path), market)
+    for content, sentence in (
+        (b"a: \xff\xfe", "the file is not UTF-8 at byte 3"),
+        (b"a: [", "the scenarios are no YAML"),
+        (b"", "there are none"),
+        (b"- a", "a list is none"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(BadScenarios, match=f"{where}: .*{sentence}"):
+            stress(form(path), market)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(BadScenarios, match=f"{where}: the file cannot be read"):
+        stress(form(path), market)
 
 
 def test_stress__states_its_lines(market):
@@ -115,7 +141,10 @@ def test_stress__lists_every_wrong_line(market):
 @pytest.mark.parametrize(
     ("shocks", "sentence"),
     [
-        ({}, "a mapping of scenario name to lines"),
+        ({}, "a mapping of scenario name to lines .*; there are none"),
+        (None, "a mapping of scenario name to lines .*; there are none"),
+        ("", "a mapping of scenario name to lines .*; there are none"),
+        (5, "a mapping of scenario name to lines .*; a int is none"),
         ("- a\n- b\n", "a mapping of scenario name to lines"),
         ("a: [", "the scenarios are no YAML"),
         ("a: {'fx:EUR': -1%}\na: {'fx:EUR': -2%}\n", "'a' stands twice"),
