@@ -62,7 +62,8 @@ def listed(
     """Proxies as rows (factor pattern, proxy factor, beta), from rows or from pattern -> (proxy factor, beta)."""
     rows: list[Any] = list(proxies)
     if isinstance(proxies, Mapping):
-        rows = [(key, *row) if isinstance(row, (tuple, list)) else (key, row) for key, row in proxies.items()]
+        given: Mapping[str, Any] = proxies  # as a file or a caller may give it
+        rows = [(key, *row) if isinstance(row, (tuple, list)) else (key, row) for key, row in given.items()]
     return [_row(row) for row in rows]
 
 
