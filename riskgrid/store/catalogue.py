@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import dataclasses
 import errno
@@ -9,6 +10,8 @@ import json
 import os
 import shutil
 import sqlite3
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -133,21 +136,84 @@ class Catalogue:
             if self.path.exists() and not os.access(self.path.parent, os.W_OK):
                 # a store that may only be read: without the files that SQLite would lay beside it
                 connection = sqlite3.connect(f"file:{self.path}?immutable=1", uri=True, isolation_level=None)
+                connection.row_factory = sqlite3.Row
+                with contextlib.closing(connection):
+                    yield connection
             else:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                connection = sqlite3.connect(self.path, timeout=30.0, isolation_level=None)
-        except (OSError, sqlite3.Error) as error:
-            raise StoreError(f"cannot open the catalogue {self.path}: {error}") from error
-        try:
-            connection.row_factory = sqlite3.Row
-            if os.access(self.path.parent, os.W_OK):
-                connection.execute("pragma journal_mode = wal")
-                connection.execute("pragma synchronous = full")
-                connection.executescript(_SCHEMA)
-            yield connection
+                with _OPEN.connection(self.path) as connection:
+                    yield connection
         except sqlite3.Error as error:
             if shutil.disk_usage(self.path.parent).free < _ROOM:
                 raise explained("write", self.path, OSError(errno.ENOSPC, "")) from error
             raise StoreError(f"the catalogue {self.path} refused: {error}") from error
-        finally:
-            connection.close()
+        except OSError as error:
+            raise StoreError(f"cannot open the catalogue {self.path}: {error}") from error
+
+
+class _Connections:
+    """A few open connections, one a file, lent to one thread at a time.
+
+    The last connection that closes has SQLite write its log back into the file, which costs more than a commit.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open: OrderedDict[Path, tuple[tuple[int, ...], sqlite3.Connection]] = OrderedDict()
+        self._lock = threading.RLock()
+        atexit.register(self.close)
+        os.register_at_fork(after_in_child=self._forget)
+
+    @contextlib.contextmanager
+    def connection(self, path: Path) -> Iterator[sqlite3.Connection]:
+        """The connection to a file, opened where there is none or the file is another by now."""
+        with self._lock:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            found = self._open.pop(path, None)
+            if found is not None and found[0] != _identity(path):
+                found[1].close()
+                found = None
+            if found is None:
+                connection = _opened(path)
+                found = _identity(path), connection
+            self._open[path] = found
+            while len(self._open) > self._most:
+                self._open.popitem(last=False)[1][1].close()
+            try:
+                yield found[1]
+            except sqlite3.Error:
+                self._open.pop(path)[1].close()  # what is broken is opened anew
+                raise
+
+    def _forget(self) -> None:
+        # a forked child must not close what is its parent's
+        self._inherited, self._open, self._lock = self._open, OrderedDict(), threading.RLock()
+
+    def close(self) -> None:
+        """Close all of them."""
+        with self._lock:
+            while self._open:
+                self._open.popitem()[1][1].close()
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=30.0, isolation_level=None, check_same_thread=False)
+    try:
+        connection.row_factory = sqlite3.Row
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("pragma synchronous = full")
+        connection.executescript(_SCHEMA)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    try:
+        found = path.stat()
+        return found.st_dev, found.st_ino
+    except FileNotFoundError:
+        return ()
+
+
+_OPEN = _Connections(8)
