@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import translate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,13 +74,22 @@ def parse(factor: str) -> Factor:
     return Factor(kind, name, coordinates)
 
 
+_LITERAL = re.compile(r"[^*?\[]*")
+
+
 def match(pattern: str, factors: Iterable[str]) -> tuple[str, ...]:
     """The ids that a glob pattern names, in the order given.
 
     >>> match("equity:*", ["equity:AAPL", "fx:EUR"])
     ('equity:AAPL',)
     """
-    return tuple(factor for factor in factors if fnmatchcase(factor, pattern))
+    literal = _LITERAL.match(pattern).group()  # type: ignore[union-attr]  # it matches any text
+    if literal == pattern:
+        return tuple(factor for factor in factors if factor == pattern)
+    if pattern == literal + "*":  # most patterns: no expression is as fast
+        return tuple(factor for factor in factors if factor.startswith(literal))
+    fits = re.compile(translate(pattern)).match
+    return tuple(factor for factor in factors if factor.startswith(literal) and fits(factor))
 
 
 def curve_nodes(kind: str, name: str, factors: Iterable[str]) -> tuple[tuple[str, ...], NDArray[np.float64]]:

@@ -141,11 +141,12 @@ def mask(patterns: Sequence[str], factors: Sequence[str], option: str) -> Flags:
     array([False,  True])
     """
     found = np.zeros(len(factors), dtype=bool)
+    place = {factor: at for at, factor in enumerate(factors)}
     for pattern in patterns:
-        matched = set(factor_ids.match(pattern, factors))
+        matched = factor_ids.match(pattern, factors)
         if not matched:
             raise UnknownName(f"factor in {option}:", pattern, factors)
-        found |= np.array([name in matched for name in factors])
+        found[[place[factor] for factor in matched]] = True
     return found
 
 
