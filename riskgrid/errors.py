@@ -6,6 +6,7 @@ RiskgridError
 │   ├── BadRows                rows of a portfolio that cannot be read; carries every one of them
 │   ├── BadMarket              a snapshot, history or conventions file that cannot be used
 │   ├── BadScenarios           a scenario set that cannot be applied to this market
+│   ├── BadChanges             changes that cannot be made to a run
 │   └── BadSpec                a run, report or measure asked for with impossible settings
 ├── MarketError                a pricer asked the market for something it does not have
 │   ├── MissingMarketData      no such market object
@@ -24,6 +25,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 __all__ = [
+    "BadChanges",
     "BadMarket",
     "BadRow",
     "BadRows",
@@ -103,6 +105,10 @@ class BadMarket(InputError):
 
 class BadScenarios(InputError):
     """A scenario set that cannot be applied to this market."""
+
+
+class BadChanges(InputError):
+    """Changes that contradict each other or the run they are made to."""
 
 
 class BadSpec(InputError):

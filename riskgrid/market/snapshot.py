@@ -104,11 +104,21 @@ class MarketSnapshot:
         return float(self.levels[self._position(factor)])
 
     def replace(self, levels: Mapping[str, float]) -> MarketSnapshot:
-        """The same market with other levels of factors that it has.  Raises UnknownName on one that it has not."""
+        """The same market with other levels of factors that it has.
+
+        Raises UnknownName on a factor that it has not, BadMarket on a level that the factor cannot have.
+        """
+        names, values = list(levels), np.array([*levels.values()], dtype=np.float64)
         changed = self.levels.copy()
-        for factor, level in levels.items():
-            changed[self._position(factor)] = level
-        return self._with(self.factors, changed, self.origin)
+        changed[[self._position(factor) for factor in names]] = values
+        changed.flags.writeable = False
+        lacking = [f"factor {names[i]!r} has no level" for i in np.flatnonzero(np.isnan(values))]
+        bad_market(f"snapshot of {self.date}", lacking + level_problems(names, values[None], [""]))
+        made = object.__new__(MarketSnapshot)  # what has not changed need not be checked again
+        own = {"levels": changed, "_positions": self._positions}
+        for name, value in {**{name: getattr(self, name) for name in self.__dataclass_fields__}, **own}.items():
+            object.__setattr__(made, name, value)
+        return made
 
     def with_factors(self, levels: Mapping[str, float], origin: str) -> MarketSnapshot:
         """The same market with more factors.  Raises BadMarket on one that it has already.

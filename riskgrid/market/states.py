@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
+import copy
 
 import numpy as np
 import xarray as xr
@@ -22,6 +21,15 @@ from riskgrid.terms import Values
 __all__ = ["MarketStates"]
 
 _LEVELS = ("fx", "equity", "dividend", "spread")
+_BUILDERS = {
+    "commodity": "_prices",
+    "curve": "_curve",
+    "discount": "_discount",
+    "vol": "_surface",
+    "index": "_index",
+    "fixing": "_fixings",
+    "calendar": "_calendar",
+}
 
 
 class MarketStates:
@@ -35,30 +43,48 @@ class MarketStates:
         self.snapshot = snapshot
         self.count = 1 + scenarios.sizes["scenario"]
         self._factors = {factor: row for row, factor in enumerate(snapshot.factors)}
+        self._factors_by_role: dict[str, list[str]] = {}
         self._objects: dict[str, MarketObject | None] = {}
         self._digests: dict[tuple[str, bytes], bytes] = {}
         self._moves: dict[str, NDArray[np.bool_]] = {}
         self.dates = self._state_dates(scenarios)
         self._zero_shifts: dict[str, tuple[Values, Values]] = {}
+        self._shifts = _by_factor(scenarios)
         self._levels = self._shifted(scenarios)
+        self._replaced: dict[int, Values] = {}
         self._unshocked = _flagged(scenarios, "unshocked")
         self._stale = _stale_by_factor(scenarios)
-        self._build: dict[str, Callable[[str], MarketObject | None]] = {
-            **{family: functools.partial(self._level, family) for family in _LEVELS},
-            "commodity": self._prices,
-            "curve": self._curve,
-            "discount": self._discount,
-            "vol": self._surface,
-            "index": self._index,
-            "fixing": self._fixings,
-            "calendar": self._calendar,
-        }
 
     def __getitem__(self, role: str) -> MarketObject | None:
         if role not in self._objects:
             family, _, name = role.partition(":")
-            self._objects[role] = self._build[family](name)
+            if family in _LEVELS:
+                self._objects[role] = self._level(family, name)
+            else:
+                self._objects[role] = getattr(self, _BUILDERS[family])(name)
         return self._objects[role]
+
+    def replaced(self, snapshot: MarketSnapshot) -> tuple[MarketStates, set[str]]:
+        """The states of a snapshot that differs in levels alone, and the roles that the difference reaches.
+
+        What it does not reach is shared with these states. A scenario shifts a changed level as it did the old one.
+        """
+        changed = np.flatnonzero(snapshot.levels != self.snapshot.levels)
+        factors = [snapshot.factors[row] for row in changed.tolist()]
+        reached = {role for factor in factors for role in self._roles_of(factor)}
+        made = copy.copy(self)
+        made.snapshot = snapshot
+        made._objects = {role: found for role, found in self._objects.items() if role not in reached}
+        made._digests = {key: found for key, found in self._digests.items() if key[0] not in reached}
+        made._moves = {role: found for role, found in self._moves.items() if role not in reached}
+        made._replaced = dict(self._replaced)
+        for row, factor in zip(changed.tolist(), factors, strict=True):
+            level = np.full(self.count, snapshot.levels[row])
+            made._replaced[row] = level
+            if factor in self._shifts:
+                scale, offset = self._shifts[factor]
+                level[1:] = np.where((scale == 1.0) & (offset == 0.0), level[1:], scale * level[1:] + offset)
+        return made, reached
 
     def known(self, family: str) -> list[str]:
         """Roles of a family that have an answer, for error sentences."""
@@ -99,12 +125,19 @@ class MarketStates:
         return np.any(rows, axis=0) if rows else np.zeros(self.count - 1, np.bool_)
 
     def _factors_of(self, role: str) -> list[str]:
-        family, _, name = role.partition(":")
-        if family == "discount":
-            family, name = "curve", self.snapshot.conventions["discount"].get(name, "")
-        if family == "curve":
-            return [factor for factor in self._factors if factor.split(":")[:2] in (["par", name], ["zero", name])]
-        return [factor for factor in self._factors if factor == role or factor.startswith(role + ":")]
+        if not self._factors_by_role:
+            for factor in self._factors:
+                for reached in self._roles_of(factor):
+                    self._factors_by_role.setdefault(reached, []).append(factor)
+        return self._factors_by_role.get(role, [])
+
+    def _roles_of(self, factor: str) -> set[str]:
+        parts = factor.split(":")
+        roles = {":".join(parts[:count]) for count in range(2, len(parts) + 1)}
+        if parts[0] in ("par", "zero"):
+            discounts = self.snapshot.conventions["discount"].items()
+            roles |= {f"curve:{parts[1]}", *(f"discount:{name}" for name, curve in discounts if curve == parts[1])}
+        return roles
 
     def _state_dates(self, scenarios: xr.Dataset) -> NDArray[np.datetime64]:
         base = np.array([self.snapshot.date], dtype="datetime64[D]")
@@ -118,17 +151,14 @@ class MarketStates:
 
     def _shifted(self, scenarios: xr.Dataset) -> Values:
         levels = np.repeat(self.snapshot.levels.reshape(-1, 1), self.count, axis=1)
-        scale = scenarios["scale"].transpose("factor", "scenario").values
-        offset = scenarios["offset"].transpose("factor", "scenario").values
-        for column, factor in enumerate(map(str, scenarios["factor"].values)):
+        for factor, (scale, offset) in self._shifts.items():
             row = self._factors.get(factor)
             if row is not None:
-                unmoved = (scale[column] == 1.0) & (offset[column] == 0.0)
-                moved = scale[column] * levels[row, 1:] + offset[column]
-                levels[row, 1:] = np.where(unmoved, levels[row, 1:], moved)
+                unmoved = (scale == 1.0) & (offset == 0.0)
+                levels[row, 1:] = np.where(unmoved, levels[row, 1:], scale * levels[row, 1:] + offset)
             else:
-                self._keep_zero_shift(factor, scale[column], offset[column])
-        self._refuse_mixed_shifts(scenarios, scale, offset)
+                self._keep_zero_shift(factor, scale, offset)
+        self._refuse_mixed_shifts(scenarios)
         return levels
 
     def _keep_zero_shift(self, factor: str, scale: Values, offset: Values) -> None:
@@ -137,16 +167,13 @@ class MarketStates:
             raise BadScenarios(f"the scenario set shifts {UnknownName('factor', factor, self._factors)}")
         self._zero_shifts[factor] = (scale, offset)
 
-    def _refuse_mixed_shifts(self, scenarios: xr.Dataset, scale: Values, offset: Values) -> None:
-        if not self._zero_shifts:
-            return
-        names = [str(factor) for factor in scenarios["factor"].values]
-        shifted = (scale != 1.0) | (offset != 0.0)
+    def _refuse_mixed_shifts(self, scenarios: xr.Dataset) -> None:
         for curve in {factor.split(":")[1] for factor in self._zero_shifts}:
-            by_space = []
-            for kind in ("par", "zero"):
-                rows = [row for row, name in enumerate(names) if name.startswith(f"{kind}:{curve}:")]
-                by_space.append(shifted[rows].any(axis=0))
+            by_space = np.zeros((2, self.count - 1), np.bool_)
+            for space, kind in enumerate(("par", "zero")):
+                for factor, (scale, offset) in self._shifts.items():
+                    if factor.startswith(f"{kind}:{curve}:"):
+                        by_space[space] |= (scale != 1.0) | (offset != 0.0)
             both = np.flatnonzero(by_space[0] & by_space[1])
             if len(both):
                 label = scenarios["scenario"].values[both[0]]
@@ -155,11 +182,16 @@ class MarketStates:
                 )
 
     def _rows(self, factors: tuple[str, ...]) -> Values:
-        return np.ascontiguousarray(self._levels[[self._factors[factor] for factor in factors]])
+        rows = [self._factors[factor] for factor in factors]
+        levels = self._levels[rows]
+        for at, row in enumerate(rows):
+            if row in self._replaced:
+                levels[at] = self._replaced[row]
+        return np.ascontiguousarray(levels)
 
     def _level(self, family: str, name: str) -> MarketObject | None:
-        row = self._factors.get(f"{family}:{name}")
-        return None if row is None else Level(np.ascontiguousarray(self._levels[row : row + 1]))
+        factor = f"{family}:{name}"
+        return Level(self._rows((factor,))) if factor in self._factors else None
 
     def _prices(self, name: str) -> MarketObject | None:
         factors, times = curve_nodes("commodity", name, self._factors)
@@ -226,6 +258,12 @@ class MarketStates:
             return Holidays(np.array([], dtype="datetime64[D]"))
         days = self.snapshot.conventions["calendars"].get(name)
         return None if days is None else Holidays(np.array(list(days), dtype="datetime64[D]"))
+
+
+def _by_factor(scenarios: xr.Dataset) -> dict[str, tuple[Values, Values]]:
+    scale = scenarios["scale"].transpose("factor", "scenario").values
+    offset = scenarios["offset"].transpose("factor", "scenario").values
+    return {str(factor): (scale[row], offset[row]) for row, factor in enumerate(scenarios["factor"].values)}
 
 
 def _flagged(scenarios: xr.Dataset, name: str) -> frozenset[str]:

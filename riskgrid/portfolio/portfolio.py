@@ -146,6 +146,23 @@ class Portfolio:
             raise self._unknown_trade(next(each for each in wanted if each not in there))
         return found
 
+    def known(self, trade_ids: Iterable[str]) -> set[str]:
+        """Which of these trade_ids the portfolio has."""
+        return set(self.places(trade_ids))
+
+    def places(self, trade_ids: Iterable[str] | None = None) -> dict[str, int]:
+        """Places of these trades, of all by default, in the order of the tables; unknown ones are left out."""
+        lookup = None if trade_ids is None else pa.array(sorted(set(trade_ids)), pa.string())
+        found: dict[str, int] = {}
+        start = 0
+        for ids in self._ids.values():
+            here = np.arange(len(ids)) if lookup is None else pc.indices_nonzero(pc.is_in(ids, value_set=lookup))
+            places = np.asarray(here).astype(np.int64)
+            if len(places):
+                found.update(zip(ids.take(pa.array(places)).to_pylist(), (start + places).tolist(), strict=True))
+            start += len(ids)
+        return found
+
     def trade(self, trade_id: str) -> dict[str, Any]:
         """One trade's instrument, labels and terms as Python values. UnknownName where there is no such trade."""
         for name, ids in self._ids.items():

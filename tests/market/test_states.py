@@ -189,3 +189,35 @@ def test_scenarios__that_do_not_fit_the_market_are_refused():
 def test_scenarios__may_shift_a_curve_in_one_space_in_one_and_in_the_other_in_another():
     made = states(["zero:USD-TREASURY:1Y", "par:USD-TREASURY:10Y"], 1.0, [[0.0, 0.01], [0.01, 0.0]])
     np.testing.assert_array_equal(made.moves("discount:USD"), [False, True, True])
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [
+        {"equity:AAPL": 90.0},
+        {"fx:EUR": 1.2, "spread:ACME": 0.02},
+        {"par:USD-TREASURY:1Y": 0.021},
+        {"vol:AAPL:2M:0.90": 0.4},
+        {"commodity:WTI:6M": 51.0},
+        {"zero:EUR-POLICY:1Y": 0.0},
+        {},
+    ],
+)
+def test_replaced__is_the_same_as_states_of_the_other_snapshot_and_shares_what_is_not_reached(levels):
+    roles = [
+        role for family in ("fx", "equity", "dividend", "spread", "commodity", "vol") for role in states().known(family)
+    ]
+    roles += ["curve:USD-TREASURY", "discount:USD", "discount:EUR", "index:USD-3M", "fixing:USD-3M", "calendar:US"]
+    scenarios = shifts(["a", "b"], list(MARKET.factors), 1.01, 0.001, name="t", kind="t", provenance={})
+    before = MarketStates(MARKET, scenarios)
+    every = np.arange(before.count)
+    kept = {role: (before[role], before.digest(role, every), before.moves(role)) for role in roles}
+    after, reached = before.replaced(MARKET.replace(levels))
+    fresh = MarketStates(MARKET.replace(levels), scenarios)
+    for role in roles:
+        assert after.digest(role, every) == fresh.digest(role, every)
+        assert (after[role] is kept[role][0]) == (role not in reached)
+        assert (after.digest(role, every) == kept[role][1]) == (role not in reached)
+        assert before[role] is kept[role][0]  # the first ones are left as they were
+    again, _ = after.replaced(MARKET)
+    assert {role: again.digest(role, every) for role in roles} == {role: kept[role][1] for role in roles}

@@ -1,0 +1,123 @@
+"""Changes: their forms, what they do to a portfolio and a market, and the sentence of everything wrong in them."""
+
+import datetime
+
+import pytest
+
+from riskgrid.change import Changes
+from riskgrid.errors import BadChanges, BadMarket, BadRows, BadScenarios, InputError, UnknownName
+from tests.run import made
+
+BOOK = made.portfolio(4)
+MARKET = made.market()
+OPTION, OTHER = (row["trade_id"] for row in BOOK.tables["equity_option"].to_pylist()[:2])
+
+
+def test_delta__of_an_amended_trade_is_its_row_with_the_new_terms():
+    delta = Changes(amend={OPTION: {"strike": 100.0, "desk": "New"}}, resize={OPTION: 7}).delta(BOOK)
+    assert delta.gone == (OPTION,)
+    assert len(delta.new) == 1
+    before, after = BOOK.trade(OPTION), delta.new.trade(OPTION)
+    assert after == {**before, "strike": 100.0, "desk": "New", "quantity": 7.0}
+
+
+def test_delta__keeps_the_bits_of_terms_that_do_not_change():
+    swap = BOOK.tables["interest_rate_swap"]["trade_id"][0].as_py()
+    after = Changes(resize={swap: -1.5}).delta(BOOK).new.trade(swap)
+    assert after == {**BOOK.trade(swap), "quantity": -1.5}
+
+
+def test_applied__is_the_portfolio_without_what_goes_and_with_what_comes():
+    row = {**BOOK.trade(OPTION), "trade_id": "N-1"}
+    name = row.pop("instrument")
+    changes = Changes(add={name: [row]}, drop=[OPTION], resize={OTHER: 9.0})
+    after = changes.delta(BOOK).applied(BOOK)
+    assert len(after) == len(BOOK)
+    assert set(after.places()) == (set(BOOK.places()) - {OPTION}) | {"N-1"}
+    assert after.trade(OTHER)["quantity"] == 9.0
+    ids = after.tables[name]["trade_id"].to_pylist()
+    assert ids == sorted(ids)
+
+
+def test_applied__leaves_no_table_without_trades():
+    every = BOOK.tables["equity"]["trade_id"].to_pylist()
+    assert "equity" not in Changes(drop=every).delta(BOOK).applied(BOOK).tables
+
+
+def test_applied__may_drop_a_trade_and_add_another_of_its_name():
+    row = {**BOOK.trade(OPTION), "strike": 1.0}
+    after = Changes(drop=[OPTION], add={row.pop("instrument"): [row]}).delta(BOOK).applied(BOOK)
+    assert after.trade(OPTION)["strike"] == 1.0
+    assert len(after) == len(BOOK)
+
+
+def test_market__is_shifted_line_by_line_and_else_the_same():
+    after = Changes(shift={"equity:*": "-10%", "equity:SPX": "=2000", "par:USD-TREASURY:5Y": "+25bp"}).market(MARKET)
+    assert after.level("equity:AAPL") == MARKET.level("equity:AAPL") * 0.9
+    assert after.level("equity:SPX") == 2000.0
+    assert after.level("par:USD-TREASURY:5Y") == MARKET.level("par:USD-TREASURY:5Y") + 0.0025
+    assert after.level("fx:EUR") == MARKET.level("fx:EUR")
+    assert Changes(drop=["T"]).market(MARKET) is MARKET
+
+
+def test_form__comes_back_from_plain_values_with_the_same_digest():
+    row = {**BOOK.trade(OPTION), "trade_id": "N-1"}
+    changes = Changes(
+        add={row.pop("instrument"): [row]},
+        amend={OTHER: {"expiry": datetime.date(2017, 1, 20)}},
+        resize={OPTION: 2.0},
+        shift={"fx:EUR": "-5%"},
+    )
+    form = changes.to_dict()
+    assert form["amend"] == {OTHER: {"expiry": "2017-01-20"}}
+    assert form["add"]["equity_option"][0]["expiry"] == str(row["expiry"])
+    again = Changes.from_dict(form)
+    assert again.digest == changes.digest
+    assert again.to_dict() == form
+    assert str(changes) == "add 1 trade; amend 1 trade; resize 1 trade; shift fx:EUR -5%"
+    assert str(Changes()) == "nothing"
+
+
+def test_digest__is_the_same_however_a_thing_is_said_and_another_for_another():
+    assert Changes(resize={OPTION: 2.0}).digest == Changes(amend={OPTION: {"quantity": 2.0}}).digest
+    assert Changes(drop=[OPTION, OTHER]).digest == Changes(drop=[OTHER, OPTION, OTHER]).digest
+    first, second = {"equity:*": "-1%", "equity:SPX": "+1%"}, {"equity:SPX": "+1%", "equity:*": "-1%"}
+    assert Changes(shift=first).digest != Changes(shift=second).digest
+    assert Changes(drop=[OPTION]).digest != Changes(drop=[OTHER]).digest
+
+
+@pytest.mark.parametrize(
+    ("form", "kind", "sentence"),
+    [
+        ({"droop": ["T"]}, UnknownName, "unknown change 'droop'; did you mean 'drop'"),
+        ({"drop": "T-1"}, BadChanges, "drop is the text 'T-1'; a list of trade_ids is right"),
+        ({"resize": ["T-1"]}, BadChanges, "resize is a list; a mapping is right, e.g. Changes"),
+        ({"drop": [OPTION], "resize": {OPTION: 1.0}}, BadChanges, f"trade '{OPTION}' is dropped and changed at once"),
+        ({"amend": {OPTION: {"quantity": 1.0}}, "resize": {OPTION: 1.0}}, BadChanges, "by amend and by resize"),
+        ({"drop": ["T-1"]}, UnknownName, "unknown trade 'T-1'"),
+        ({"resize": {"T-1": 1.0}}, UnknownName, "unknown trade 'T-1'"),
+        ({"amend": {OPTION: {"strke": 1.0}}}, UnknownName, f"of trade '{OPTION}', 'strke'; did you mean 'strike'"),
+        ({"amend": {OPTION: {"trade_id": "X"}}}, UnknownName, "unknown column of equity_option"),
+        ({"amend": {OPTION: {"strike": -1.0}}}, BadRows, "strike"),
+        ({"amend": {OPTION: {"expiry": "soon"}}}, BadRows, "expiry"),
+        ({"resize": {OPTION: "much"}}, BadRows, "quantity"),
+        ({"add": {"equity_option": [{"trade_id": "N"}]}}, InputError, "strike"),
+        ({"add": {"option": [{"trade_id": "N"}]}}, UnknownName, "unknown instrument 'option'"),
+        ({"shift": {"equity:NONE": "-1%"}}, BadScenarios, "equity:NONE"),
+        ({"shift": {"equity:SPX": "down"}}, BadScenarios, "shock 'down' cannot be read"),
+        ({"shift": {"equity:SPX": "=-5"}}, BadMarket, "a level that is above 0 is right"),
+        ({"shift": {"zero:USD-TREASURY:5Y": "+1bp"}}, BadChanges, "follows from its quotes; shift par:... factors"),
+    ],
+)
+def test_what_is_wrong__gets_a_sentence(form, kind, sentence):
+    def made_of(changes):
+        return changes.delta(BOOK), changes.market(MARKET)
+
+    with pytest.raises(kind, match=sentence):
+        made_of(Changes.from_dict(form))
+
+
+def test_add__of_a_trade_that_is_there_is_refused():
+    row = BOOK.trade(OPTION)
+    with pytest.raises(BadChanges, match=f"trade '{OPTION}' is added, but the portfolio has it"):
+        Changes(add={row.pop("instrument"): [row]}).delta(BOOK)
