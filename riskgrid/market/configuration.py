@@ -93,12 +93,17 @@ def check_conventions(raw: Mapping[str, Any], place: str = "conventions") -> Fro
     return Frozen({name: dict(sorted(entries.items())) for name, entries in made.items()})
 
 
+# calendars are thousands of dates: where PyYAML was built with libyaml that is a tenth of the time
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file.  Raises BadMarket where there is no such file or no mapping in it."""
     if not path.is_file():
         raise BadMarket(f"no file {path.name} in {path.parent}; it names the numeraire, curves and calendars")
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
     except yaml.YAMLError as error:
         raise BadMarket(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):
@@ -108,7 +113,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 def write_yaml(path: Path, contents: Mapping[str, Any]) -> None:
     """Write a mapping so that :func:`read_yaml` reads an equal one."""
-    text = yaml.safe_dump(Frozen(contents).plain(), sort_keys=False, allow_unicode=True, width=120)
+    text = yaml.dump(Frozen(contents).plain(), Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=120)
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
