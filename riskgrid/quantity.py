@@ -1,15 +1,14 @@
-"""Symbols of ``(trade, state)`` arrays: a pricer's steps are recorded once and replayed tile by tile.
+"""Symbols of ``(trade, state)`` arrays: what a pricer does is recorded as steps, to be replayed tile by tile.
 
 A :class:`Quantity` takes part in NumPy ufuncs, ``np.where`` and the kernels of :mod:`riskgrid.formulas`; nothing is
-computed until a :class:`Program` replays the steps. Three extents: ``once`` has a row or a table of rows that every
-trade of the block shares and is computed once per range of states, ``tile`` has one row a trade, ``flow`` has one
-number a cash flow and is computed once per block.
+computed until a :class:`~riskgrid.program.Program` replays the steps. Three extents: ``once`` has a row or a table of
+rows that every trade of the block shares and is computed once per range of states, ``tile`` has one row a trade,
+``flow`` has one number a cash flow and is computed once per block.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,17 +18,25 @@ from riskgrid import formulas
 from riskgrid.errors import NotAQuantity
 from riskgrid.terms import Names, Values
 
-__all__ = ["Program", "Quantity", "at_base", "evaluate_flow", "gather", "real_numbers", "tile_shape"]
+__all__ = [
+    "Quantity",
+    "Source",
+    "at_base",
+    "elementwise",
+    "evaluate_flow",
+    "gather",
+    "is_base",
+    "is_gather",
+    "real_numbers",
+    "source",
+    "where",
+]
 
 _KERNEL_OF_UFUNC = {np.exp: formulas.exp, np.log: formulas.log}
 _BOOLEAN: set[np.ufunc] = {np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal}
 _BOOLEAN |= {np.logical_and, np.logical_or, np.logical_not, np.logical_xor}
 _BOOLEAN |= {np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert}  # of flags; money has no bits to combine
 _BOOLEAN |= {np.isnan, np.isfinite, np.isinf, np.signbit}
-
-
-#: States of a tile at most: longer rows gain nothing, and leave no room for trades.
-_MOST_STATES = 1024
 
 
 class Quantity(np.lib.mixins.NDArrayOperatorsMixin):
@@ -71,11 +78,11 @@ class Quantity(np.lib.mixins.NDArrayOperatorsMixin):
             ufunc, inputs = (np.square if float(inputs[1]) == 2.0 else np.sqrt), inputs[:1]
         if ufunc in _KERNEL_OF_UFUNC:
             return self.__riskgrid_kernel__(_KERNEL_OF_UFUNC[ufunc], inputs)
-        return _elementwise(ufunc, inputs, bool if ufunc in _BOOLEAN else np.float64)
+        return elementwise(ufunc, inputs, bool if ufunc in _BOOLEAN else np.float64)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function is np.where and len(args) == 3 and not kwargs:
-            return _elementwise(_where, args, np.float64)
+            return elementwise(where, args, np.float64)
         if function is np.clip and len(args) == 3 and not kwargs:
             raised = args[0] if args[1] is None else np.maximum(args[0], args[1])
             return raised if args[2] is None else np.minimum(raised, args[2])
@@ -85,7 +92,7 @@ class Quantity(np.lib.mixins.NDArrayOperatorsMixin):
         )
 
     def __riskgrid_kernel__(self, kernel: Callable[..., Any], args: Sequence[Any]) -> Quantity:
-        return _elementwise(kernel, args, np.float64)
+        return elementwise(kernel, args, np.float64)
 
     def _refuse(self, what: str) -> Any:
         raise NotAQuantity(
@@ -135,6 +142,16 @@ def gather(table: Quantity, row: NDArray[np.intp]) -> Quantity:
     return Quantity(_gather, (table,), extent="tile", by_trade=(np.asarray(row, dtype=np.intp),))
 
 
+def is_base(node: Quantity) -> bool:
+    """Whether a step only says that its input is taken in the base state."""
+    return node.operation is _at_base
+
+
+def is_gather(node: Quantity) -> bool:
+    """Whether a step only says which row of a table is the trade's."""
+    return node.operation is _gather
+
+
 def evaluate_flow(value: Any, schedule: Any) -> Values:
     """The numbers ``(flow,)`` of a flow quantity, a ``(trade, 1)`` column or a number."""
     if isinstance(value, Quantity):
@@ -152,171 +169,24 @@ def evaluate_flow(value: Any, schedule: Any) -> Values:
     return np.broadcast_to(array, (len(schedule.trade),))
 
 
-@dataclass(frozen=True)
-class _Step:
-    quantity: Quantity
-    slot: int
-    inputs: tuple[Any, ...]  # slot numbers as _Slot, columns or numbers as they are
-    last_use: tuple[int, ...]  # slots whose buffers are free after this step
-
-
-@dataclass(frozen=True)
-class _Slot:
-    number: int
-    shared: bool
-
-
-class Program:
-    """The recorded steps that lead to one quantity, in order, ready to be replayed on any tile.
-
-    >>> spot = Quantity(lambda out: np.array([[100.0, 50.0]]), extent="once")
-    >>> value = np.maximum(spot - np.array([[90.0], [40.0]]), 0.0)
-    >>> Program(value, trades=2).replay(slice(0, 2))
-    array([[10.,  0.],
-           [60., 10.]])
-    """
-
-    def __init__(self, result: Any, trades: int) -> None:
-        self.trades = trades
-        self.result = result if isinstance(result, Quantity) else _elementwise(np.positive, (_column(result, trades),))
-        if self.result.extent == "flow":
-            raise NotAQuantity("a pricer returned cash flows; return market.present_value(currency, flows, amount)")
-        order = _topological(self.result)
-        slots = {id(node): _Slot(number, node.extent == "once") for number, node in enumerate(order)}
-        last: dict[int, int] = {}
-        for number, node in enumerate(order):
-            for part in _needed(node):
-                last[slots[id(part)].number] = number
-        self._steps = []
-        for number, node in enumerate(order):
-            inputs = tuple(slots.get(id(part)) if isinstance(part, Quantity) else part for part in node.inputs)
-            freed = tuple(slot for slot, when in last.items() if when == number and order[slot].extent == "tile")
-            self._steps.append(_Step(node, number, inputs, freed))
-        self._base = {step.slot for step in self._steps if step.quantity.operation is _at_base}
-        self._base_values: dict[int, NDArray[Any]] = {}
-        self._shared_range: slice | None = None
-        self._shared: dict[int, NDArray[Any]] = {}
-        self._pool: dict[Any, list[NDArray[Any]]] = {}
-        if self._base:
-            self._prepare_base()
-
-    @property
-    def scanned_rows(self) -> int:
-        """Rows of the shared tables that steps scan: what a range of states must hold in cache."""
-        scanned = {id(part): part.rows for step in self._steps if step.quantity.scans for part in step.quantity.inputs}
-        return sum(scanned.values())
-
-    @property
-    def live_tiles(self) -> int:
-        """The most tile buffers alive at once."""
-        alive = most = 0
-        for step in self._steps:
-            alive += step.quantity.extent == "tile"
-            most = max(most, alive)
-            alive -= len(step.last_use)
-        return max(most, 1)
-
-    def replay(self, states: slice, trades: slice | None = None) -> NDArray[Any]:
-        """The result on a tile, ``(trades, states)``; the array may be reused by the next call."""
-        rows = trades or slice(0, self.trades)
-        self._share(states)
-        held: dict[int, NDArray[Any]] = {}
-        taken: dict[int, NDArray[Any]] = {}
-        for step in self._steps:
-            if step.quantity.extent == "tile":
-                held[step.slot] = self._evaluate(step, states, rows, held, taken)
-                for slot in step.last_use:
-                    self._give_back(taken.pop(slot, None))
-        slot = self._steps[-1].slot
-        if self.result.extent == "once":
-            return np.broadcast_to(self._shared[slot], (rows.stop - rows.start, states.stop - states.start))
-        self._give_back(taken.pop(slot, None))
-        return held[slot]
-
-    def _share(self, states: slice) -> None:
-        if self._shared_range != states:
-            self._shared = {}
-            for step in self._steps:
-                if step.quantity.extent == "once":
-                    self._shared[step.slot] = self._evaluate(step, states, slice(0, self.trades), self._shared)
-            self._shared_range = states
-
-    def _evaluate(
-        self,
-        step: _Step,
-        states: slice,
-        rows: slice,
-        held: dict[int, NDArray[Any]],
-        taken: dict[int, NDArray[Any]] | None = None,
-    ) -> NDArray[Any]:
-        node = step.quantity
-        if step.slot in self._base:
-            return self._at_base(step, states, rows)
-        inputs: list[Any] = []
-        for part in step.inputs:
-            if isinstance(part, _Slot):
-                inputs.append(self._shared[part.number] if part.shared else held[part.number])
-            elif isinstance(part, np.ndarray) and part.ndim == 2 and part.shape[0] != 1:
-                inputs.append(part[rows])
-            else:
-                inputs.append(part)
-        inputs.extend(array[rows] for array in node.by_trade)
-        if isinstance(node.operation, _Source):
-            inputs.append(states)
-        out = None
-        if taken is not None:
-            out = taken[step.slot] = self._take((rows.stop - rows.start, states.stop - states.start), node.dtype)
-        return np.asarray(node.operation(*inputs, out=out))
-
-    def _prepare_base(self) -> None:
-        base = slice(0, 1)
-        for step in self._steps:
-            if step.slot in self._base:
-                inner = Program(step.quantity.inputs[0], self.trades)
-                inner._share(base)
-                shared = inner._shared.get(inner._steps[-1].slot)  # rows of its own, not a row a trade
-                self._base_values[step.slot] = np.array(inner.replay(base) if shared is None else shared)
-
-    def _at_base(self, step: _Step, states: slice, rows: slice) -> NDArray[Any]:
-        column = self._base_values[step.slot]
-        column = column[rows] if step.quantity.extent == "tile" else column
-        return np.broadcast_to(column, (len(column), states.stop - states.start)).copy()
-
-    def _take(self, shape: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
-        free = self._pool.get((shape, dtype))
-        return free.pop() if free else np.empty(shape, dtype)
-
-    def _give_back(self, buffer: NDArray[Any] | None) -> None:
-        if buffer is not None:
-            self._pool.setdefault((buffer.shape, buffer.dtype), []).append(buffer)
-
-
-class _Source:
+class Source:
     """An operation that reads a stored panel ``(rows, state)``; called with the range of states."""
 
     def __init__(self, panel: Values) -> None:
         self.panel = panel
 
     def __call__(self, states: slice, **_: Any) -> Values:
+        """The stored numbers of a range of states."""
         return self.panel[:, states]
 
 
 def source(panel: Values) -> Quantity:
     """A shared quantity of stored numbers, ``(rows, state)``."""
-    return Quantity(_Source(panel), extent="once", rows=len(panel))
+    return Quantity(Source(panel), extent="once", rows=len(panel))
 
 
-def tile_shape(program: Program, states: int, cache: int) -> tuple[int, int]:
-    """Trades and states of a tile whose buffers stay in ``cache`` bytes; states are cut at multiples of 16 only."""
-    budget = max(cache, 1 << 17) // 8
-    scanned = program.scanned_rows
-    wide = budget * 3 // (4 * scanned) // 16 * 16 if scanned else _MOST_STATES
-    columns = min(states, max(wide, 32), _MOST_STATES)
-    columns = states if states <= columns + 15 else columns
-    return max(8, min(program.trades, budget // (columns * program.live_tiles), 4096)), columns
-
-
-def _elementwise(operation: Callable[..., Any], inputs: Sequence[Any], dtype: type = np.float64) -> Quantity:
+def elementwise(operation: Callable[..., Any], inputs: Sequence[Any], dtype: type = np.float64) -> Quantity:
+    """The quantity of an operation that works state by state; it takes the extent of what it combines."""
     parts = [_part(value) for value in inputs]
     flows = [part for part in parts if isinstance(part, Quantity) and part.extent == "flow"]
     if flows:
@@ -352,33 +222,8 @@ def real_numbers(value: Any) -> Values:
     return array.astype(np.float64, copy=False)
 
 
-def _column(value: Any, trades: int) -> Values:
-    array = real_numbers(value)
-    return np.ascontiguousarray(np.broadcast_to(array if array.ndim == 2 else array.reshape(-1, 1), (trades, 1)))
-
-
-def _topological(result: Quantity) -> list[Quantity]:
-    order: list[Quantity] = []
-    seen: set[int] = set()
-    stack: list[tuple[Quantity, bool]] = [(result, False)]
-    while stack:
-        node, done = stack.pop()
-        if done:
-            order.append(node)
-        elif id(node) not in seen:
-            seen.add(id(node))
-            stack.append((node, True))
-            stack.extend((part, False) for part in reversed(_needed(node)))
-    return order
-
-
-def _needed(node: Quantity) -> list[Quantity]:
-    # what the base state needs is replayed by a program of its own
-    return [] if node.operation is _at_base else [part for part in node.inputs if isinstance(part, Quantity)]
-
-
 def _at_base(*_: Any, **__: Any) -> Any:
-    raise AssertionError("replayed by Program._at_base")
+    raise AssertionError("a program evaluates the base state itself")
 
 
 def _gather(table: Values, row: NDArray[np.intp], out: Values | None) -> Values:
@@ -386,7 +231,8 @@ def _gather(table: Values, row: NDArray[np.intp], out: Values | None) -> Values:
     return picked
 
 
-def _where(condition: Any, a: Any, b: Any, out: NDArray[Any] | None = None) -> NDArray[Any]:
+def where(condition: Any, a: Any, b: Any, out: NDArray[Any] | None = None) -> NDArray[Any]:
+    """`np.where` with a place to write to."""
     if out is None:
         chosen: NDArray[Any] = np.where(condition, a, b)
         return chosen

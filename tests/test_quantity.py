@@ -5,7 +5,8 @@ import pytest
 
 from riskgrid import formulas
 from riskgrid.errors import NotAQuantity
-from riskgrid.quantity import Program, Quantity, at_base, evaluate_flow, gather, source, tile_shape
+from riskgrid.program import Program, tile_shape
+from riskgrid.quantity import Quantity, at_base, evaluate_flow, gather, source
 from riskgrid.terms import Names
 
 TRADES, STATES = 37, 65
@@ -115,7 +116,7 @@ def test_quantity__refuses_what_needs_its_numbers(step, sentence):
 
 def test_quantity__says_what_it_is():
     assert repr(spot()) == "<quantity _gather, tile>"
-    assert repr(rate()) == "<quantity _Source, once>"
+    assert repr(rate()) == "<quantity Source, once>"
 
 
 def counted(calls, name, extent="once", rows=1):
@@ -151,7 +152,8 @@ def test_replay__uses_its_buffers_again():
     value = spot()
     for step in range(40):
         value = value + float(step)
-    program = Program(value, TRADES)
+    assert Program(value, TRADES, machine=True).live_tiles == 1
+    program = Program(value, TRADES, machine=False)
     assert program.live_tiles == 2
     first = program.replay(slice(0, 16), slice(0, 8))
     assert sum(map(len, program._pool.values())) == 2
@@ -223,7 +225,7 @@ def test_evaluate_flow__refuses_amounts_that_move_and_flows_of_two_schedules():
 
 
 def test_base_marker__is_never_called_itself():
-    with pytest.raises(AssertionError, match=r"Program\._at_base"):
+    with pytest.raises(AssertionError, match=r"evaluates the base state itself"):
         at_base(spot()).operation(out=None)
 
 

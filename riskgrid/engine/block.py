@@ -17,7 +17,8 @@ from riskgrid.engine.isolate import isolate, spoken
 from riskgrid.engine.plan import Columns, Pricing, currency_column, terms_of
 from riskgrid.market.objects import MarketObject
 from riskgrid.market.view import Market
-from riskgrid.quantity import Program, real_numbers, tile_shape
+from riskgrid.program import Program, tile_shape
+from riskgrid.quantity import real_numbers
 from riskgrid.registry import Instrument
 from riskgrid.schema import Status
 from riskgrid.terms import Names, Values
@@ -173,7 +174,7 @@ def _count(sheet: _Sheet, columns: _Range, rows: NDArray[np.int64], across: slic
     base = sheet.base_value[rows]
     out = columns.ticks[int(rows[0]) : int(rows[-1]) + 1, across]  # rows of a tile are neighbours
     wide = formulas.to_ticks(values, base, columns.scale, out)
-    missing = (out == np.iinfo(out.dtype).min).any(axis=1)
+    missing = out.min(axis=1, initial=0) == np.iinfo(out.dtype).min  # a pass of its own, so a cheap one
     sheet.missing[rows] |= missing | ~np.isfinite(base)
     if out.dtype == np.int64:
         beyond = (out[missing] == np.iinfo(np.int64).min) & np.isfinite(values[missing])
@@ -210,10 +211,11 @@ def _finished(sheet: _Sheet, instrument: Instrument, columns: Columns, base_date
 def sum_block(priced: Priced, cell: NDArray[np.int64], cells: int) -> dict[str, NDArray[Any]]:
     """Sums of a block by cell, exact: a trade with a missing pair is left out whole and counted as unpriced.
 
-    cell : (trade,), row of the sums.   Gives pnl (cell, scenario), base and gross base value (cell,) in ticks of
-    2^-10, trades and unpriced (cell,).   OverflowError where a sum leaves int64.
+    cell : (trade,), row of the sums, -1 for a trade that is left out.   Gives pnl (cell, scenario), base and gross
+    base value (cell,) in ticks of 2^-10, trades and unpriced (cell,).   OverflowError where a sum leaves int64.
     """
-    use = priced.status <= Status.EXPIRED
+    every, cell = cell >= 0, np.maximum(cell, 0)
+    use = every & (priced.status <= Status.EXPIRED)
     pnl = np.zeros((cells, priced.ticks.shape[1]), np.int64)
     narrow = use.copy()
     narrow[priced.wide] = False
@@ -224,7 +226,6 @@ def sum_block(priced: Priced, cell: NDArray[np.int64], cells: int) -> dict[str, 
     counted = np.abs(priced.base_value) * 2.0**BASE_BITS
     known = np.rint(np.where(counted < 2.0**63, counted, 0.0)).astype(np.int64)
     values = np.zeros((cells, 3), np.int64)
-    every = np.ones(len(cell), np.bool_)
     fits &= formulas.sum_cells(np.stack([base, np.abs(base), known], axis=1), cell, every, values)
     if not fits:
         raise OverflowError("money of a cell leaves the range of 64-bit ticks; run with fewer tick bits")
@@ -233,8 +234,8 @@ def sum_block(priced: Priced, cell: NDArray[np.int64], cells: int) -> dict[str, 
         "base": values[:, 0].copy(),
         "gross": values[:, 1].copy(),
         "gross_known": values[:, 2].copy(),
-        "trades": np.bincount(cell, minlength=cells).astype(np.int64),
-        "unpriced": np.bincount(cell[~use], minlength=cells).astype(np.int64),
+        "trades": np.bincount(cell[every], minlength=cells).astype(np.int64),
+        "unpriced": np.bincount(cell[every & ~use], minlength=cells).astype(np.int64),
     }
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from riskgrid.market.view import Market
-from riskgrid.quantity import Program, Quantity
+from riskgrid.program import Program
+from riskgrid.quantity import Quantity
 
 __all__ = ["EagerMarket"]
 

@@ -3,15 +3,16 @@
 from riskgrid.formulas.bachelier import bachelier_value
 from riskgrid.formulas.backend import BACKEND
 from riskgrid.formulas.black import black_value
-from riskgrid.formulas.curve import discount_factors, weighted_nodes
+from riskgrid.formulas.curve import discount_factors, paid_growth, weighted_nodes
 from riskgrid.formulas.elementary import exp, log
-from riskgrid.formulas.flow import floating_sum, flow_sum
+from riskgrid.formulas.flow import check_flows, checked_flow_sum, flow_sum
+from riskgrid.formulas.group import add_exactly, group_rows, sum_cells, sum_groups, sum_tree
 from riskgrid.formulas.kernel import Kernel, kernel
 from riskgrid.formulas.normal import norm_cdf, norm_pdf
 from riskgrid.formulas.quantile import norm_ppf
 from riskgrid.formulas.surface import surface_vol
-from riskgrid.formulas.tail import tail_index, tail_select
-from riskgrid.formulas.tick import add_exactly, sum_cells, to_ticks
+from riskgrid.formulas.tail import lowest_values, tail_index, tail_select
+from riskgrid.formulas.tick import to_ticks
 
 __all__ = [
     "BACKEND",
@@ -19,16 +20,22 @@ __all__ = [
     "add_exactly",
     "bachelier_value",
     "black_value",
+    "check_flows",
+    "checked_flow_sum",
     "discount_factors",
     "exp",
-    "floating_sum",
     "flow_sum",
+    "group_rows",
     "kernel",
     "log",
+    "lowest_values",
     "norm_cdf",
     "norm_pdf",
     "norm_ppf",
+    "paid_growth",
     "sum_cells",
+    "sum_groups",
+    "sum_tree",
     "surface_vol",
     "tail_index",
     "tail_select",

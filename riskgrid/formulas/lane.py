@@ -28,6 +28,11 @@ def line(matrix: Any, i: Any) -> Any:
     return matrix[i]
 
 
+def line_from(matrix: Any, i: Any, j: Any) -> Any:
+    """Row i of a matrix whose last axis is contiguous, from column j on; j lies inside, below 0 it does not wrap."""
+    return matrix[i, j:]
+
+
 def row(argument: Any, i: Any) -> Any:
     """What row i of a broadcast argument is: a number of a column (T,), a row of a matrix (T, S); length 1 repeats."""
     return argument[i if argument.shape[0] > 1 else 0]
@@ -108,6 +113,25 @@ if BACKEND == "numba":
         return result(matrix, types.intp), generate
 
     @intrinsic
+    def _line_from(typingctx: Any, matrix: Any, i: Any, j: Any) -> Any:
+        result = types.Array(matrix.dtype, 1, "C", readonly=not matrix.mutable)
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            source = context.make_array(matrix)(context, builder, args[0])
+            strides, shape = (cgutils.unpack_tuple(builder, part) for part in (source.strides, source.shape))
+            size = context.get_constant(types.intp, context.get_abi_sizeof(context.get_data_type(matrix.dtype)))
+            offset = builder.add(builder.mul(strides[0], args[1]), builder.mul(size, args[2]))
+            start = cgutils.pointer_add(builder, source.data, offset, source.data.type)
+            target = context.make_array(result)(context, builder)
+            length = builder.sub(shape[1], args[2])
+            context.populate_array(
+                target, data=start, shape=[length], strides=[size], itemsize=size, meminfo=None, parent=None
+            )
+            return target._getvalue()
+
+        return result(matrix, types.intp, types.intp), generate
+
+    @intrinsic
     def _lanes(typingctx: Any) -> Any:
         result = types.Array(types.float64, 1, "C")
 
@@ -140,6 +164,10 @@ if BACKEND == "numba":
     @overload(line, strict=False)
     def _contiguous_line(matrix: Any, i: Any) -> Any:
         return lambda matrix, i: _line(matrix, i)
+
+    @overload(line_from, strict=False)
+    def _contiguous_line_from(matrix: Any, i: Any, j: Any) -> Any:
+        return lambda matrix, i, j: _line_from(matrix, i, j)
 
     @overload(row, strict=False)
     def _row(argument: Any, i: Any) -> Any:

@@ -1,5 +1,8 @@
 """Volatility from a surface of variance rates whose nodes, and whose moneyness, move with the state."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from riskgrid.formulas.arrays import Array, Indices
@@ -104,6 +107,12 @@ def surface_vol_numpy(
     out[...] = np.sqrt(mixed)
 
 
+def check_grid(grid: Array) -> None:
+    """Raises ValueError for a moneyness grid that is empty or does not ascend."""
+    if not len(grid) or not np.all(np.diff(grid) > 0.0):
+        raise ValueError(f"moneyness_grid: {grid}; it must ascend and have a node")
+
+
 def surface_vol(
     variance: Array,
     moneyness_grid: Array,
@@ -128,9 +137,7 @@ def surface_vol(
     >>> surface_vol(nodes, np.array([0.9, 1.1]), first, first, one, 0 * one, np.array([[1.1]]))
     array([[0.1]])
     """
-    steps = np.diff(moneyness_grid)
-    if not len(moneyness_grid) or not np.all(steps > 0.0):
-        raise ValueError(f"moneyness_grid: {moneyness_grid}; it must ascend and have a node")
+    check_grid(moneyness_grid)
     check_rows("row_low", row_low, len(variance) - len(moneyness_grid) + 1)
     check_rows("row_high", row_high, len(variance) - len(moneyness_grid) + 1)
     trades, states = len(row_low), variance.shape[1]
@@ -141,8 +148,45 @@ def surface_vol(
         if BACKEND == "numba":
             asked = moneyness if moneyness.shape[1] == states and states > 1 else moneyness[:, 0]
             surface_vol_loop(
-                variance, moneyness_grid, 1.0 / steps, row_low, row_high, weight_low, weight_high, asked, out
+                variance,
+                moneyness_grid,
+                1.0 / np.diff(moneyness_grid),
+                row_low,
+                row_high,
+                weight_low,
+                weight_high,
+                asked,
+                out,
             )
         else:
             surface_vol_numpy(variance, moneyness_grid, row_low, row_high, weight_low, weight_high, moneyness, out)
     return out
+
+
+class SurfaceLookUp:
+    """Volatility look-up for trades on surfaces of one or several moneyness grids.
+
+    grids : ascending moneyness nodes of each group. Called with the panel, the moneyness, and by trade the group and
+    the four arguments of `surface_vol` that say where its expiry lies.
+    """
+
+    __name__ = "surface_vol"
+
+    def __init__(self, grids: Sequence[Array]) -> None:
+        for grid in grids:
+            check_grid(grid)
+        self.grids = list(grids)
+
+    def __call__(self, panel: Array, moneyness: Array, group: Indices, *where: Any, out: Array | None = None) -> Array:
+        """Volatility (trade, state) of each trade, on the grid of its group."""
+        low, high, weight_low, weight_high = where
+        out = output((len(group), panel.shape[1]), out)
+        moneyness = np.broadcast_to(moneyness, out.shape)
+        for position, grid in enumerate(self.grids):
+            at = np.flatnonzero(group == position)
+            if len(at) == len(group):
+                return surface_vol(panel, grid, low, high, weight_low, weight_high, moneyness, out)
+            if len(at):
+                rows, weights = (low[at], high[at]), (weight_low[at], weight_high[at])
+                out[at] = surface_vol(panel, grid, *rows, *weights, np.ascontiguousarray(moneyness[at]))
+        return out
