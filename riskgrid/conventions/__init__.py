@@ -9,7 +9,7 @@ from riskgrid.conventions.calendar import (
     holiday_dates,
     is_business_day,
 )
-from riskgrid.conventions.coded import Coded
+from riskgrid.conventions.coded import Coded, take
 from riskgrid.conventions.day_count import DAY_COUNTS, year_fraction, year_fraction_by_code
 from riskgrid.conventions.month import Dates, add_months
 from riskgrid.conventions.schedule import STUBS, Schedule, make_schedule
@@ -33,6 +33,7 @@ __all__ = [
     "is_business_day",
     "make_schedule",
     "parse_tenor",
+    "take",
     "tenor_years",
     "year_fraction",
     "year_fraction_by_code",

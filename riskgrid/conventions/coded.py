@@ -17,12 +17,14 @@ type Where = slice | NDArray[np.intp]
 
 
 def take[T](value: Coded[T], index: NDArray[Any] | slice) -> Coded[T]:
-    """The convention of the elements at ``index``.
+    """The convention of the elements at ``index``; one value where there is but one to choose from.
 
     >>> take((np.array([0, 1, 1]), ("following", "preceding")), np.array([2, 0]))
     (array([1, 0]), ('following', 'preceding'))
     """
-    return (value[0][index], value[1]) if isinstance(value, tuple) else value
+    if not isinstance(value, tuple):
+        return value
+    return value[1][0] if len(value[1]) == 1 else (value[0][index], value[1])
 
 
 def groups(size: int, *values: Coded[Any]) -> Iterator[tuple[tuple[Any, ...], Where]]:
@@ -36,10 +38,15 @@ def groups(size: int, *values: Coded[Any]) -> Iterator[tuple[tuple[Any, ...], Wh
     choices = [value[1] if isinstance(value, tuple) else (value,) for value in values]
     if size == 0:
         return
-    combined = np.zeros(size, dtype=np.int64)
+    combined: NDArray[np.integer] | None = None
     for value, choice in zip(values, choices, strict=True):
         if isinstance(value, tuple):
-            combined = combined * len(choice) + _checked(np.asarray(value[0]), len(choice), size)
+            codes = _checked(np.asarray(value[0]), len(choice), size)
+            if len(choice) > 1:
+                combined = codes.astype(np.int64) if combined is None else combined * len(choice) + codes
+    if combined is None:
+        yield tuple(choice[0] for choice in choices), slice(None)
+        return
     occurring = np.flatnonzero(np.bincount(combined))
     for code in occurring.tolist():
         where: Where = slice(None) if len(occurring) == 1 else np.flatnonzero(combined == code)
@@ -53,7 +60,7 @@ def groups(size: int, *values: Coded[Any]) -> Iterator[tuple[tuple[Any, ...], Wh
 def _checked(codes: NDArray[np.integer], known: int, size: int) -> NDArray[np.integer]:
     if codes.shape != (size,):
         raise InputError(f"codes have shape {codes.shape}; one for each of {size} elements is needed")
-    wrong = np.flatnonzero((codes < 0) | (codes >= known))
-    if wrong.size:
+    if codes.min() < 0 or codes.max() >= known:
+        wrong = np.flatnonzero((codes < 0) | (codes >= known))
         raise InputError(f"code {codes[wrong[0]]} at position {wrong[0]} names no value; known: 0 to {known - 1}")
     return codes

@@ -52,16 +52,20 @@ def year_fraction(
             raise InputError("ACT/ACT ICMA needs reference_start and reference_end, the regular coupon period")
         dates += [as_dates(reference_start), as_dates(reference_end)]
     dates = [np.ascontiguousarray(d) for d in np.broadcast_arrays(*dates)]
-    missing = np.logical_or.reduce([np.isnat(d) for d in dates])
-    if missing.any():
+    if any(np.isnat(d.min()) for d in dates if d.size):
+        missing = np.logical_or.reduce([np.isnat(d) for d in dates])
         # any valid dates do: the result is thrown away
         valid = np.array(["1970-01-01", "1970-01-01", "1970-01-01", "1970-02-01"], dtype="datetime64[D]")
         dates = [np.where(missing, day, d) for day, d in zip(valid, dates, strict=False)]
+    else:
+        missing = np.zeros(1, np.bool_)
     backward = dates[1] < dates[0]
     if backward.any():
         dates[:2] = [np.where(backward, dates[1], dates[0]), np.where(backward, dates[0], dates[1])]
     years = _formula(day_count, dates, payments_per_year, is_last, holidays)
-    return np.where(missing, np.nan, np.where(backward, -years, years)) if missing.any() or backward.any() else years
+    if backward.any():
+        years = np.where(backward, -years, years)
+    return np.where(missing, np.nan, years) if missing.any() else years
 
 
 def year_fraction_by_code(  # noqa: PLR0913  the flow's dates and every convention's own data
@@ -131,17 +135,24 @@ def _days(start: Dates, end: Dates) -> Whole:
 
 def _thirty(day_count: str, start: Dates, end: Dates, is_last: NDArray[np.bool_] | np.bool_) -> Years:
     """Months of 30 days; the three rules differ in which days become the 30th."""
-    (first_month, first_day), (last_month, last_day) = month_and_day(start), month_and_day(end)
     if day_count == "30E/360 ISDA":
+        (first_month, first_day), (last_month, last_day) = month_and_day(start), month_and_day(end)
         february = (last_month % 12 == 1) & is_last
         first = np.where(is_month_end(start), 30, first_day)
         last = np.where(is_month_end(end) & ~february, 30, last_day)
-    else:
-        first = np.minimum(first_day, 30)
-        cut = np.minimum(last_day, 30)
-        last = cut if day_count == "30E/360" else np.where(first == 30, cut, last_day)
-    years: Years = (30 * (last_month - first_month) + (last - first)) / 360.0
-    return years
+        return np.asarray((30 * (last_month - first_month) + (last - first)) / 360.0)
+    first, last = by_day(_thirtieths, start), by_day(_thirtieths, end)
+    days = (last >> 2) - (first >> 2)
+    if day_count == "30/360":  # a 31st is the day after the 30th, unless the period starts on one of the two
+        days += (last & 1) & ~(first >> 1)
+    return np.asarray(days / 360.0)
+
+
+def _thirtieths(dates: Dates) -> Whole:
+    """Days in months of 30 with a 31st as the 30th, times 4; plus 2 on a 30th or 31st; plus 1 on a 31st."""
+    month, day = month_and_day(dates)
+    packed: Whole = 4 * (30 * month + np.minimum(day, 30)) + 2 * (day >= 30) + (day == 31)
+    return packed
 
 
 def _actual_isda(start: Dates, end: Dates) -> Years:

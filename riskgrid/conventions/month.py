@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Dates", "Whole", "add_months", "as_dates", "by_day", "date_in_month", "is_month_end", "month_and_day"]
+__all__ = [
+    "Dates",
+    "Whole",
+    "add_months",
+    "as_dates",
+    "by_day",
+    "date_in_month",
+    "is_month_end",
+    "month_and_day",
+    "tabulated",
+]
 
 type Dates = NDArray[np.datetime64]
 type Whole = NDArray[np.int64]
@@ -29,7 +39,7 @@ def by_day(function: Callable[[Dates], NDArray[Any]], dates: Dates) -> NDArray[A
     >>> by_day(np.isnat, as_dates(["2024-01-01", "2024-01-02"]))
     array([False, False])
     """
-    return _tabulated(lambda days: function(days.view("datetime64[D]")), dates.view(np.int64))
+    return tabulated(lambda days: function(days.view("datetime64[D]")), dates.view(np.int64))
 
 
 def month_and_day(dates: Dates) -> tuple[Whole, Whole]:
@@ -75,10 +85,15 @@ def add_months(dates: Dates, months: ArrayLike) -> Dates:
 
 def _first_day(month: Whole) -> Whole:
     """Days from 1 January 1970 to the first of each month."""
-    return _tabulated(lambda m: m.astype("datetime64[M]").astype("datetime64[D]").view(np.int64), month)
+    return tabulated(lambda m: m.astype("datetime64[M]").astype("datetime64[D]").view(np.int64), month)
 
 
-def _tabulated(function: Callable[[Whole], NDArray[Any]], values: Whole) -> NDArray[Any]:
+def tabulated(function: Callable[[Whole], NDArray[Any]], values: Whole) -> NDArray[Any]:
+    """``function(values)`` for an elementwise function, evaluated once per number of their range if that is less work.
+
+    >>> tabulated(np.negative, np.array([5, 4, 5]))
+    array([-5, -4, -5])
+    """
     if values.size == 0:
         return function(values)
     low, high = int(values.min()), int(values.max())

@@ -7,9 +7,25 @@ import numpy as np
 
 from riskgrid.formulas.arrays import Array, Indices
 from riskgrid.formulas.backend import BACKEND
-from riskgrid.formulas.compiled import loop
-from riskgrid.formulas.elementary import exp_number
-from riskgrid.formulas.lane import fma, line
+from riskgrid.formulas.compiled import loop, scalar
+from riskgrid.formulas.elementary import INVERSE_LN2, LN2_HIGH, LN2_LOW, ROUND_BIASED, exp_reduced
+from riskgrid.formulas.lane import bits, fma, from_bits, line
+
+FARTHEST = 708.0  # of the logarithm of a discount factor; beyond, its inverse or itself is no normal number
+
+
+@scalar
+def discount_number(x):  # type: ignore[no-untyped-def]
+    """exp(x), with 0 below -708 and inf above 708: one multiplication less than with denormals."""
+    clipped = -FARTHEST if x < -FARTHEST else x
+    clipped = FARTHEST if clipped > FARTHEST else clipped
+    shifted = clipped * INVERSE_LN2 + ROUND_BIASED
+    k = shifted - ROUND_BIASED
+    r = fma(k, -LN2_LOW, fma(k, -LN2_HIGH, clipped))
+    power = from_bits(bits(shifted) << 52)
+    value = fma(exp_reduced(r), power, power)
+    value = 0.0 if x < -FARTHEST else value
+    return np.inf if x > FARTHEST else value
 
 
 @loop("out")
@@ -27,17 +43,37 @@ def weighted_nodes_loop(panel, index, weight, out):  # type: ignore[no-untyped-d
 
 @loop("out")
 def discount_factors_loop(panel, index, weight, out):  # type: ignore[no-untyped-def]
-    """The sum and its exponential, row by row while the row is in the first cache."""
+    """The sum and its exponential, row by row while the row is in the first cache; two nodes in one pass."""
+    wide = index.shape[1] > 1
     for i in range(out.shape[0]):
-        out_row = line(out, i)
-        for j in range(out_row.shape[0]):
-            out_row[j] = 0.0
-        for k in range(index.shape[1]):
+        out_row, first, w0 = line(out, i), line(panel, index[i, 0]), weight[i, 0]
+        if wide:
+            second, w1 = line(panel, index[i, 1]), weight[i, 1]
+            if index.shape[1] == 2:
+                for j in range(out_row.shape[0]):
+                    out_row[j] = discount_number(fma(w1, second[j], w0 * first[j]))
+                continue
+            for j in range(out_row.shape[0]):
+                out_row[j] = fma(w1, second[j], w0 * first[j])
+        else:
+            for j in range(out_row.shape[0]):
+                out_row[j] = w0 * first[j]
+        for k in range(2, index.shape[1]):
             node, share = line(panel, index[i, k]), weight[i, k]
             for j in range(out_row.shape[0]):
                 out_row[j] = fma(share, node[j], out_row[j])
         for j in range(out_row.shape[0]):
-            out_row[j] = exp_number(out_row[j])
+            out_row[j] = discount_number(out_row[j])
+
+
+@loop("out")
+def paid_growth_loop(discount, start, end, paid, out):  # type: ignore[no-untyped-def]
+    """One division per period and state."""
+    for i in range(out.shape[0]):
+        out_row, paid_row = line(out, i), line(discount, paid[i])
+        start_row, end_row = line(discount, start[i]), line(discount, end[i])
+        for j in range(out_row.shape[0]):
+            out_row[j] = (start_row[j] / end_row[j] - 1.0) * paid_row[j]
 
 
 def weighted_nodes_numpy(panel: Array, index: Indices, weight: Array, out: Array) -> None:
@@ -51,6 +87,11 @@ def discount_factors_numpy(panel: Array, index: Indices, weight: Array, out: Arr
     """Specification of `discount_factors`."""
     weighted_nodes_numpy(panel, index, weight, out)
     np.exp(out, out=out)
+
+
+def paid_growth_numpy(discount: Array, start: Indices, end: Indices, paid: Indices, out: Array) -> None:
+    """Specification of `paid_growth`."""
+    np.multiply(discount[start] / discount[end] - 1.0, discount[paid], out=out)
 
 
 def weighted_nodes(panel: Array, index: Indices, weight: Array, out: Array | None = None) -> Array:
@@ -69,12 +110,29 @@ def discount_factors(panel: Array, index: Indices, weight: Array, out: Array | N
     """Exponential of `weighted_nodes`: discount factors, where the weights of zero rates carry minus the time.
 
     panel : (node, state), a rate per year.   index, weight : (point, k), weights in years.   Returns (point, state), no
-    unit.  Raises IndexError where an index is not a row.
+    unit, 0 or inf where its logarithm is beyond 708.  Raises IndexError where an index is not a row.
 
     >>> discount_factors(np.array([[0.0, 0.02]]), np.array([[0]]), np.array([[-5.0]])).round(6)
     array([[1.      , 0.904837]])
     """
     return _sums(discount_factors_loop, discount_factors_numpy, panel, index, weight, out)
+
+
+def paid_growth(discount: Array, start: Indices, end: Indices, paid: Indices, out: Array | None = None) -> Array:
+    """Growth of money over each period, discounted from its payment date: (P_start / P_end - 1) P_paid.
+
+    discount : (date, state), discount factors.   start, end, paid : (period,), rows of the dates; the first two on the
+    curve that projects.   Returns (period, state), no unit.  Raises IndexError where a row is not a date.
+
+    >>> paid_growth(np.array([[1.0], [0.8], [0.5]]), np.array([0]), np.array([1]), np.array([2]))
+    array([[0.125]])
+    """
+    for name, rows in (("start", start), ("end", end), ("paid", paid)):
+        check_rows(name, rows, len(discount))
+    out = output((len(start), discount.shape[1]), out)
+    with np.errstate(all="ignore"):
+        (paid_growth_loop if BACKEND == "numba" else paid_growth_numpy)(discount, start, end, paid, out)
+    return out
 
 
 def _sums(

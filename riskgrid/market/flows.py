@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskgrid import formulas
-from riskgrid.conventions import Coded, Dates, Schedule, advance, year_fraction_by_code
+from riskgrid.conventions import Coded, Dates, Schedule, advance, take, year_fraction, year_fraction_by_code
 from riskgrid.quantity import Quantity
 from riskgrid.terms import Names, Values
 
@@ -79,25 +79,22 @@ class Flows:
         return self._quantity(lambda: self._accrual(day_count))
 
     def _accrual(self, day_count: Names | str) -> Values:
-        periods = self.schedule
         if isinstance(day_count, str):
             day_count = Names(np.zeros((1, 1), np.int32), (day_count,))
-        codes = np.broadcast_to(day_count.codes[:, 0], (len(self.offset) - 1,))[periods.trade]
-        return year_fraction_by_code(
-            codes,
-            day_count.names,
-            periods.start,
-            periods.end,
-            reference_start=periods.reference_start,
-            reference_end=periods.reference_end,
-            payments_per_year=self._payments_per_year[periods.trade],
-            is_last=periods.is_last,
-            holidays=self._flow_holidays(),
-        )
-
-    def _flow_holidays(self) -> Coded[Dates]:
-        codes, values = self.holidays
-        return codes[self.trade], values
+        periods, names = self.schedule, day_count.names
+        alone = len(names) == 1
+        codes = None if alone else np.broadcast_to(day_count.codes[:, 0], (len(self.offset) - 1,))[periods.trade]
+        details: dict[str, Any] = {}
+        if "ACT/ACT ICMA" in names:
+            details |= {"reference_start": periods.reference_start, "reference_end": periods.reference_end}
+            details["payments_per_year"] = self._payments_per_year[periods.trade]
+        if "30E/360 ISDA" in names:
+            details["is_last"] = periods.is_last
+        if "BUS/252" in names:
+            details["holidays"] = take(self.holidays, periods.trade)
+        if codes is None:
+            return year_fraction(names[0], periods.start, periods.end, **details)
+        return year_fraction_by_code(codes, names, periods.start, periods.end, **details)
 
     def _quantity(self, make: Callable[[], NDArray[Any]]) -> Quantity:
         return Quantity(make, (), extent="flow", schedule=self)
@@ -108,22 +105,23 @@ def coded(value: Names | str) -> Coded[str]:
     return value if isinstance(value, str) else (value.codes[:, 0], value.names)
 
 
-def business_days_later(dates: Dates, days: Index, holidays: tuple[Index, list[Dates]]) -> Dates:
+def business_days_later(dates: Dates, days: Index, holidays: Coded[Dates]) -> Dates:
     """Each date moved by its own number of business days of its own calendar; 0 leaves it as it is. All (n,)."""
     moved = np.array(dates, dtype="datetime64[D]")
     for lag in np.unique(days[days != 0]).tolist():
-        at = days == lag
-        moved[at] = advance(moved[at], lag, (holidays[0][at], holidays[1]))
+        at = np.flatnonzero(days == lag)
+        moved[at] = advance(moved[at], lag, take(holidays, at))
     return moved
 
 
 def sum_flows(discount: Quantity, row: Index, amount: Values, offset: Index) -> Quantity:
     """Sum of ``amount[f]`` times row ``row[f]`` of the shared table, over the flows of each trade. (trade, state)."""
     index = row.astype(np.int32)
+    formulas.check_flows(discount.rows, index, amount, offset)
 
     def flow_sum(table: Values, first: Index, last: Index, out: Any) -> Values:
         start = np.append(first, last[-1:]) if len(first) else np.zeros(1, np.int64)
-        low, high = int(start[0]), int(start[-1])
-        return formulas.flow_sum(table, index[low:high], amount[low:high], start - low, out=out)
+        out = np.empty((len(first), table.shape[1])) if out is None else out
+        return formulas.checked_flow_sum(table, index, amount, start, out)
 
     return Quantity(flow_sum, (discount,), extent="tile", by_trade=(offset[:-1], offset[1:]), scans=True)

@@ -8,12 +8,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from riskgrid import formulas
-from riskgrid.conventions import Dates, advance, year_fraction
-from riskgrid.market.flows import Flows
+from riskgrid.conventions import Dates, advance, take, year_fraction
+from riskgrid.market.flows import Flows, sum_flows
 from riskgrid.market.objects import Curve, Fixings, RateIndex
 from riskgrid.market.stack import Stack, answer, distinct
-from riskgrid.quantity import Program, Quantity, evaluate_flow
+from riskgrid.market.table import DiscountTable
+from riskgrid.program import Program
+from riskgrid.quantity import Quantity, evaluate_flow
 from riskgrid.terms import Values
 
 __all__ = ["FloatingLeg", "published_fixings"]
@@ -25,6 +26,7 @@ class _View(Protocol):
     base_date: np.datetime64
     date: np.datetime64
     trades: int
+    table: DiscountTable
 
     def problem(self, trades: NDArray[np.intp], sentence: Callable[[int], str]) -> None: ...
 
@@ -61,52 +63,81 @@ class FloatingLeg:
 
     def value(self, flows: Flows, accrual: Any, spread: Any) -> Quantity:
         """Value of (rate + spread) * accrual paid on each flow, per unit of notional. Shape (trade, state)."""
-        trade, view = flows.trade, self._view
+        trade, table = flows.trade, self._view.table
         accruals, spreads = evaluate_flow(accrual, flows), evaluate_flow(spread, flows)
-        start, end = flows.schedule.start, flows.schedule.end
-        due = flows.payment_dates > view.base_date
-        known = self._known_rates(flows, due)
-        published = ~np.isnan(known)
-        projected = due & ~published
-        years = self._index_accrual(start, end, self._rate[trade])
-        projected &= years > 0.0  # rolling can leave a period without a day
-        weight = np.where(projected, accruals / np.where(projected, years, 1.0), 0.0)
-        fixed = np.where(due, (spreads + np.where(published, known, 0.0)) * accruals, 0.0)
-        curves, position = self._projection
-        none = np.full(len(trade), -1)
-        periods, period = distinct(position[trade], start.astype(np.int64), end.astype(np.int64))
-        projection = Stack(view, curves)
-        each = np.full(len(periods), -1)
-        first = projection.discount(np.column_stack([periods[:, 0], each, periods[:, 1]]))
-        last = projection.discount(np.column_stack([periods[:, 0], each, periods[:, 2]]))
+        due = flows.payment_dates > self._view.base_date
+        known, rates = self._known_rates(flows, due)
+        fixed = np.where(due, spreads * accruals, 0.0) if spreads.any() else np.zeros(len(trade))
+        fixed[known] += rates * accruals[known]
+        years = self._index_accrual(flows.schedule.start, flows.schedule.end, self._rate[trade])
+        due &= years > 0.0  # rolling can leave a period without a day
+        due[known] = False
+        moving, cash = _true(due), np.flatnonzero(fixed)  # a NaN is no zero
+        row, amount = self._growth(flows, moving), accruals[moving] / years[moving]
+        offset = flows.offset if isinstance(moving, slice) else np.searchsorted(moving, flows.offset)
+        if not len(cash):
+            return sum_flows(table.quantity, row, amount, offset)
         curves, position = self._discount
-        pairs, paid = distinct(position[trade], none, flows.payment_dates.astype(np.int64))
-        tables = (first.table(), last.table(), Stack(view, curves).discount(pairs).table())
-        arrays = (period.astype(np.int32), paid.astype(np.int32), weight, fixed)
-        offset = flows.offset
-        return Quantity(_FloatingSum(arrays), tables, extent="tile", by_trade=(offset[:-1], offset[1:]), scans=True)
+        paid = table.dates(curves, position, flows.payment_dates[cash], owner=trade[cash])
+        # of each trade first what moves, then what is fixed
+        place = np.arange(len(cash)) + offset[1:][trade[cash]]
+        rows, amounts = np.empty(len(row) + len(cash), np.int64), np.empty(len(row) + len(cash))
+        others = np.ones(len(rows), np.bool_)
+        others[place] = False
+        rows[place], amounts[place] = paid, fixed[cash]
+        rows[others], amounts[others] = row, amount
+        return sum_flows(table.quantity, rows, amounts, offset + np.searchsorted(cash, flows.offset))
 
-    def _known_rates(self, flows: Flows, due: NDArray[np.bool_]) -> Values:
-        """Rates fixed before the state date, NaN where still to be projected; marks trades without a past fixing."""
-        view, trade = self._view, flows.trade
-        dates = self._fixing_dates(flows.schedule.start, trade)
+    def _growth(self, flows: Flows, at: Index | slice) -> Index:
+        """Rows of the growth over these flows' periods, paid when they are; alike ones are one row."""
+        table, (projections, projection), (curves, discount) = self._view.table, self._projection, self._discount
+        pairs, pair = distinct(projection, discount)
+        start, end, payment = (
+            dates[at].view(np.int64) for dates in (flows.schedule.start, flows.schedule.end, flows.payment_dates)
+        )
+        # differences of days span little, so that finding the distinct periods needs no sorting
+        code = pair[flows.trade[at]] if len(pairs) > 1 else np.zeros(len(start), np.int64)
+        periods, place = distinct(code, start, end - start, payment - end)
+        code, first, length, wait = periods.T
+        (projected, discounted), last = pairs[code].T, first + length
+        bounds = table.dates(projections, np.append(projected, projected), _days(np.append(first, last)))
+        paid = table.dates(curves, discounted, _days(last + wait))
+        return table.periods(bounds[: len(first)], bounds[len(first) :], paid)[place]
+
+    def _known_rates(self, flows: Flows, due: NDArray[np.bool_]) -> tuple[Index, Values]:
+        """Flows whose rate is fixed before the state date, and their rates; marks trades without a past fixing."""
+        view, starts = self._view, flows.schedule.start
+        near = np.flatnonzero(due & (starts <= self._last_start()))
+        trade = flows.trade[near]
+        dates = self._fixing_dates(starts[near], trade)
         series, code = self._fixings
-        known = published_fixings(series, code[trade], dates)
-        known[(dates > view.base_date) | ~due] = np.nan
-        lacking = np.flatnonzero(due & (dates < view.base_date) & np.isnan(known))
+        rates = published_fixings(series, code[trade], dates)
+        rates[dates > view.base_date] = np.nan
+        lacking = np.flatnonzero((dates < view.base_date) & np.isnan(rates))
         first = {int(trade[flow]): dates[flow] for flow in lacking[::-1]}
         view.problem(
             trade[lacking].astype(np.intp),
             lambda at: f"no fixing of index '{self._names[self._rate[at]]}' on {first[at]}, which lies in the past",
         )
-        known[lacking] = 0.0
-        return self._assumed(known, flows, due & (dates >= view.base_date) & (dates < view.date))
+        rates[lacking] = 0.0
+        between = np.flatnonzero((dates >= view.base_date) & (dates < view.date) & np.isnan(rates))
+        rates[between] = self._assumed(flows, near[between])
+        known = np.flatnonzero(~np.isnan(rates))
+        return near[known], rates[known]
 
-    def _assumed(self, known: Values, flows: Flows, between: NDArray[np.bool_]) -> Values:
+    def _last_start(self) -> np.datetime64:
+        """A day after which no period starts whose rate is fixed up to the state date: fixing dates ascend."""
+        week, last = np.timedelta64(7, "D"), self._view.date
+        for rate in self._rates:
+            for closed in self._holidays[1]:
+                while (advance(last, -rate.fixing_lag, closed) <= self._view.date).any():
+                    last = last + week
+        return last
+
+    def _assumed(self, flows: Flows, at: Index) -> Values:
         # a rate that fixes between the valuation date and a later state date: the forward of the base curve
-        at = np.flatnonzero(between & np.isnan(known))
         if not len(at):
-            return known
+            return np.empty(0)
         curves, position = self._projection
         code = position[flows.trade[at]]
         start, end = flows.schedule.start[at], flows.schedule.end[at]
@@ -117,21 +148,20 @@ class FloatingLeg:
             rows = stack.discount(np.column_stack([code, none, date.astype(np.int64)]))
             factors.append(Program(rows.table(), len(at)).replay(slice(0, 1))[:, 0])
         years = self._index_accrual(start, end, self._rate[flows.trade[at]])
-        known[at] = (factors[0] / factors[1] - 1.0) / np.where(years > 0.0, years, 1.0)  # rolling can leave no day
-        return known
+        return np.asarray((factors[0] / factors[1] - 1.0) / np.where(years > 0.0, years, 1.0))  # as in value
 
     def _fixing_dates(self, start: Dates, trade: NDArray[np.int32]) -> Dates:
         dates = start.copy()
         codes, values = self._holidays
         for position, rate in enumerate(self._rates):
             at = np.flatnonzero(self._rate[trade] == position)
-            dates[at] = advance(start[at], -rate.fixing_lag, (codes[trade[at]], values))
+            dates[at] = advance(start[at], -rate.fixing_lag, take((codes, values), trade[at]))
         return dates
 
     def _index_accrual(self, start: Dates, end: Dates, rate: Index) -> Values:
         years = np.ones(len(start))
         for position, found in enumerate(self._rates):
-            at = np.flatnonzero(rate == position)
+            at = slice(None) if len(self._rates) == 1 else np.flatnonzero(rate == position)
             years[at] = year_fraction(found.day_count, start[at], end[at])
         return years
 
@@ -141,20 +171,13 @@ class _BaseClock:
         self.base_date = self.date = date
 
 
-class _FloatingSum:
-    """The sum over each trade's flows, for any range of trades."""
+def _true(flags: NDArray[np.bool_]) -> Index | slice:
+    """Where flags are set, in the form that takes all without a copy."""
+    return slice(None) if flags.all() else np.flatnonzero(flags)
 
-    __name__ = "floating_sum"
 
-    def __init__(self, arrays: tuple[NDArray[Any], ...]) -> None:
-        self._arrays = arrays
-
-    def __call__(self, *inputs: Any, out: Any = None) -> Values:
-        first, last, discount, head, tail = inputs
-        start = np.append(head, tail[-1:]) if len(head) else np.zeros(1, np.int64)
-        low, high = int(start[0]), int(start[-1])
-        period, paid, weight, fixed = (array[low:high] for array in self._arrays)
-        return formulas.floating_sum(first, last, discount, period, paid, weight, fixed, start - low, out=out)
+def _days(count: Index) -> Dates:
+    return count.view("datetime64[D]")
 
 
 def published_fixings(series: list[Fixings], code: Index, dates: Dates) -> Values:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskgrid import formulas
+from riskgrid.formulas.surface import SurfaceLookUp
 from riskgrid.market.curves import curve_weights, price_weights, zero_weights
 from riskgrid.market.objects import Curve, Level, MarketObject, Prices, Surface
 from riskgrid.quantity import Quantity, gather, source
@@ -56,24 +57,28 @@ def distinct(*columns: Index) -> tuple[Index, Index]:
     >>> distinct(np.array([0, 1, 0]), np.array([5, 5, 5]))[0].tolist()
     [[0, 5], [1, 5]]
     """
-    if not len(columns[0]):
+    count = len(columns[0])
+    if not count:
         return np.empty((0, len(columns)), np.int64), np.empty(0, np.int64)
-    combined, size = np.zeros(len(columns[0]), np.int64), 1
-    lows = [int(column.min()) for column in columns]
-    spans = [int(column.max()) - low + 1 for column, low in zip(columns, lows, strict=True)]
-    for column, low, span in zip(columns, lows, spans, strict=True):
-        combined, size = combined * span + (column - low), size * span
-    if size <= max(1 << 16, 8 * len(combined)):  # dates lie close together: a table of what occurs needs no sorting
-        occurs = np.zeros(size, np.bool_)
-        occurs[combined] = True
-        found, row = np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[combined]
+    combined, size = np.zeros(count, np.int64), 1
+    for column in columns:
+        low, high = int(column.min()), int(column.max())
+        if high > low:
+            combined *= high - low + 1
+            combined += column
+            combined -= low
+            size *= high - low + 1
+    if size <= max(1 << 16, 64 * count):  # dates lie close together: a table of what occurs needs no sorting
+        place = np.empty(size, np.int32)  # read only where it was written
+        place[combined] = np.arange(count, dtype=np.int32)
+        last = place[combined]
+        sample = np.flatnonzero(last == np.arange(count, dtype=np.int32))
+        sample = sample[np.argsort(combined[sample])]
+        place[combined[sample]] = np.arange(len(sample), dtype=np.int32)
+        row = place[combined].astype(np.int64)
     else:
-        found, row = np.unique(combined, return_inverse=True)
-    parts = []
-    for low, span in zip(reversed(lows), reversed(spans), strict=True):
-        found, part = np.divmod(found, span)
-        parts.append(part + low)
-    return np.stack(parts[::-1], axis=1), row
+        _, sample, row = np.unique(combined, return_index=True, return_inverse=True)
+    return np.stack([column[sample] for column in columns], axis=1), row
 
 
 def answer(rows: Rows, row: Index, trades: int) -> Quantity:
@@ -135,7 +140,7 @@ class Stack:
             low[at], high[at], weight_low[at], weight_high[at] = rows
         inputs = (self._panel(), moneyness)
         by_trade: tuple[NDArray[Any], ...] = (group[surface], low, high, weight_low, weight_high)
-        return Quantity(_SurfaceVol([np.array(grid) for grid in grids]), inputs, extent="tile", by_trade=by_trade)
+        return Quantity(SurfaceLookUp([np.array(grid) for grid in grids]), inputs, extent="tile", by_trade=by_trade)
 
     def _panel(self) -> Quantity:
         panels = self._panels
@@ -181,30 +186,6 @@ class Stack:
         both = np.where(settled, both, index[:, -1:])
         extra = np.where(settled, np.concatenate([early, -late], axis=1), 0.0)
         return np.concatenate([index, both], axis=1).astype(np.int32), np.concatenate([weight, extra], axis=1)
-
-
-class _SurfaceVol:
-    """Volatility look-up for trades on surfaces of one or several moneyness grids."""
-
-    __name__ = "surface_vol"
-
-    def __init__(self, grids: list[Values]) -> None:
-        self._grids = grids
-
-    def __call__(self, panel: Values, moneyness: Values, group: Index, *where: Any, out: Any = None) -> Values:
-        low, high, weight_low, weight_high = where
-        first = int(group[0]) if len(group) else 0
-        if len(self._grids) == 1 or (group == first).all():
-            grid = self._grids[first]
-            return formulas.surface_vol(panel, grid, low, high, weight_low, weight_high, moneyness, out=out)
-        moneyness = np.broadcast_to(moneyness, (len(group), panel.shape[1]))
-        out = np.empty(moneyness.shape) if out is None else out
-        for position, grid in enumerate(self._grids):
-            at = np.flatnonzero(group == position)
-            if len(at):
-                rows, weights = (low[at], high[at]), (weight_low[at], weight_high[at])
-                out[at] = formulas.surface_vol(panel, grid, *rows, *weights, np.ascontiguousarray(moneyness[at]))
-        return np.asarray(out)
 
 
 def _log_discount(curve: Curve, years: Values) -> Weights:

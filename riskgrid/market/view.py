@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from riskgrid.conventions import Dates, Schedule, adjust, make_schedule
+from riskgrid.conventions import Coded, Dates, Schedule, adjust, make_schedule, take
 from riskgrid.errors import InputError
 from riskgrid.market.flows import Flows, business_days_later, coded, sum_flows
 from riskgrid.market.objects import Level, Surface
 from riskgrid.market.rates import FloatingLeg, published_fixings
 from riskgrid.market.reading import Index, Reading, Source, codes_of
 from riskgrid.market.stack import Stack, answer, distinct
+from riskgrid.market.table import DiscountTable
 from riskgrid.quantity import Quantity, at_base, evaluate_flow, gather, source
 from riskgrid.terms import Names, Values
 
@@ -44,6 +45,7 @@ class Market:
         self.reading = Reading(objects, trades, recording=recording)
         self._recording = recording
         self._asked: dict[Any, Any] = {}
+        self.table = DiscountTable(self)
 
     # -- levels ------------------------------------------------------------------------------------------------
 
@@ -195,9 +197,11 @@ class Market:
                 end_of_month=True,
                 after=self.base_date - np.timedelta64(margin, "D"),
             )
-            by_flow = (holidays[0][periods.trade], holidays[1])
-            payment = adjust(business_days_later(periods.end, lag[periods.trade], by_flow), "following", by_flow)
-            return periods, payment
+            if not lag.any() and "unadjusted" not in ((roll,) if isinstance(roll, str) else roll.names):
+                return periods, periods.end  # rolled already
+            by_flow: Coded[Dates] = take(holidays, periods.trade)
+            later = business_days_later(periods.end, lag[periods.trade], by_flow) if lag.any() else periods.end
+            return periods, adjust(later, "following", by_flow)
 
         return Flows(make, frequency, holidays)
 
@@ -221,15 +225,16 @@ class Market:
         spreads, owed = self.reading.read(issuer, "spread") if issuer is not None else ({}, _none(self.trades))
         if self._recording:
             return _symbol()
-        stack = Stack(self, list(curves.values()), list(spreads.values()))
         trade, paid = flows.trade, flows.payment_dates
         cut = self._settlement(self.base_date, settlement_lag, flows)
         amounts = np.where(paid > cut[trade], evaluate_flow(amount, flows), 0.0)
-        pairs, row = distinct(index[trade], owed[trade], paid.astype(np.int64))
-        value = sum_flows(stack.discount(pairs).table(), row, amounts, flows.offset)
+        levels = (list(spreads.values()), owed) if spreads else None
+        row = self.table.dates(list(curves.values()), index, paid, levels=levels, owner=trade)
+        value = sum_flows(self.table.quantity, row, amounts, flows.offset)
         settlement = self._settlement(self.date, settlement_lag, flows)
         if (settlement == self.date).all():
             return value
+        stack = Stack(self, list(curves.values()), list(spreads.values()))
         pairs, row = distinct(index, owed, settlement.astype(np.int64))
         return value / answer(stack.discount(pairs), row, self.trades)
 

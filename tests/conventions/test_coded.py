@@ -40,3 +40,7 @@ def test_groups__name_a_code_that_means_nothing(codes, sentence):
 
 def test_take__leaves_a_single_value_alone():
     assert take("following", np.array([1])) == "following"
+
+
+def test_take__of_the_only_value_is_that_value():
+    assert take((np.array([0, 0, 0]), ["TARGET"]), np.array([2, 1])) == "TARGET"

@@ -1,10 +1,17 @@
 """Sums over nodes and flows keep their order, whatever the tile."""
 
+import platform
+import re
+
 import numpy as np
 import pytest
 
 from riskgrid import formulas
 from riskgrid.formulas import curve, flow
+from riskgrid.formulas.compiled import INTERPRETED, OPTIONS
+
+#: Rows of four periods' starts, ends and payment dates.
+PERIODS = np.array([[0, 1, 2, 8], [1, 2, 3, 0], [1, 4, 3, 8]])
 
 
 def curve_case(points, states, terms=3):
@@ -15,12 +22,10 @@ def curve_case(points, states, terms=3):
 
 def flow_case(trades, states, seed=0):
     draw = np.random.default_rng(seed)
-    counts = draw.integers(0, 12, trades)
-    start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    start = np.concatenate([[0], np.cumsum(draw.integers(0, 12, trades))]).astype(np.int64)
     flows = int(start[-1])
-    period_row, pay_row = (draw.integers(0, 9, flows).astype(np.int32) for _ in range(2))
-    ends = [draw.uniform(0.5, 1.0, (9, states)) for _ in range(3)]
-    return ends, period_row, pay_row, draw.normal(0, 100, flows), draw.normal(0, 5, flows), start
+    row = draw.integers(0, 9, flows).astype(np.int32)
+    return draw.uniform(0.5, 1.0, (9, states)), row, draw.normal(0, 100, flows), start
 
 
 @pytest.mark.parametrize(("points", "states"), [(1, 1), (5, 33), (0, 4), (4, 0)])
@@ -33,37 +38,61 @@ def test_weighted_nodes_and_discount_factors__agree_with_their_specification(poi
     np.testing.assert_allclose(formulas.discount_factors(*case), expected, rtol=2e-15)
 
 
-@pytest.mark.parametrize(("trades", "states"), [(1, 1), (23, 33), (0, 4), (4, 0)])
-def test_flow_sum_and_floating_sum__agree_with_their_specification(trades, states):
-    ends, period_row, pay_row, weight, fixed, start = flow_case(trades, states)
-    expected, growth = np.empty((trades, states)), np.empty((9, states))
-    flow.flow_sum_numpy(ends[2], pay_row, weight, start, expected)
-    np.testing.assert_allclose(formulas.flow_sum(ends[2], pay_row, weight, start), expected, rtol=0, atol=1e-12)
-    flow.floating_sum_numpy(*ends, period_row, pay_row, weight, fixed, start, growth, expected)
-    found = formulas.floating_sum(*ends, period_row, pay_row, weight, fixed, start)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+@pytest.mark.parametrize(("trades", "states"), [(1, 1), (23, 33), (23, 75), (0, 4), (4, 0)])
+def test_flow_sum_and_paid_growth__agree_with_their_specification(trades, states):
+    table, row, amount, start = flow_case(trades, states)
+    expected, growth = np.empty((trades, states)), np.empty((4, states))
+    flow.flow_sum_numpy(table, row, amount, start, expected)
+    np.testing.assert_allclose(formulas.flow_sum(table, row, amount, start), expected, rtol=0, atol=1e-12)
+    curve.paid_growth_numpy(table, *PERIODS, growth)
+    np.testing.assert_allclose(formulas.paid_growth(table, *PERIODS), growth, rtol=0, atol=1e-15)
 
 
 def test_sums__have_the_same_bits_for_any_range_of_states_and_trades():
-    ends, period_row, pay_row, weight, fixed, start = flow_case(11, 75)
+    table, row, amount, start = flow_case(11, 75)
     case = curve_case(6, 75)
+    pair = case[1][:, :2], case[2][:, :2]  # two nodes take a loop of their own
     whole = [
-        formulas.flow_sum(ends[2], pay_row, weight, start),
-        formulas.floating_sum(*ends, period_row, pay_row, weight, fixed, start),
+        formulas.flow_sum(table, row, amount, start),
+        formulas.paid_growth(table, *PERIODS),
         formulas.discount_factors(*case),
+        formulas.discount_factors(case[0], *pair),
     ]
     for states in range(1, 71):
         for offset in (0, 5):
             cut = slice(offset, offset + states)
             found = [
-                formulas.flow_sum(ends[2][:, cut], pay_row, weight, start),
-                formulas.floating_sum(*[end[:, cut] for end in ends], period_row, pay_row, weight, fixed, start),
+                formulas.flow_sum(table[:, cut], row, amount, start),
+                formulas.paid_growth(table[:, cut], *PERIODS),
                 formulas.discount_factors(case[0][:, cut], *case[1:]),
+                formulas.discount_factors(case[0][:, cut], *pair),
             ]
             assert all(part.tobytes() == all_of[:, cut].tobytes() for part, all_of in zip(found, whole, strict=True))
     for t in range(11):
-        found = formulas.flow_sum(ends[2], pay_row, weight, start[t : t + 2])
+        found = formulas.flow_sum(table, row, amount, start[t : t + 2])
         assert found.tobytes() == whole[0][t : t + 1].tobytes()
+
+
+@pytest.mark.parametrize("nodes", [1, 2, 3, 4])
+def test_discount_factors__of_nodes_at_no_weight_have_the_bits_of_those_without(nodes):
+    """Curves of different schemes stand in one table: the shorter rows repeat a node."""
+    panel, index, weight = curve_case(5, 40, nodes)
+    padded = np.column_stack([index, index[:, -1:]]), np.column_stack([weight, np.zeros(5)])
+    whole = formulas.discount_factors(panel, *padded)
+    assert whole.tobytes() == formulas.discount_factors(panel, index, weight).tobytes()
+
+
+def test_discount_factors__beyond_the_range_of_normal_numbers_are_nothing_or_infinite():
+    panel = np.array([[0.0, -1e300, -709.0, 709.0, np.inf, -np.inf, np.nan, 1.0, -708.0]])
+    found = formulas.discount_factors(panel, np.array([[0]]), np.array([[1.0]]))[0]
+    np.testing.assert_array_equal(found[:7], [1.0, 0.0, 0.0, np.inf, np.inf, 0.0, np.nan])
+    np.testing.assert_allclose(found[7:], [np.e, np.exp(-708.0)], rtol=3e-16)
+
+
+def test_discount_factors__are_within_an_ulp():
+    x = np.random.default_rng(5).uniform(-30.0, 30.0, (1, 20_000))
+    found = formulas.discount_factors(x, np.array([[0]]), np.array([[1.0]]))
+    assert np.max(np.abs(found - np.exp(x.astype(np.longdouble))) / np.spacing(found)) <= 1.1
 
 
 def test_a_nan_in_a_node__reaches_only_the_points_and_states_that_use_it():
@@ -87,6 +116,30 @@ def test_a_wrong_row_or_start__is_refused_before_memory_is_read():
         formulas.flow_sum(one, np.array([0, 1]), np.ones(3), np.array([0, 2]))
     with pytest.raises(ValueError, match="out is float64"):
         formulas.flow_sum(one, np.array([0, 1]), np.ones(2), np.array([0, 2]), out=np.empty((2, 2)))
-    row, start = np.array([0]), np.array([0, 1])
-    with pytest.raises(ValueError, match="states everywhere"):
-        formulas.floating_sum(one, one[:, :2], one, row, row, np.ones(1), np.ones(1), start)
+    with pytest.raises(IndexError, match="paid: rows 2 to 2"):
+        formulas.paid_growth(one, np.array([0]), np.array([1]), np.array([2]))
+
+
+@pytest.mark.skipif(INTERPRETED, reason="compilation is switched off")
+@pytest.mark.parametrize("name", ["flow_sum", "discount_factors", "paid_growth"])
+def test_inner_loop__of_sums_and_discounting_works_in_vector_registers(name):
+    import numba
+
+    one, zero = np.ones((2, 40)), np.zeros(1, np.int64)
+    cases = {
+        "flow_sum": (flow.flow_sum_loop, (one, zero, np.ones(1), np.array([0, 1]), np.empty((1, 40)))),
+        "discount_factors": (curve.discount_factors_loop, (one, np.zeros((2, 2), int), np.ones((2, 2)), one.copy())),
+        "paid_growth": (curve.paid_growth_loop, (one, zero, zero, zero, np.empty((1, 40)))),
+    }
+    compiled, args = cases[name]
+    compiled(*args)
+    signature = compiled.compile(args).nopython_signatures[0].args
+    fresh = numba.njit(**OPTIONS)(compiled.function)  # code from the disk cache cannot be inspected
+    fresh.compile(signature)
+    assembly = "".join(fresh.inspect_asm().values())
+    arm = platform.machine() in {"aarch64", "arm64"}
+    if name == "paid_growth":
+        vector, least = r"fdiv\s+v\d+\.2d" if arm else r"vdivpd\s.*%[yz]mm", 1
+    else:
+        vector, least = r"fml[as]\s+v\d+\.2d" if arm else r"vf\w+pd\s.*%[yz]mm", 8
+    assert len(re.findall(vector, assembly)) >= least

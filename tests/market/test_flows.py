@@ -4,7 +4,8 @@ import pytest
 from riskgrid.conventions import make_schedule
 from riskgrid.errors import NotAQuantity
 from riskgrid.market.flows import Flows, business_days_later, sum_flows
-from riskgrid.quantity import Program, Quantity, evaluate_flow, source
+from riskgrid.program import Program
+from riskgrid.quantity import Quantity, evaluate_flow, source
 from riskgrid.terms import Names
 
 CLOSED = np.array(["2016-07-04"], "datetime64[D]")

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -5,7 +7,7 @@ from riskgrid.market.objects import Fixings
 from riskgrid.market.rates import published_fixings
 from riskgrid.market.states import MarketStates
 from riskgrid.market.view import Market
-from riskgrid.quantity import Program
+from riskgrid.program import Program
 from riskgrid.scenarios.set import shifts
 from riskgrid.terms import Names
 from tests.instruments.oracle import CALENDAR, CURVES, TODAY, curve, date_of, day, snapshot
@@ -114,3 +116,31 @@ def test_floating_value__a_rate_of_an_unrolled_weekend_start_is_published_on_a_b
     paid = curve(CURVES["USD"]).discount(ql.Date(12, 9, 2016))
     assert not market.reading.problems
     assert numbers(value, 1)[0] == pytest.approx(0.2 * 92 / 360 * paid, abs=1e-15)
+
+
+def test_floating_value__on_the_curve_that_discounts_and_the_fixed_leg_read_one_table():
+    start, end = (np.array([[day(a)], [day(b)]]) for a, b in ((12, 40), (12 + 3650, 400)))
+    market = view(2, curves={"USD": CURVES["USD"]})
+    names = [Names(np.zeros((1, 1), np.int32), (name,)) for name in ("TARGET", "USD")]
+    flows = market.schedule(start, end, np.full((2, 1), 4), names[0], roll="following")
+    market.present_value(names[1], flows, flows.accrual("ACT/360"))
+    dates = market.table.quantity.rows
+    leg(market, start, end)
+    periods = {(a, b) for a, b in zip(flows.schedule.start, flows.schedule.end, strict=True)}
+    # of the floating leg only the first days of both trades and the growths are new
+    assert market.table.quantity.rows == dates + 2 + len(periods)
+
+
+def test_floating_value__of_a_rate_that_is_known_reads_no_projection():
+    """A projection curve without numbers leaves a trade alone whose only rate is published."""
+    published = Fixings(np.array(["2016-06-09"], "datetime64[D]"), np.array([0.01]))
+    market = view(2, fixings={"USD-3M": published})
+    start, end = np.array([[day(-18)], [day(30)]]), np.array([[day(60)], [day(400)]])
+    total = leg(market, start, end)
+    projection = market.reading.objects["curve:PROJECTION"]
+    broken = {role: market.reading.objects[role] for role in ("discount:USD", "index:USD-3M", "fixing:USD-3M")}
+    broken |= {"calendar:TARGET": market.reading.objects["calendar:TARGET"]}
+    broken["curve:PROJECTION"] = dataclasses.replace(projection, panel=projection.panel * np.nan)
+    found = numbers(leg(Market(broken, 2, base_date=TODAY), start, end), 2)
+    assert found[0] == numbers(total, 2)[0] != 0.0
+    assert np.isnan(found[1])

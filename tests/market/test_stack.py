@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from riskgrid.market.curves import curve_panel
 from riskgrid.market.objects import Curve, Level, Prices, Surface
 from riskgrid.market.stack import Stack, answer, distinct
-from riskgrid.quantity import Program
+from riskgrid.program import Program
 
 TODAY = np.datetime64("2016-07-01")
 

@@ -6,7 +6,8 @@ from riskgrid.errors import InputError, MissingMarketData, UnrecordedRead
 from riskgrid.market.objects import Fixings
 from riskgrid.market.states import MarketStates
 from riskgrid.market.view import Market
-from riskgrid.quantity import Program, Quantity
+from riskgrid.program import Program
+from riskgrid.quantity import Quantity
 from riskgrid.scenarios.set import shifts
 from riskgrid.terms import Names
 from tests.instruments.oracle import CURVES, TODAY, curve, date_of, day, snapshot
