@@ -1,9 +1,11 @@
+import dataclasses
 import re
 
 import numpy as np
 import pytest
 
 from riskgrid import cube as module
+from riskgrid import pivot, summing
 from riskgrid.cube import Placement, cells_of, code_labels
 from riskgrid.errors import BadSpec, UnknownName
 from riskgrid.running import run
@@ -115,9 +117,37 @@ def test_nodes__of_nothing_chosen_are_nothing(cube):
 
 def test_nodes__from_cells_and_from_trades_agree_in_every_bit(cube):
     ours = cube.nodes(("desk", "book"))
-    theirs = cube._tree(*cube._from_trades(("desk", "book"), {}))
+    theirs = cube._answer(("desk", "book"), {}, in_cells=False)
     for name in ours.data_vars:
         assert ours[name].values.tobytes() == theirs[name].values.tobytes(), name
+
+
+@pytest.mark.parametrize("where", [{}, {"strategy": "carry"}])
+def test_nodes__from_trades_are_the_same_for_any_number_of_threads(cube, monkeypatch, where):
+    many = cube.nodes(("counterparty", "desk"), where)
+    monkeypatch.setattr(summing, "_SUMS_BYTES", 1)  # no room for a second thread
+    assert cube.nodes(("counterparty", "desk"), where).identical(many)
+
+
+def test_nodes__asked_again_are_new_numbers_on_the_same_tree(cube):
+    first = cube.nodes(("desk",))
+    first["pnl"][:] = 7.0
+    first["trades"][:] = 7
+    first.attrs["by"].append("book")
+    again = cube.nodes(("desk",))
+    assert again.attrs["by"] == ["desk"]
+    assert (again["pnl"] != 7.0).all()
+    assert (again["trades"] != 7).all()
+    with pytest.raises(ValueError, match="read-only"):
+        again["desk"].values[0] = "Macro"
+
+
+def test_nodes__are_remembered_for_so_many_questions_only(cube, monkeypatch):
+    monkeypatch.setattr(module, "_MOST_PLANS", 2)
+    cube = dataclasses.replace(cube)
+    for by in (("desk",), ("book",), ("region",), ("desk",)):
+        assert cube.nodes(by).attrs["by"] == list(by)
+        assert len(cube._plans) <= 2
 
 
 def test_nodes__of_an_unknown_label_list_the_known_ones(cube):
@@ -127,7 +157,8 @@ def test_nodes__of_an_unknown_label_list_the_known_ones(cube):
 
 
 def test_nodes__refuse_more_than_can_be_answered_at_once(cube, monkeypatch):
-    monkeypatch.setattr(module, "MOST_NODES", 5)
+    cube = dataclasses.replace(cube)  # one that remembers no tree
+    monkeypatch.setattr(pivot, "MOST_NODES", 5)
     for by in (("desk", "book"), ("trade_id",)):
         with pytest.raises(
             BadSpec, match=re.escape(f"nodes by {', '.join(by)}; at most 5 are answered at once: narrow")
@@ -185,8 +216,9 @@ def test_cells__are_every_combination_of_their_labels(cube, table):
 
 
 def test_sums__that_leave_64_bits_are_refused(cube):
+    cells = dataclasses.replace(cube.cells, pnl=np.full_like(cube.cells.pnl, 2**62))
     with pytest.raises(OverflowError, match="the P&L of a node leaves the range of 64-bit ticks"):
-        module._add_rows(np.full((2, 1), 2**62), np.zeros(2, np.int64), np.zeros((1, 1), np.int64))
+        dataclasses.replace(cube, cells=cells).nodes(("desk",))
 
 
 def test_code_labels__are_sorted_combinations():
@@ -211,7 +243,7 @@ def test_code_labels__may_have_more_combinations_than_64_bits_can_count():
 
 
 def test_cells_of__refuses_more_cells_than_memory_should_hold(monkeypatch):
-    monkeypatch.setattr(module, "MOST_NODES", 2)
+    monkeypatch.setattr(pivot, "MOST_NODES", 2)
     labels = {"desk": Names(np.arange(3, dtype=np.int32), ("a", "b", "c"))}
     with pytest.raises(BadSpec, match="cell labels desk make 3 cells; at most 2 are kept in memory: leave the finest"):
         cells_of(labels, ("desk",), 3)

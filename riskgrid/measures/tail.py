@@ -16,12 +16,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from riskgrid import formulas
 from riskgrid.errors import BadSpec, UnknownName
 from riskgrid.registry import measure
 
 __all__ = ["ALIASES", "METHODS", "SHORTFALLS", "expected_shortfall", "tail_scenarios", "value_at_risk"]
 
 type Values = NDArray[np.float64]
+type Flags = NDArray[np.bool_]
 type Level = float | str | Decimal
 
 # position of the a-quantile among n sorted values is alpha + a (n + 1 - alpha - beta): Hyndman and Fan (1996), p. 363
@@ -38,6 +40,8 @@ SHORTFALLS = ("tail_integral", "inverted_cdf")
 ALIASES = {"centred": "hazen", "excel_exclusive": "weibull", "excel_inclusive": "linear"}
 
 _ROUNDING = 1e-12  # sums of float weights that differ by less are the same: 0.1 + 0.2 reaches 0.3
+
+_FEW = 8  # of so many values a rank is found by way of all below it; beyond, by partition
 
 
 @measure("value_at_risk")
@@ -68,7 +72,7 @@ def value_at_risk(
         if method != "inverted_cdf":
             raise BadSpec(f"method {method!r} has no form for unequal weights; use 'inverted_cdf' or drop the weights")
         flags = _weighted_flags(shares, tail)
-        result = _consume(pnl, lambda values: _weighted_quantile(values, shares, float(tail)))
+        result = _consume(pnl, lambda rows: _whole(rows, lambda kept: _weighted_quantile(kept, shares, float(tail))))
     return _named(result, pnl, {"measure": "value_at_risk", "level": str(level), "method": method, "flags": flags})
 
 
@@ -96,7 +100,9 @@ def expected_shortfall(
         result = _consume(pnl, lambda values: _shortfall(values, size * tail, method))
     else:
         flags = _weighted_flags(shares, tail)
-        result = _consume(pnl, lambda values: _weighted_shortfall(values, shares, float(tail), method))
+        result = _consume(
+            pnl, lambda rows: _whole(rows, lambda kept: _weighted_shortfall(kept, shares, float(tail), method))
+        )
     return _named(result, pnl, {"measure": "expected_shortfall", "level": str(level), "method": method, "flags": flags})
 
 
@@ -118,9 +124,9 @@ def tail_scenarios(pnl: xr.DataArray, count: int = 10) -> xr.Dataset:
     count = min(count, pnl.sizes["scenario"])
     ordered = pnl.transpose(..., "scenario")
     rows = _rows(ordered.values)
+    order = formulas.tail_index(rows, count)
     missing = np.isnan(rows).any(axis=1)
-    order = _worst(np.where(missing[:, None], 0.0, rows), count)
-    labels = np.where(missing[:, None], "", pnl["scenario"].values.astype(str)[order])
+    labels = np.where(missing[:, None], "", pnl["scenario"].values[order].astype(str))
     worst = np.where(missing[:, None], np.nan, np.take_along_axis(rows, order, axis=1))
     kept = ordered.isel(scenario=0, drop=True)
     shape, dims = (*kept.shape, count), (*kept.dims, "rank")
@@ -200,16 +206,13 @@ def _weighted_flags(shares: Values, tail: Fraction) -> list[str]:
     return ["a scenario weighs more than a"] if shares.max() > float(tail) + _ROUNDING else []
 
 
-def _consume(pnl: xr.DataArray, kernel: Callable[[Values], Values]) -> xr.DataArray:
-    """Minus ``kernel`` of the rows of P&L; a row with a NaN is NaN."""
+def _consume(pnl: xr.DataArray, kernel: Callable[[Values], tuple[Values, Flags]]) -> xr.DataArray:
+    """Minus ``kernel`` of the rows of P&L; it tells which rows hold a NaN, and those are NaN."""
 
     def loss(values: Values) -> Values:
-        rows = _rows(values)
-        missing = np.isnan(rows).any(axis=1)
-        if missing.any():
-            rows = np.where(missing[:, None], 0.0, rows)
+        found, missing = kernel(_rows(values))
         # 0 - x and not -x: no loss is 0.0, never -0.0
-        return np.where(missing, np.nan, 0.0 - kernel(rows)).reshape(values.shape[:-1])
+        return np.where(missing, np.nan, 0.0 - found).reshape(values.shape[:-1])
 
     result: xr.DataArray = xr.apply_ufunc(
         loss, pnl, input_core_dims=[["scenario"]], dask="parallelized", output_dtypes=[np.float64]
@@ -217,39 +220,53 @@ def _consume(pnl: xr.DataArray, kernel: Callable[[Values], Values]) -> xr.DataAr
     return result
 
 
+def _whole(rows: Values, kernel: Callable[[Values], Values]) -> tuple[Values, Flags]:
+    """A kernel of rows without a NaN: it sees nothing but zeros in the others."""
+    missing = np.isnan(rows).any(axis=1)
+    return kernel(np.where(missing[:, None], 0.0, rows) if missing.any() else rows), missing
+
+
 def _named(result: xr.DataArray, pnl: xr.DataArray, convention: dict[str, Any]) -> xr.DataArray:
-    attrs = {**pnl.attrs, **convention, "scenarios": pnl.sizes["scenario"]}
-    return result.rename(convention["measure"]).assign_attrs(attrs)
+    result.name = convention["measure"]  # the result is new, so nobody else sees it change
+    result.attrs = {**pnl.attrs, **convention, "scenarios": pnl.sizes["scenario"]}
+    return result
 
 
 def _rows(values: NDArray[Any]) -> Values:
     return np.ascontiguousarray(values, dtype=np.float64).reshape(-1, values.shape[-1])
 
 
-def _quantile(rows: Values, position: int, share: float) -> Values:
+def _quantile(rows: Values, position: int, share: float) -> tuple[Values, Flags]:
     """Rank ``position`` from below of each row, moved by ``share`` to the next one; ranks are clamped to 1..n."""
     low = min(max(position, 1), rows.shape[1]) - 1
     high = min(max(position + 1, 1), rows.shape[1]) - 1
     if share == 0.0 or low == high:
-        return np.partition(rows, low, axis=1)[:, low]
-    part = np.partition(rows, (low, high), axis=1)
+        part, missing = _up_to(rows, low, low)
+        return part[:, low], missing
+    part, missing = _up_to(rows, low, high)
     # from the nearer rank, so that a share of one gives that rank's own bits
     step = part[:, high] - part[:, low]
-    return part[:, low] + step * share if share < 0.5 else part[:, high] - step * (1.0 - share)
+    return part[:, low] + step * share if share < 0.5 else part[:, high] - step * (1.0 - share), missing
 
 
-def _shortfall(rows: Values, exact: Fraction, method: str) -> Values:
+def _up_to(rows: Values, low: int, high: int) -> tuple[Values, Flags]:
+    """Rows with the ranks ``low`` and ``high`` in place, and which rows hold a NaN."""
+    if _FEW * (high + 1) <= rows.shape[1]:
+        return formulas.lowest_values(rows, high + 1)
+    return _whole(rows, lambda kept: np.partition(kept, (low, high), axis=1))
+
+
+def _shortfall(rows: Values, exact: Fraction, method: str) -> tuple[Values, Flags]:
     """Mean of the lowest ``exact`` = n a values of each row, whole ones for ``inverted_cdf``."""
     count = math.ceil(exact)
-    part = rows if count == rows.shape[1] else np.partition(rows, count - 1, axis=1)[:, :count]
-    lowest = np.sort(part, axis=1)
+    lowest, missing = formulas.lowest_values(rows, count)
     if exact < 1:
-        return lowest[:, 0]
+        return lowest[:, 0], missing
     whole = count if method == "inverted_cdf" else math.floor(exact)
     total = _sum(lowest[:, :whole])
     if whole == count:
-        return total / count
-    return (total + float(exact - whole) * lowest[:, whole]) / float(exact)
+        return total / count, missing
+    return (total + float(exact - whole) * lowest[:, whole]) / float(exact), missing
 
 
 def _weighted_quantile(rows: Values, shares: Values, tail: float) -> Values:
@@ -274,20 +291,9 @@ def _weighted_tail(rows: Values, shares: Values, tail: float) -> tuple[Values, V
     """Lowest values of each row, enough to weigh ``tail``, with their weights and running weights; (row, rank)."""
     # as many as the lightest scenarios need to reach the tail are enough for any row
     enough = int((np.cumsum(np.sort(shares)) < tail + _ROUNDING).sum()) + 1
-    order = _worst(rows, min(enough, rows.shape[1]))
+    order = formulas.tail_index(rows, min(enough, rows.shape[1]))
     weights = shares[order]
     return np.take_along_axis(rows, order, axis=1), weights, np.cumsum(weights, axis=1)
-
-
-def _worst(rows: Values, count: int) -> NDArray[np.intp]:
-    """Positions of the ``count`` lowest values of each row, lowest first, ties in scenario order; (row, count)."""
-    edge = np.partition(rows, count - 1, axis=1)[:, count - 1, None]
-    below, at = rows < edge, rows == edge
-    room = count - below.sum(axis=1, keepdims=True)
-    chosen = below | (at & (np.cumsum(at, axis=1) <= room))
-    positions = np.nonzero(chosen)[1].reshape(len(rows), count)
-    order = np.argsort(np.take_along_axis(rows, positions, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(positions, order, axis=1)
 
 
 def _sum(values: Values) -> Values:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import mmap
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,14 +49,21 @@ def _segment(array: NDArray[Any]) -> list[bytes | memoryview]:
 
 
 def _array_at(mapped: mmap.mmap, position: int) -> tuple[NDArray[Any], int]:
-    reader: BinaryIO = mapped  # type: ignore[assignment]
-    mapped.seek(position)
+    start = position + 10 + int.from_bytes(mapped[position + 8 : position + 10], "little")
+    shape, dtype = _described(mapped[position:start])
+    count = int(np.prod(shape))
+    array = np.frombuffer(mapped, dtype, count, start).reshape(shape)
+    return array, start + count * dtype.itemsize
+
+
+@functools.lru_cache(maxsize=4096)
+def _described(header: bytes) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and dtype; blocks of a run share a few headers, and NumPy takes 30 us to read one."""
+    reader = io.BytesIO(header)
     version = np.lib.format.read_magic(reader)
     if version != (1, 0):
         raise ValueError(f"array segment of .npy version {version}; (1, 0) is right")
     shape, fortran, dtype = np.lib.format.read_array_header_1_0(reader)
     if dtype.hasobject or fortran:
         raise ValueError("array segment holds objects or is in column order; plain rows of numbers are right")
-    start, count = mapped.tell(), int(np.prod(shape))
-    array = np.frombuffer(mapped, dtype, count, start).reshape(shape)
-    return array, start + count * dtype.itemsize
+    return shape, dtype
