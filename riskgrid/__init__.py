@@ -31,6 +31,7 @@ __version__ = "0.1.0"
 
 # names are imported when first used: `import riskgrid` and the command line start at once
 _HOME = {
+    "Changes": "riskgrid.change",
     "MarketHistory": "riskgrid.market.history",
     "MarketSnapshot": "riskgrid.market.snapshot",
     "Portfolio": "riskgrid.portfolio",
@@ -57,9 +58,11 @@ _HOME = {
     "stress": "riskgrid.scenarios.stress",
     "tail_scenarios": "riskgrid.measures.tail",
     "value_at_risk": "riskgrid.measures.tail",
+    "what_if": "riskgrid.whatif",
 }
 
 __all__ = [
+    "Changes",
     "MarketHistory",
     "MarketSnapshot",
     "Portfolio",
@@ -86,6 +89,7 @@ __all__ = [
     "stress",
     "tail_scenarios",
     "value_at_risk",
+    "what_if",
 ]
 
 

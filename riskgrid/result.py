@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from riskgrid import export
+from riskgrid.branch import Branch
 from riskgrid.cube import Codes, Cube, Placement
 from riskgrid.engine.execute import CellSums
 from riskgrid.errors import BadSpec, StoreError, UnknownName
@@ -69,31 +70,64 @@ class Run:
         """Whether everything the run needs can be read; damaged blocks are thrown away, to be priced anew."""
         try:
             keys = set(self._placement.keys)
-            self.store.get("cells", self.run_id)
+            self.store.get("changes" if self.row.parent else "cells", self.run_id)
         except StoreError:
             return False
-        if not whole_inputs(self.store, self.manifest["inputs"]):
+        if not (self.parent.whole() if self.row.parent else whole_inputs(self.store, self.manifest["inputs"])):
             return False
         return not self.store.discard_damaged("blocks", keys) and self.store.has("blocks", keys) == keys
+
+    @property
+    def instruments(self) -> tuple[str, ...]:
+        """Names of the instruments it prices."""
+        return tuple(self.manifest["instruments"])
+
+    @functools.cached_property
+    def parent(self) -> Run:
+        """The run that a what-if changes. BadSpec for a run that is no what-if."""
+        if self.row.parent is None:
+            raise BadSpec(f"run '{self.run_id}' is no what-if, it has no parent")
+        return open_run(self.row.parent, store=self.store)
+
+    @functools.cached_property
+    def branch(self) -> Branch:
+        """What a what-if keeps beside its parent."""
+        return Branch.of(self.store.get("changes", self.run_id))
 
     @functools.cached_property
     def portfolio(self) -> Portfolio:
         """The trades."""
+        if self.row.parent:
+            before = self.parent.portfolio
+            return self.branch.changes.delta(before).applied(before)
         return load_portfolio(self.store, self.manifest["inputs"]["portfolio"])
 
     @functools.cached_property
     def market(self) -> MarketSnapshot:
         """The base state."""
+        if self.row.parent:
+            return self.branch.changes.market(self.parent.market)
         return load_snapshot(self.store, self.manifest["inputs"]["market"])
 
     @functools.cached_property
     def scenarios(self) -> xr.Dataset:
         """The scenario set."""
+        if self.row.parent:
+            return self.parent.scenarios
         return load_scenarios(self.store, self.manifest["inputs"]["scenarios"])
 
     @functools.cached_property
     def cube(self) -> Cube:
         """Labelled views of the P&L."""
+        if self.row.parent:
+            above = self.parent.cube
+            sums = self.branch.cells(above.cell_labels.values, above.cells)
+            values = self.branch.values
+            codes = Codes(above.cell_labels.labels, values, np.arange(len(values)))
+            labels = TradeLabels(lambda: self.portfolio)
+            return replace(
+                above, cells=sums, cell_labels=codes, placed=lambda: self._placement, labels=labels, attrs=self._attrs
+            )
         stored = self.store.get("cells", self.run_id)
         sums = CellSums(**{name: stored.arrays[name] for name in CellSums.__dataclass_fields__})
         labels = TradeLabels(lambda: self.portfolio)
@@ -102,11 +136,23 @@ class Run:
         scenarios = np.array(stored.meta["scenarios"], dtype=object)
         weight = stored.arrays.get("weight")
         return Cube(
-            self.store, sums, cells, self._placement, labels, scenarios, weight, self.manifest["bits"], self._attrs
+            self.store,
+            sums,
+            cells,
+            lambda: self._placement,
+            labels,
+            scenarios,
+            weight,
+            self.manifest["bits"],
+            self._attrs,
         )
 
     @functools.cached_property
     def _placement(self) -> Placement:
+        if self.row.parent:
+            before = self.parent.portfolio
+            delta = self.branch.changes.delta(before)
+            return self.branch.placed(self.parent._placement, before, delta, self.portfolio)
         return Placement.of(self.store.get("plans", self.run_id))
 
     @property

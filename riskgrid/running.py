@@ -18,9 +18,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from riskgrid.branch import Cells
 from riskgrid.cluster import Workers, connect
-from riskgrid.cube import Placement, cells_of
-from riskgrid.engine.execute import CellSums, Outcome, Progress, execute
+from riskgrid.engine.execute import CellSums, Outcome, Progress, execute, planned
 from riskgrid.engine.numerics import engine_code, numerics
 from riskgrid.engine.plan import Pricing
 from riskgrid.engine.size import tick_bits
@@ -28,8 +28,11 @@ from riskgrid.errors import BadSpec, StoreError, UnknownName
 from riskgrid.hashing import digest
 from riskgrid.inputs import save_inputs
 from riskgrid.label import TradeLabels, by_instrument, starts
+from riskgrid.live import Live
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.market.states import MarketStates
+from riskgrid.pivot import cells_of
+from riskgrid.placement import Placement
 from riskgrid.portfolio import Portfolio
 from riskgrid.progress import shown
 from riskgrid.registry import INSTRUMENTS
@@ -138,8 +141,13 @@ class _Question:
     @property
     def code(self) -> str:
         """Digest of the code that answers it."""
-        parts = [INSTRUMENTS[name].code for name in self.portfolio.instruments]
-        return digest(engine_code(), parts).hex() if None not in parts else uuid.uuid4().hex
+        return code_of(self.portfolio.instruments)
+
+
+def code_of(instruments: Sequence[str]) -> str:
+    """Digest of the code that prices these instruments; of nothing else where one's cannot be told."""
+    parts = [INSTRUMENTS[name].code for name in instruments]
+    return digest(engine_code(), parts).hex() if None not in parts else uuid.uuid4().hex
 
 
 def _spec(
@@ -198,17 +206,21 @@ def _executed(
     with connect(cluster) as workers:
         catalogue.add(row)
         try:
+            codes = by_instrument(asked.portfolio, cells.code)
             outcome = execute(
-                asked.portfolio,
+                planned(asked.portfolio, states, asked.spec.pricing, store, codes),
                 states,
                 asked.spec.pricing,
                 store=store,
                 workers=workers,
-                cell=by_instrument(asked.portfolio, cells.code),
                 cells=len(cells.values),
                 progress=progress,
             )
-            return _committed(asked, store, row, outcome, cells=cells.values, seconds=time.perf_counter() - begun)
+            ordered = Cells.of(cells.values, outcome.sums)
+            made = _committed(asked, store, row, outcome, ordered=ordered, seconds=time.perf_counter() - begun)
+            live = Live.of(states, asked.spec.pricing, asked.portfolio, outcome, ordered, cells.code)
+            made.__dict__["live"] = live  # its what-ifs need not plan again
+            return made
         except BaseException as error:
             status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
             manifest = {"reason": str(error)}
@@ -225,17 +237,19 @@ def _committed(
     row: RunRow,
     outcome: Outcome,
     *,
-    cells: tuple[tuple[str, ...], ...],
+    ordered: Cells,
     seconds: float,
 ) -> Run:
     """Keep inputs, plan and cells; the run becomes visible in the catalogue last."""
+    begun = time.perf_counter()
     inputs = save_inputs(store, asked.portfolio, asked.market, asked.scenarios, asked.scenario_digest)
     arrays = {name: getattr(outcome.sums, name) for name in CellSums.__dataclass_fields__}
-    result = digest("cells", asked.spec.cell_labels, cells, arrays).hex()
+    result = ordered.result(asked.spec.cell_labels)
     weight = {"weight": asked.scenarios["weight"].values} if "weight" in asked.scenarios else {}
-    meta = {"result": result, "cells": cells, "scenarios": asked.scenarios["scenario"].values.tolist()}
+    meta = {"result": result, "cells": ordered.values, "scenarios": asked.scenarios["scenario"].values.tolist()}
     store.put("cells", row.run_id, meta, {**arrays, **weight})
-    store.put("plans", row.run_id, *_placement(asked.portfolio, outcome).parts())
+    store.put("plans", row.run_id, *placement_of(asked.portfolio, outcome).parts())
+    outcome.seconds["commit"] = time.perf_counter() - begun  # all but the row that makes it visible
     pricing = asked.spec.pricing
     manifest = {
         "inputs": inputs,
@@ -249,12 +263,14 @@ def _committed(
         "rejected": [str(row) for row in asked.portfolio.rejected[:_MOST_REJECTED]],
         "rejected_rows": len({(row.file, row.line) for row in asked.portfolio.rejected}),
         "code": asked.code,
+        "instruments": list(asked.portfolio.instruments),
         "numerics": numerics(),
         "python": sys.version.split()[0],
         "platform": platform.platform(),
         "blocks": {"priced": outcome.priced, "found": outcome.found, "failed": len(outcome.failed)},
         "valuations": outcome.valuations,
-        "seconds": {name: round(spent, 4) for name, spent in sorted(outcome.seconds.items())},
+        "seconds": {name: round(spent, 6) for name, spent in sorted(outcome.seconds.items())},
+        "labour": outcome.labour.to_manifest(),
     }
     status = "partial" if outcome.failed else "complete"
     catalogue = Catalogue(store.root)
@@ -277,7 +293,22 @@ def _origins(market: MarketSnapshot) -> list[str]:
     return [f"{origin}: {told[origin]} of {len(market.factors)} factors" for origin in sorted(told) if origin != "real"]
 
 
-def _placement(portfolio: Portfolio, outcome: Outcome) -> Placement:
+def live_root(run: Run) -> Live:
+    """The plan of a stored run that is no what-if, planned again."""
+    manifest = run.manifest
+    states = MarketStates(run.market, scenario_set.check_against(run.scenarios, run.market))
+    pricing = Pricing(manifest["reporting"], manifest["bits"], manifest["cut"], manifest["bits"] == BUMP_BITS)
+    cells = cells_of(TradeLabels(lambda: run.portfolio), tuple(manifest["cell_labels"]), len(run.portfolio))
+    codes = by_instrument(run.portfolio, cells.code)
+    outcome = Outcome(run.cube.cells, list(planned(run.portfolio, states, pricing, run.store, codes)))
+    known = set(run.cube.placement.keys)
+    keys = {block.key for piece in outcome.pieces for block in piece.blocks}
+    outcome.failed = dict.fromkeys(keys - known, "the block could not be priced")
+    return Live.of(states, pricing, run.portfolio, outcome, Cells.of(cells.values, run.cube.cells), cells.code)
+
+
+def placement_of(portfolio: Portfolio, outcome: Outcome) -> Placement:
+    """Where each trade lies, in portfolio order."""
     first = starts(portfolio)
     block = np.full(len(portfolio), -1, np.int64)
     row = np.full(len(portfolio), -1, np.int64)

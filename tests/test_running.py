@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from riskgrid import cube
+from riskgrid import pivot
 from riskgrid.cluster import Threads
 from riskgrid.errors import BadScenarios, BadSpec, StoreError, UnknownName
 from riskgrid.portfolio import Portfolio
@@ -237,7 +237,7 @@ def test_run__refuses_scenarios_that_move_nothing_or_what_is_not_there(tmp_path)
 
 
 def test_run__refuses_more_cells_than_memory_should_hold(tmp_path, monkeypatch):
-    monkeypatch.setattr(cube, "MOST_NODES", 100)
+    monkeypatch.setattr(pivot, "MOST_NODES", 100)
     with pytest.raises(BadSpec, match="cell labels region, desk, book, trade_id make 160 cells; at most 100 are kept"):
         ran(tmp_path, cell_labels=("trade_id",))
 

@@ -64,6 +64,10 @@ class Catalogue:
     def __init__(self, root: Path) -> None:
         self.path = root / "catalogue.sqlite"
 
+    def close(self) -> None:
+        """Let go of the file, which this process else keeps open."""
+        _OPEN.close(self.path)
+
     def add(self, row: RunRow) -> None:
         """Record that a run has started."""
         created = row.created or datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -188,11 +192,12 @@ class _Connections:
         # a forked child must not close what is its parent's
         self._inherited, self._open, self._lock = self._open, OrderedDict(), threading.RLock()
 
-    def close(self) -> None:
-        """Close all of them."""
+    def close(self, path: Path | None = None) -> None:
+        """Close the connection to a file, or all of them."""
         with self._lock:
-            while self._open:
-                self._open.popitem()[1][1].close()
+            for each in [path] if path is not None else list(self._open):
+                if each in self._open:
+                    self._open.pop(each)[1].close()
 
 
 def _opened(path: Path) -> sqlite3.Connection:

@@ -107,6 +107,7 @@ def test_a_small_disk_that_fills_up_says_so(book, market, scenarios, tmp_path):
         again = run(book, market, scenarios, store=small, cluster="threads:1", cut=16)
         assert again.manifest["blocks"]["found"] == left > 0
     finally:
+        Catalogue(small).close()
         subprocess.run(["umount", str(small)], check=True)
 
 

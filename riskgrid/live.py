@@ -1,0 +1,148 @@
+"""A run's plan in memory: what its what-ifs need so that they price only what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskgrid.branch import Cells
+from riskgrid.engine.block import sum_block
+from riskgrid.engine.execute import Outcome
+from riskgrid.engine.plan import Block, Piece, Pricing, make_block
+from riskgrid.engine.task import priced_from, sum_key
+from riskgrid.label import starts
+from riskgrid.ledger import Ledger
+from riskgrid.market.states import MarketStates
+from riskgrid.portfolio import Portfolio
+from riskgrid.store import Store
+
+__all__ = ["Live", "Part"]
+
+type Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of the plan. at : (trade,), the place in the ledger of each of its rows."""
+
+    piece: Piece
+    at: Index
+
+
+@dataclass(frozen=True)
+class Live:
+    """Everything by the places of a :class:`~riskgrid.ledger.Ledger`: cell, block, row, unshocked, stale (place,).
+
+    cell : -1 where the trade has gone.   block : into ``blocks``, -1 where the trade is in none.
+    blocks : of each, its part and its place there.   failed : block key to the sentence.
+    """
+
+    states: MarketStates
+    pricing: Pricing
+    ledger: Ledger
+    parts: tuple[Part, ...]
+    blocks: tuple[tuple[int, int], ...]
+    cell: Index
+    block: Index
+    row: Index
+    unshocked: Index
+    stale: Index
+    cells: Cells
+    failed: Mapping[str, str]
+
+    @classmethod
+    def of(  # noqa: PLR0917, the parts of a finished run
+        cls, states: MarketStates, pricing: Pricing, portfolio: Portfolio, outcome: Outcome, cells: Cells, code: Index
+    ) -> Live:
+        """Of a run that has been executed. code : (trade,), the cell of each trade in portfolio order."""
+        none = np.zeros(0, np.int64)
+        empty = cls(states, pricing, Ledger(portfolio), (), (), none, none, none, none, none, cells, {})
+        return empty.grown(portfolio, outcome, code)
+
+    def grown(self, portfolio: Portfolio, outcome: Outcome, code: Index) -> Live:
+        """With the trades of a further portfolio, as they were executed, after those there are."""
+        first, begin, count = starts(portfolio), len(self.cell), len(portfolio)
+        parts = tuple(Part(piece, begin + first[piece.instrument.name] + piece.rows) for piece in outcome.pieces)
+        block, row = np.full(count, -1, np.int64), np.full(count, -1, np.int64)
+        unshocked, stale = np.zeros((2, count), np.int64)
+        blocks = list(self.blocks)
+        for number, part in enumerate(parts, len(self.parts)):
+            unshocked[part.at - begin], stale[part.at - begin] = part.piece.unshocked, part.piece.stale
+            for place, one in enumerate(part.piece.blocks):
+                at = part.at[one.start : one.stop] - begin
+                block[at], row[at] = len(blocks), np.arange(len(at))
+                blocks.append((number, place))
+        return replace(
+            self,
+            parts=(*self.parts, *parts),
+            blocks=tuple(blocks),
+            failed={**self.failed, **outcome.failed},
+            cell=np.concatenate([self.cell, code]),
+            block=np.concatenate([self.block, block]),
+            row=np.concatenate([self.row, row]),
+            unshocked=np.concatenate([self.unshocked, unshocked]),
+            stale=np.concatenate([self.stale, stale]),
+        )
+
+    @property
+    def instruments(self) -> tuple[str, ...]:
+        """Instruments of all parts, sorted."""
+        return tuple(sorted({part.piece.instrument.name for part in self.parts}))
+
+    def found(self, number: int) -> tuple[Part, Block]:
+        """A block and the part that holds it."""
+        part, place = self.blocks[number]
+        return self.parts[part], self.parts[part].piece.blocks[place]
+
+    def reading(self, roles: set[str]) -> Iterator[tuple[int, Piece]]:
+        """The blocks that read one of these roles and hold a trade that is there, by part."""
+        for number, part in enumerate(self.parts):
+            blocks = [
+                block
+                for block in part.piece.blocks
+                if not roles.isdisjoint(block.roles)
+                and block.key not in self.failed  # what could not be priced is not tried again
+                and (self.cell[part.at[block.start : block.stop]] >= 0).any()
+            ]
+            if blocks:
+                yield (
+                    number,
+                    replace(
+                        part.piece,
+                        blocks=blocks,
+                        problems={},
+                        cell=self.cell[part.at],
+                        lost=part.piece.lost[:0],
+                        # which factors lack history does not depend on levels
+                        unshocked=np.zeros(len(part.at), np.bool_),
+                        stale=np.zeros(len(part.at), np.int64),
+                    ),
+                )
+
+    def moved(self, states: MarketStates, reached: set[str]) -> dict[int, Piece]:
+        """What must be priced in other states, by part: blocks that read what differs, with their new keys."""
+        made = {}
+        for number, piece in self.reading(reached):
+            piece.blocks = [
+                make_block(piece, (block.start, block.stop), block.roles, states, self.pricing)
+                for block in piece.blocks
+            ]
+            made[number] = piece
+        return made
+
+    def contribution(self, store: Store, number: int, code: Index) -> Mapping[str, NDArray[np.int64]]:
+        """What a block adds to cells. code : (row,) of the block, the row of the sums, -1 for rows left out."""
+        _, block = self.found(number)
+        count = int(code.max(initial=-1)) + 1
+        if block.key in self.failed:
+            lost = np.bincount(code[code >= 0], minlength=count).astype(np.int64)
+            none = np.zeros(count, np.int64)
+            pnl = np.zeros((count, len(block.states) - 1), np.int64)
+            return {"pnl": pnl, "base": none, "gross": none, "gross_known": none, "trades": lost, "unpriced": lost}
+        key = sum_key(block.key, code)
+        if store.has("sums", [key]):
+            return store.get("sums", key).arrays
+        return sum_block(priced_from(store.get("blocks", block.key)), code, count)

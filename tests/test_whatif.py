@@ -1,0 +1,208 @@
+"""What-ifs: every number is that of a full run of the changed inputs, and only what changed is priced."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import riskgrid as rg
+from riskgrid.change import Changes
+from riskgrid.errors import BadChanges, BadSpec, UnknownName
+from riskgrid.store import Catalogue
+from tests.run import made
+
+IDS = {name: table["trade_id"].tolist() for name, table in made.tables().items()}
+EVERY = [trade for ids in IDS.values() for trade in ids]
+FACTORS = ("equity:SPX", "fx:EUR", "par:USD-TREASURY:5Y", "vol:AAPL:1Y:*", "commodity:*", "zero:GBP:*", "spread:ACME")
+
+
+@pytest.fixture(scope="module")
+def parent(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("parent")
+    return rg.run(made.portfolio(), made.market(), made.scenarios(), store=folder, cut=16, progress=None)
+
+
+def full(run, changes, folder):
+    """A run of the changed inputs from nothing."""
+    book = changes.delta(run.portfolio).applied(run.portfolio)
+    market = changes.market(run.market)
+    return rg.run(book, market, run.scenarios, store=folder, bits=run.manifest["bits"], cut=64, progress=None)
+
+
+def row_of(trade, name):
+    """A new trade like one there is, under another name."""
+    row = made.portfolio().trade(trade)
+    return {row.pop("instrument"): [{**row, "trade_id": name}]}
+
+
+CASES = {
+    "nothing": {},
+    "drop": {"drop": [IDS["fx_option"][3]]},
+    "drop of one instrument": {"drop": IDS["equity"]},
+    "drop of all": {"drop": EVERY},
+    "resize": {"resize": {IDS["interest_rate_swap"][0]: -4.0, IDS["equity"][1]: 0.0}},
+    "amend": {"amend": {IDS["equity_option"][5]: {"strike": 95.0, "expiry": "2017-06-16"}}},
+    "other currency": {"amend": {IDS["fx_forward"][2]: {"sold": "GBP", "bought": "EUR"}}},
+    "other book": {"amend": {IDS["equity_option"][5]: {"book": "A new one"}}},
+    "add": {"add": row_of(IDS["commodity_option"][0], "N-1")},
+    "expired": {"amend": {IDS["equity_option"][5]: {"expiry": "2016-06-30"}}},
+    "no data": {"amend": {IDS["equity"][5]: {"underlying": "NONE"}}},
+    "one factor": {"shift": {"equity:AAPL": "-3%"}},
+    "a curve": {"shift": {"par:USD-TREASURY:*": "+10bp"}},
+    "everything": {"drop": EVERY[::7], "resize": {EVERY[1]: 5.0}, "shift": {"fx:*": "+1%", "vol:*": "+2vol"}},
+}
+
+
+@pytest.mark.parametrize("form", CASES.values(), ids=CASES)
+def test_what_if__is_a_full_run_of_the_changed_inputs_to_the_last_bit(parent, tmp_path, form):
+    changes = Changes.from_dict(form)
+    child, whole = rg.what_if(parent, changes), full(parent, changes, tmp_path)
+    assert made.same_bits(child, whole)
+    cold = rg.open_run(child.run_id, store=parent.store)
+    assert made.same_bits(cold, whole)
+    assert cold.portfolio.digest == whole.portfolio.digest
+    assert cold.market == whole.market
+    assert cold.row.trades == len(whole.portfolio)
+
+
+@pytest.mark.parametrize("name", ["drop", "resize", "one factor", "everything"])
+def test_trades__of_a_what_if_are_those_of_a_full_run(parent, tmp_path, name):
+    changes = Changes.from_dict(CASES[name])
+    child, whole = rg.what_if(parent, changes).trades, full(parent, changes, tmp_path).trades
+    order, other = np.argsort(child.trade_id.values), np.argsort(whole.trade_id.values)
+    assert child.trade_id.values[order].tolist() == whole.trade_id.values[other].tolist()
+    np.testing.assert_array_equal(child.pnl.values[order], whole.pnl.values[other])
+    np.testing.assert_array_equal(child.base_value.values[order], whole.base_value.values[other])
+    np.testing.assert_array_equal(child.desk.values[order], whole.desk.values[other])
+
+
+@pytest.mark.parametrize("by", ["desk", "counterparty", ["region", "strategy"]])
+def test_report__of_a_what_if_is_that_of_a_full_run(parent, tmp_path, by):
+    changes = Changes.from_dict(CASES["everything"])
+    child, whole = rg.what_if(parent, changes), full(parent, changes, tmp_path)
+    mine, theirs = (rg.report(run, by).table.drop_vars(["run_id"], errors="ignore") for run in (child, whole))
+    for name in ("value_at_risk", "expected_shortfall", "base_value", "trades", "coverage"):
+        np.testing.assert_array_equal(mine[name].values, theirs[name].values)
+
+
+def test_what_if__prices_what_changed_and_nothing_else(parent):
+    resized = rg.what_if(parent, {"resize": {EVERY[0]: 11.0, EVERY[1]: 12.0}})
+    assert resized.manifest["valuations"] == 2 * 31
+    dropped = rg.what_if(parent, {"drop": EVERY[:5]})
+    assert dropped.manifest["valuations"] == 0
+    shifted = rg.what_if(parent, {"shift": {"equity:AAPL": "+1%"}})
+    reading = [block for key, block in blocks(parent) if "equity:AAPL" in block.roles]
+    assert shifted.manifest["blocks"]["priced"] == len(reading)
+    assert shifted.manifest["valuations"] == 31 * sum(block.stop - block.start for block in reading)
+    assert 0 < len(reading) < len(list(blocks(parent)))
+
+
+def blocks(run):
+    """Every block of a run's plan in memory."""
+    return [(block.key, block) for part in run.__dict__["live"].parts for block in part.piece.blocks]
+
+
+def test_what_if__of_a_what_if_goes_on_from_it(parent, tmp_path):
+    first = Changes(drop=EVERY[::9], shift={"equity:SPX": "-2%"})
+    second = Changes(resize={EVERY[1]: 8.0}, add=row_of(EVERY[0], EVERY[0]))
+    third = Changes(shift={"equity:SPX": "-2%", "par:*": "+5bp"}, drop=[EVERY[1]])
+    steps = [parent]
+    for changes in (first, second, third):
+        steps.append(rg.what_if(steps[-1], changes))
+    whole = full(steps[2], third, tmp_path)
+    assert made.same_bits(steps[3], whole)
+    cold = rg.open_run(steps[2].run_id, store=parent.store)
+    assert rg.what_if(cold, third, name="again").run_id == steps[3].run_id
+    other = rg.what_if(cold, Changes(drop=[EVERY[2]]))
+    assert made.same_bits(other, full(cold, Changes(drop=[EVERY[2]]), tmp_path / "other"))
+
+
+def test_what_if__of_a_trade_that_has_gone_says_so(parent):
+    child = rg.what_if(parent, {"drop": [EVERY[4]]})
+    with pytest.raises(BadChanges, match=f"trade '{EVERY[4]}' has gone by an earlier what-if"):
+        rg.what_if(child, {"resize": {EVERY[4]: 1.0}})
+    back = rg.what_if(child, {"add": row_of(EVERY[4], EVERY[4])})
+    assert back.result_id == parent.result_id
+
+
+def test_what_if__undone_has_the_answer_of_its_parent(parent):
+    child = rg.what_if(parent, {"shift": {"fx:EUR": "=1.2"}, "resize": {EVERY[3]: 99.0}})
+    assert child.result_id != parent.result_id
+    before = float(parent.market.level("fx:EUR"))
+    quantity = parent.portfolio.trade(EVERY[3])["quantity"]
+    back = rg.what_if(child, {"shift": {"fx:EUR": f"={before!r}"}, "resize": {EVERY[3]: quantity}})
+    assert back.result_id == parent.result_id
+
+
+def test_what_if__asked_again_is_found(parent):
+    changes = Changes(drop=[EVERY[8]])
+    first = rg.what_if(parent, changes, name="without")
+    again = rg.what_if(parent, changes)
+    assert again.found
+    assert again.run_id == first.run_id
+    assert rg.open_run("without", store=parent.store).run_id == first.run_id
+    assert Catalogue(parent.store.root).get(first.run_id).parent == parent.run_id
+
+
+def test_what_if__of_a_run_opened_from_the_store_plans_again(parent, tmp_path):
+    cold = rg.open_run(parent.run_id, store=parent.store)
+    changes = Changes(shift={"commodity:WTI:*": "+4%"}, drop=EVERY[3:6])
+    assert made.same_bits(rg.what_if(cold, changes), full(parent, changes, tmp_path))
+
+
+def test_what_if__of_a_run_by_other_code_runs_the_base_anew(parent, monkeypatch):
+    cold = rg.open_run(parent.run_id, store=parent.store)
+    cold.row.manifest["code"] = "0" * 40
+    child = rg.what_if(cold, {"drop": [EVERY[11]]})
+    assert child.parent.manifest["code"] == parent.manifest["code"]
+
+
+def test_what_if__with_a_label_of_its_own_or_without_one(parent, tmp_path):
+    book = made.portfolio()
+    run = rg.run(book, made.market(), made.scenarios(), store=tmp_path, cell_labels=["book", "strategy"], progress=None)
+    row = row_of(EVERY[0], "N-2")
+    for rows in row.values():
+        rows[0].pop("strategy")
+    child = rg.what_if(run, {"add": row})
+    assert "" in child.cells.strategy.values
+    assert int(child.cells.trades.sum()) == len(book) + 1
+
+
+def test_what_if__refuses_a_wrong_change_before_any_work(parent):
+    before = len(Catalogue(parent.store.root).list())
+    for form in ({"drop": ["T-1"]}, {"shift": {"equity:NONE": "+1%"}}, {"amend": {EVERY[0]: {"colour": "red"}}}):
+        with pytest.raises((UnknownName, rg.RiskgridError)):
+            rg.what_if(parent, form)
+    assert len(Catalogue(parent.store.root).list()) == before
+
+
+def test_parent__of_a_run_that_is_no_what_if_is_refused(parent):
+    with pytest.raises(BadSpec, match="is no what-if, it has no parent"):
+        _ = parent.parent
+
+
+@pytest.mark.parametrize("cluster", ["threads:2", "threads:1"])
+def test_what_if__has_the_same_bits_wherever_it_runs(parent, tmp_path, cluster):
+    changes = Changes(shift={"vol:*": "+1vol"}, drop=EVERY[::11])
+    run = rg.run(parent.portfolio, parent.market, parent.scenarios, store=tmp_path, progress=None)
+    assert rg.what_if(run, changes, cluster=cluster).result_id == rg.what_if(parent, changes).result_id
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_what_if__of_any_changes_is_a_full_run(parent, tmp_path_factory, data):
+    touched = data.draw(st.lists(st.sampled_from(EVERY), unique=True, max_size=12))
+    split = data.draw(st.integers(0, len(touched)))
+    sizes = st.sampled_from([-3.0, -0.5, 0.0, 1.0, 1e6])
+    changes = Changes(
+        drop=touched[:split],
+        resize={trade: data.draw(sizes) for trade in touched[split:]},
+        amend={},
+        shift={
+            factor: data.draw(st.sampled_from(["x1.01", "x0.9", "x1.5"]))
+            for factor in data.draw(st.lists(st.sampled_from(FACTORS), unique=True, max_size=2))
+        },
+    )
+    assert made.same_bits(rg.what_if(parent, changes), full(parent, changes, tmp_path_factory.mktemp("full")))
