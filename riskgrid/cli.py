@@ -148,6 +148,37 @@ def report(
 
 
 @cli.command()
+@click.argument("run_id", metavar="RUN")
+@_STORE
+def profile(run_id: str, store: Path | None) -> None:
+    """Print where the time of a stored RUN went, and what would make it faster."""
+    from riskgrid.profiling import profile as make_profile
+    from riskgrid.result import open_run
+
+    click.echo(str(make_profile(open_run(run_id, store=store))), nl=False)
+
+
+@cli.command(
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    add_help_option=False,
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def bench(arguments: tuple[str, ...]) -> None:
+    """Measure speed and memory, in a checkout of the source; --help lists workloads and options."""
+    import subprocess
+
+    root = Path(__file__).resolve().parents[1]
+    if not (root / "tests" / "benchmarks" / "__main__.py").is_file():
+        raise click.ClickException(
+            "the benchmarks come with the source, not with the installed package; check out riskgrid's repository and "
+            "say 'make bench' there"
+        )
+    paths = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))
+    command = [sys.executable, "-m", "tests.benchmarks", *arguments]
+    raise SystemExit(subprocess.run(command, env={**os.environ, "PYTHONPATH": paths}, check=False).returncode)
+
+
+@cli.command()
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="Show at most this many.")
 @_STORE
 def runs(limit: int, store: Path | None) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import queue
+import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,18 +16,23 @@ from riskgrid.cluster import Workers
 from riskgrid.engine.numerics import engine_code, numerics_digest
 from riskgrid.engine.plan import Block, Piece, Pricing, extend_block, plan_instrument
 from riskgrid.engine.task import Receipt, Task, Work, columns_to_store, run_task, sum_key
+from riskgrid.engine.timing import Arrivals, Labour, shortage, spending
 from riskgrid.errors import DamagedObject, NumericsMismatch, StoreError
 from riskgrid.market.states import MarketStates
 from riskgrid.portfolio import Portfolio
 from riskgrid.registry import INSTRUMENTS
-from riskgrid.store import Store
+from riskgrid.store import Catalogue, Store
 
-__all__ = ["CellSums", "Outcome", "Progress", "execute"]
+__all__ = ["CellSums", "Outcome", "Progress", "distinct_cells", "execute", "planned"]
 
 #: Seconds of work a task bundles: a scheduler needs about a millisecond for each.
-_TASK_SECONDS = {True: 0.05, False: 0.5}
+_TASK_SECONDS = {True: 0.05, False: 0.1}
+#: The same by worker: one scheduler sends out 1,500 tasks a second at most, a quarter of which is enough.
+_SCHEDULING = 2.6e-3
 #: A first guess of the cost of a valuation, until receipts tell.
 _FIRST_GUESS = 40e-9
+#: Runs of the store that tell what a valuation costs.
+_LATEST = 8
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ class Outcome:
     """What a run of the engine gives: sums, where each trade lies, what could not be priced, and where time went.
 
     unshocked : factors that some trade reads and no scenario moves for want of history.
-
+    seconds : by part, see ``riskgrid.profiling``.   labour : what workers did.
     pieces : with the blocks of each instrument, in plan order.   failed : block key to the sentence.
     """
 
@@ -84,14 +89,16 @@ class Outcome:
     priced: int = 0
     valuations: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
+    labour: Labour = field(default_factory=Labour)
 
 
 @dataclass
 class _Flight:
-    """Tasks on their way."""
+    """Tasks on their way, and when each that came back was sent and answered."""
 
-    tasks: dict[Any, tuple[Task, Piece]] = field(default_factory=dict)
-    done: queue.SimpleQueue[Any] = field(default_factory=queue.SimpleQueue)
+    tasks: dict[Any, tuple[Task, Piece, float]] = field(default_factory=dict)
+    done: Arrivals = field(default_factory=Arrivals)
+    spans: list[tuple[float, float]] = field(default_factory=list)
 
 
 class _Run:
@@ -104,27 +111,26 @@ class _Run:
         store: Store,
         workers: Workers,
         sums: CellSums,
-        *,
-        cell: dict[str, NDArray[np.int64]],
         progress: Callable[[Progress], None] | None,
     ) -> None:
         self.states, self.pricing, self.store, self.workers = states, pricing, store, workers
-        self.cell, self.outcome, self._progress = cell, Outcome(sums), progress
+        self.outcome, self._progress = Outcome(sums), progress
         self.flight = _Flight()
         self.total = 0
         self.begun = time.perf_counter()
-        self.cost: dict[str, float] = {}
+        self.outcome.labour.workers = workers.count
         self._panels: dict[str, str | None] = {}
 
     # -- sending -----------------------------------------------------------------------------------------------
 
     def send(self, piece: Piece) -> None:
         """Send the blocks of a piece that the store lacks, count those it has."""
-        self._count_piece(piece)
-        self.total += len(piece.blocks)
-        stored = self.store.has("blocks", [block.key for block in piece.blocks])
-        works = [self._work(piece, block, block.key in stored) for block in piece.blocks]
-        summed = self.store.has("sums", [work.sum_key for work in works])
+        with spending(self.outcome.seconds, "looking up"):
+            self._count_piece(piece)
+            self.total += len(piece.blocks)
+            stored = self.store.has("blocks", [block.key for block in piece.blocks])
+            works = [self._work(piece, block, block.key in stored) for block in piece.blocks]
+            summed = self.store.has("sums", [work.sum_key for work in works])
         missing = []
         for work in works:
             if work.priced and work.sum_key in summed:
@@ -137,19 +143,20 @@ class _Run:
         self.tell(planned=False)
 
     def _work(self, piece: Piece, block: Block, priced: bool) -> Work:
-        cell, local = np.unique(self._cells(piece, block.start, block.stop), return_inverse=True)
-        codes = local.astype(np.int64)
+        cell, codes = distinct_cells(piece.cell[block.start : block.stop])
         key = sum_key(block.key, codes)
         return Work(block.key, key, block.start, block.stop, block.roles, block.states, codes, len(cell), priced)
 
     def _dispatch(self, piece: Piece, works: list[Work]) -> None:
         name, own = piece.instrument.name, getattr(piece.instrument.price, "__module__", None)
         shared = not self.workers.in_process
+        with spending(self.outcome.seconds, "panels"):
+            columns = columns_to_store(self.store, piece.columns) if shared else piece.columns
         task = Task(
             self.store,
             name if own is not None and own.startswith("riskgrid.") else piece.instrument,
-            columns_to_store(self.store, piece.columns) if shared else piece.columns,
-            {role: self._object(role, shared) for work in works for role in work.roles},
+            columns,
+            {},
             self.states.dates,
             self.pricing,
             self.states.snapshot.numeraire,
@@ -158,16 +165,41 @@ class _Run:
             (),
         )
         bundle: list[Work] = []
-        expected = 0.0
+        expected, enough = 0.0, _TASK_SECONDS[self.workers.in_process]
+        if shared:
+            enough = max(enough, _SCHEDULING * self.workers.count)
         for work in works:
             bundle.append(work)
             size = (work.stop - work.start) * len(work.states)
-            expected += size * self.cost.get(name, _FIRST_GUESS) * (0.05 if work.priced else 1.0)
-            if expected >= _TASK_SECONDS[self.workers.in_process]:
-                self._submit(replace(task, works=tuple(bundle)), piece)
+            if len(works) > 1:
+                expected += size * self._cost(name) * (0.05 if work.priced else 1.0)
+            if expected >= enough:
+                self._submit(self._bundled(task, bundle), piece)
                 bundle, expected = [], 0.0
         if bundle:
-            self._submit(replace(task, works=tuple(bundle)), piece)
+            self._submit(self._bundled(task, bundle), piece)
+
+    def _bundled(self, task: Task, works: list[Work]) -> Task:
+        """The task with these blocks and what they read: workers start while later panels are still being made."""
+        with spending(self.outcome.seconds, "panels"):
+            roles = {role for work in works for role in work.roles}
+            objects = {role: self._object(role, not self.workers.in_process) for role in sorted(roles)}
+        return replace(task, works=tuple(works), objects=objects)
+
+    def _cost(self, instrument: str) -> float:
+        """Seconds a valuation takes: of this run, else of the store's latest one, else a guess."""
+        return self.outcome.labour.cost(instrument) or self._learned.get(instrument, _FIRST_GUESS)
+
+    @functools.cached_property
+    def _learned(self) -> dict[str, float]:
+        try:
+            rows = Catalogue(self.store.root).list(_LATEST)
+        except StoreError:  # a guess does
+            return {}
+        known: dict[str, float] = {}
+        for row in reversed(rows):
+            known |= Labour.of(row.manifest).costs()
+        return known
 
     def _object(self, role: str, shared: bool) -> Any:
         if not shared:
@@ -184,8 +216,10 @@ class _Run:
         while len(self.flight.tasks) >= 4 * self.workers.count + 2:  # a window: the scheduler never holds the whole run
             self.receive()
         key = f"riskgrid-{task.works[0].key[:24]}-{len(task.works)}-{time.monotonic_ns()}"
-        future = self.workers.submit(run_task, task, key=key, done=self.flight.done)
-        self.flight.tasks[future] = (task, piece)
+        at = time.perf_counter()
+        with spending(self.outcome.seconds, "submitting"):
+            future = self.workers.submit(run_task, task, key=key, done=self.flight.done)
+        self.flight.tasks[future] = (task, piece, at)
 
     # -- receiving ---------------------------------------------------------------------------------------------
 
@@ -196,8 +230,10 @@ class _Run:
 
     def receive(self) -> None:
         """Wait for one task and count it."""
-        future = self.flight.done.get()
-        task, piece = self.flight.tasks.pop(future)
+        with spending(self.outcome.seconds, "waiting"):
+            future, answered = self.flight.done.get()
+        task, piece, sent = self.flight.tasks.pop(future)
+        self.flight.spans.append((sent, answered))
         try:
             receipt: Receipt = future.result()
         except (StoreError, NumericsMismatch, OverflowError):
@@ -225,7 +261,8 @@ class _Run:
         work = task.works[0]
         sentence = f"the block could not be priced: {type(error).__name__}: {error}"
         self.outcome.failed[work.key] = sentence
-        cells = self._cells(piece, work.start, work.stop)
+        cells = piece.cell[work.start : work.stop]
+        cells = cells[cells >= 0]
         np.add.at(self.outcome.sums.trades, cells, 1)
         np.add.at(self.outcome.sums.unpriced, cells, 1)
 
@@ -239,26 +276,36 @@ class _Run:
         self._dispatch(piece, [self._work(piece, block, stored)])
 
     def _learn(self, receipt: Receipt) -> None:
-        if receipt.valuations:
-            self.cost[receipt.instrument] = receipt.seconds / receipt.valuations
         spent = self.outcome.seconds
-        parts = {"writing": receipt.writing, "summing": receipt.summing}
-        parts[f"pricing {receipt.instrument}"] = receipt.seconds - sum(parts.values())
+        parts = {name: getattr(receipt, name) for name in ("reading", "compiling", "writing", "summing")}
+        parts[f"pricing {receipt.instrument}"] = receipt.pricing
         for name, seconds in parts.items():
             spent[name] = spent.get(name, 0.0) + seconds
+        busy = receipt.seconds - receipt.compiling
+        self.outcome.labour.add(receipt.instrument, receipt.valuations, busy, receipt.blocks, receipt.bytes_written)
+
+    def close(self, planned: float) -> None:
+        """Take stock of time. planned : when planning was over."""
+        ended, flight, workers = time.perf_counter(), self.flight, self.workers.count
+        spent, self.outcome.labour.workers = self.outcome.seconds, max(workers, self.outcome.labour.workers)
+        spent["all"] = ended - self.begun
+        spent["short while planning"] = shortage(flight.spans, workers, self.begun, planned)
+        spent["short at the end"] = shortage(flight.spans, workers, planned, ended)
 
     # -- adding up ---------------------------------------------------------------------------------------------
 
     def _add(self, work: Work, piece: Piece) -> None:
         """Add a block's sums; where they are damaged, the block is summed anew."""
         try:
-            found = self.store.get("sums", work.sum_key).arrays
+            with spending(self.outcome.seconds, "reducing"):
+                self._reduce(self.store.get("sums", work.sum_key).arrays, work, piece)
         except DamagedObject:
             self.store.discard("sums", work.sum_key)
             self._dispatch(piece, [replace(work, priced=True)])
-            return
+
+    def _reduce(self, found: Mapping[str, NDArray[Any]], work: Work, piece: Piece) -> None:
         total = self.outcome.sums
-        cells = np.unique(self._cells(piece, work.start, work.stop))
+        cells, _ = distinct_cells(piece.cell[work.start : work.stop])
         states = work.states[1:] - 1
         every = len(states) == total.pnl.shape[1]
         part = found["pnl"]
@@ -275,15 +322,11 @@ class _Run:
     def _count_piece(self, piece: Piece) -> None:
         self.outcome.pieces.append(piece)
         total = self.outcome.sums
-        codes = self.cell[piece.instrument.name]
-        lost = codes[np.array(sorted(piece.problems), dtype=np.int64)]
-        np.add.at(total.trades, lost, 1)
-        np.add.at(total.unpriced, lost, 1)
-        np.add.at(total.unshocked, codes[piece.rows], piece.unshocked.astype(np.int64))
-        np.add.at(total.stale, codes[piece.rows], piece.stale)
-
-    def _cells(self, piece: Piece, start: int, stop: int) -> NDArray[np.int64]:
-        return self.cell[piece.instrument.name][piece.rows[start:stop]]
+        np.add.at(total.trades, piece.lost, 1)
+        np.add.at(total.unpriced, piece.lost, 1)
+        there = piece.cell >= 0
+        np.add.at(total.unshocked, piece.cell[there], piece.unshocked[there].astype(np.int64))
+        np.add.at(total.stale, piece.cell[there], piece.stale[there])
 
     def tell(self, *, planned: bool) -> None:
         """Report progress to whoever listens."""
@@ -301,27 +344,28 @@ def _spread(values: NDArray[np.int64], cells: NDArray[np.int64], count: int) -> 
 
 
 def execute(
-    portfolio: Portfolio,
+    pieces: Iterable[Piece],
     states: MarketStates,
     pricing: Pricing,
     *,
     store: Store,
     workers: Workers,
-    cell: dict[str, NDArray[np.int64]],
     cells: int,
     progress: Callable[[Progress], None] | None = None,
 ) -> Outcome:
     """Price what the store lacks and add up all cells.
 
-    cell : instrument to the cell of each trade (trade,).   Planning goes on while tasks run. A task that fails is
+    pieces : with the cell of each trade, see :func:`planned`; planning goes on while tasks run. A task that fails is
     tried again block by block; a store that refuses stops the run at once, with what is finished kept.
     """
     sums = CellSums.zeros(cells, states.count - 1)
-    run = _Run(states, pricing, store, workers, sums, cell=cell, progress=progress)
+    run = _Run(states, pricing, store, workers, sums, progress)
     try:
-        for piece in _timed(_pieces(portfolio, states, pricing, store), run.outcome.seconds, "planning"):
+        for piece in _timed(iter(pieces), run.outcome.seconds, "planning"):
+            run.outcome.seconds["hashing"] = run.outcome.seconds.get("hashing", 0.0) + piece.hashing
             run.send(piece)
             run.drain()
+        planned = time.perf_counter()
         while run.flight.tasks:
             run.receive()
     except BaseException:
@@ -329,20 +373,31 @@ def execute(
         raise
     read = {role for piece in run.outcome.pieces for block in piece.blocks for role in block.roles}
     run.outcome.unshocked = sorted({factor for role in read for factor in states.unshocked_factors(role)})
-    run.outcome.seconds["all"] = time.perf_counter() - run.begun
+    run.close(planned)
     run.tell(planned=True)
     return run.outcome
 
 
-def _pieces(portfolio: Portfolio, states: MarketStates, pricing: Pricing, store: Store) -> Iterator[Piece]:
+def planned(
+    portfolio: Portfolio, states: MarketStates, pricing: Pricing, store: Store, cell: Mapping[str, NDArray[np.int64]]
+) -> Iterator[Piece]:
+    """Plan a portfolio piece by piece. cell : instrument to the cell of each of its trades (trade,)."""
     for name in portfolio.instruments:
         for piece in plan_instrument(INSTRUMENTS[name], portfolio.columns(name), states, pricing):
+            piece.cell, piece.lost = cell[name][piece.rows], cell[name][sorted(piece.problems)]
             known = store.has("reads", [block.key for block in piece.blocks])
             for place, block in enumerate(piece.blocks):
                 if block.key in known:
                     roles = tuple(store.get("reads", block.key).meta["roles"])
                     piece.blocks[place] = extend_block(piece, block, roles, states, pricing)
             yield piece
+
+
+def distinct_cells(cell: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The cells that occur, and each row's place among them; -1 stays -1: that trade has gone."""
+    cells, code = np.unique(cell, return_inverse=True)
+    gone = int(len(cells) > 0 and cells[0] < 0)
+    return cells[gone:], code.astype(np.int64) - gone
 
 
 def _timed[Item](items: Iterator[Item], spent: dict[str, float], name: str) -> Iterator[Item]:

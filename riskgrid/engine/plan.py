@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -55,8 +56,11 @@ class Piece:
 
     problems : place in the table to the sentence that says why the trade has no value; such trades are in no block.
     code : digest of what the instrument does, of nothing else where that cannot be told: such blocks are not reused.
+    hashing : seconds of planning that went into hashes and keys.
     terms : (column, trade), what identifies each trade, as 64-bit numbers.   unshocked : (trade,), reads a factor
     without history.   stale : (trade,), scenarios in which a factor it reads stood still because a quote was filled.
+    cell : (trade,), the cell of each trade, -1 for one that has gone.   lost : cells of the trades with problems. No
+    key knows of either.
     """
 
     instrument: Instrument
@@ -68,20 +72,27 @@ class Piece:
     terms: NDArray[Any] = field(default_factory=lambda: np.empty((0, 0)))
     unshocked: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
     stale: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    hashing: float = 0.0
+    cell: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    lost: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 def plan_instrument(
     instrument: Instrument, columns: Columns, states: MarketStates, pricing: Pricing
 ) -> Iterator[Piece]:
     """Pieces of at most ``PIECE`` trades with their blocks, in order of a hash of the trades' terms."""
+    begun = time.perf_counter()
     bits = _canonical(instrument, columns)
     code = instrument.code or uuid.uuid4().bytes
     hashes = row_hash(bits)
     order = np.argsort(hashes, kind="stable")
     hashes = hashes[order]
+    hashing = time.perf_counter() - begun
     for start, stop in pieces(hashes, PIECE):
         table = _Table(columns, bits, order[start:stop], hashes[start:stop], code)
-        yield _plan_piece(instrument, table, states, pricing)
+        piece = _plan_piece(instrument, table, states, pricing)
+        piece.hashing, hashing = piece.hashing + hashing, 0.0
+        yield piece
 
 
 def currency_column(instrument: Instrument, terms: Any) -> Names:
@@ -156,9 +167,11 @@ def _plan_piece(instrument: Instrument, table: _Table, states: MarketStates, pri
     piece = Piece(instrument, ordered, rows, problems=problems, code=table.code, terms=terms)
     _flag(piece, group, roles, states)
     flows = any(role.startswith("calendar:") for found in roles.values() for role in found)
+    begun = time.perf_counter()
     for start, stop in cut(group, hashes, pricing.cut, flows=flows):
         read = sorted({role for one in np.unique(group[start:stop]).tolist() for role in roles[one]})
         piece.blocks.append(make_block(piece, (start, stop), tuple(read), states, pricing))
+    piece.hashing = time.perf_counter() - begun
     return piece
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from riskgrid.engine.block import Priced, price_block, sum_block
 from riskgrid.engine.numerics import engine_code, numerics, numerics_digest
 from riskgrid.engine.plan import Columns, Pricing
+from riskgrid.engine.timing import compile_seconds
 from riskgrid.errors import DamagedObject, NumericsMismatch, UnrecordedRead
 from riskgrid.hashing import digest
 from riskgrid.market.objects import MarketObject, object_from_parts
@@ -65,7 +68,12 @@ class Task:
 
 @dataclass
 class Receipt:
-    """What a finished task sends back. unrecorded : block key to the role that its plan did not record."""
+    """What a finished task sends back.
+
+    seconds : of the task in all, wall clock of the worker; of it reading, compiling, writing and summing, and what is
+    left is pricing.   blocks : seconds of pricing each priced block.   unrecorded : block key to the role that its plan
+    did not record.
+    """
 
     works: tuple[Work, ...]
     instrument: str
@@ -74,12 +82,21 @@ class Receipt:
     valuations: int = 0
     priced: int = 0
     unrecorded: dict[str, str] = field(default_factory=dict)
-    summing: float = 0.0
+    reading: float = 0.0
+    compiling: float = 0.0
     writing: float = 0.0
+    summing: float = 0.0
+    blocks: list[float] = field(default_factory=list)
+
+    @property
+    def pricing(self) -> float:
+        """Seconds of pricing."""
+        return max(self.seconds - self.reading - self.compiling - self.writing - self.summing, 0.0)
 
 
 def run_task(task: Task) -> Receipt:
     """Price, store and sum; safe to run twice and anywhere. NumericsMismatch, StoreError and OverflowError stop it."""
+    begun, compiled = time.perf_counter(), compile_seconds()
     instrument = INSTRUMENTS[task.instrument] if isinstance(task.instrument, str) else task.instrument
     if task.code[0] != engine_code() or task.code[1] not in (None, instrument.code):
         raise NumericsMismatch(
@@ -91,28 +108,44 @@ def run_task(task: Task) -> Receipt:
             f"this worker computes with {numerics()}, the run with another set; give workers the run's libraries and "
             "processor class, or pin NUMBA_CPU_NAME and NPY_DISABLE_CPU_FEATURES"
         )
-    columns = columns_from_store(task.store, task.columns) if isinstance(task.columns, str) else task.columns
     receipt = Receipt(task.works, instrument.name)
-    begun = time.perf_counter()
+    with _adding(receipt, "reading"):
+        columns = columns_from_store(task.store, task.columns) if isinstance(task.columns, str) else task.columns
     for work in task.works:
+        _finish(task, instrument, columns, work, receipt)
+    receipt.seconds, receipt.compiling = time.perf_counter() - begun, compile_seconds() - compiled
+    return receipt
+
+
+def _finish(task: Task, instrument: Instrument, columns: Columns, work: Work, receipt: Receipt) -> None:
+    """Price a block where the store lacks it, and keep its sums."""
+    with _adding(receipt, "reading"):
         priced = _stored(task, work) if work.priced else None
-        if priced is None:
-            try:
-                priced = _price(task, instrument, columns, work)
-            except UnrecordedRead as read:
-                receipt.unrecorded[work.key] = str(read)
-                continue
-            at = time.perf_counter()
+        objects = {} if priced is not None else _objects(task, work)
+    if priced is None:
+        begun, compiled = time.perf_counter(), compile_seconds()
+        try:
+            priced = _price(task, instrument, columns, work, objects)
+        except UnrecordedRead as read:
+            receipt.unrecorded[work.key] = str(read)
+            return
+        receipt.blocks.append(time.perf_counter() - begun - (compile_seconds() - compiled))
+        with _adding(receipt, "writing"):
             receipt.bytes_written += task.store.put("blocks", work.key, *_parts(priced))
-            receipt.writing += time.perf_counter() - at
-            receipt.valuations += (len(work.states)) * (work.stop - work.start)
-            receipt.priced += 1
-        at = time.perf_counter()
+        receipt.valuations += len(work.states) * (work.stop - work.start)
+        receipt.priced += 1
+    with _adding(receipt, "summing"):
         sums = sum_block(priced, work.cell, work.cells)
         task.store.put("sums", work.sum_key, {}, sums)
-        receipt.summing += time.perf_counter() - at
-    receipt.seconds = time.perf_counter() - begun
-    return receipt
+
+
+@contextlib.contextmanager
+def _adding(receipt: Receipt, name: str) -> Iterator[None]:
+    # what compiles on the way is counted as that
+    begun, compiled = time.perf_counter(), compile_seconds()
+    yield
+    spent = time.perf_counter() - begun - (compile_seconds() - compiled)
+    setattr(receipt, name, getattr(receipt, name) + spent)
 
 
 def sum_key(block: str, cell: NDArray[np.int64]) -> str:
@@ -165,13 +198,20 @@ def _stored(task: Task, work: Work) -> Priced | None:
         return None
 
 
-def _price(task: Task, instrument: Instrument, columns: Columns, work: Work) -> Priced:
+def _objects(task: Task, work: Work) -> dict[str, MarketObject | None]:
+    """The market objects that a block reads, in its states."""
     every = len(work.states) == len(task.dates)
     objects: dict[str, MarketObject | None] = {}
     for role in work.roles:
         found = task.objects[role]
         found = _object_from_store(task.store, found) if isinstance(found, str) else found
         objects[role] = found if found is None or every else found.take(work.states)
+    return objects
+
+
+def _price(
+    task: Task, instrument: Instrument, columns: Columns, work: Work, objects: dict[str, MarketObject | None]
+) -> Priced:
     rows = slice(work.start, work.stop)
     part: Columns = {name: column[rows] for name, column in columns.items()}
     return price_block(instrument, part, objects, task.dates[work.states], task.pricing, task.numeraire)

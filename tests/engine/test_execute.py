@@ -5,7 +5,7 @@ import pytest
 
 from riskgrid.cluster import Threads
 from riskgrid.engine import execute as module
-from riskgrid.engine.execute import CellSums, execute
+from riskgrid.engine.execute import CellSums, execute, planned
 from riskgrid.engine.plan import Pricing
 from riskgrid.errors import NumericsMismatch, StoreError
 from riskgrid.market.states import MarketStates
@@ -23,7 +23,8 @@ def ran(store, *, book=BOOK, workers=None, progress=None, scenarios=SCENARIOS, c
     cell = {name: np.arange(book.tables[name].num_rows) % cells for name in book.instruments}
     states = MarketStates(made.market(), scenarios)
     with workers or Threads(2) as pool:
-        return execute(book, states, PRICING, store=store, workers=pool, cell=cell, cells=cells, progress=progress)
+        pieces = planned(book, states, PRICING, store, cell)
+        return execute(pieces, states, PRICING, store=store, workers=pool, cells=cells, progress=progress)
 
 
 def bits(outcome):
