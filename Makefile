@@ -21,7 +21,7 @@ test: lint ## Run every check: lint, tests, doctests, coverage gate
 	$(BIN)/coverage report
 
 bench: .venv/.stamp ## Measure speed and memory
-	$(BIN)/python -m tests.benchmarks
+	$(BIN)/riskgrid bench $(ARGS)
 
 lint: .venv/.stamp ## Check style, formatting, types and layers
 	$(BIN)/ruff check .

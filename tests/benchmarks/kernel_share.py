@@ -1,7 +1,7 @@
 """What share of a chain's processor time is spent in compiled kernels, and where does the rest go?
 
-One thread, a cold store in memory, warm compilation. Kernels are the compiled loops themselves; NumPy steps are the
-ufuncs and gathers between them, with the cost of calling either; the store is writing blocks and sums. A task prices,
+One thread, a cold store in memory, warm compilation. Kernels are the compiled loops themselves; steps between them are
+ufuncs and gathers, with the cost of calling either; the store is writing blocks and sums. A task prices,
 writes and sums; the run in all plans and keeps its inputs too.
 """
 
@@ -26,7 +26,7 @@ SIZES = {"equity_option": 10_000, "fx_option": 10_000, "fixed_rate_bond": 5_000,
 _PARTS = {
     "tasks": "riskgrid.engine.execute.run_task",
     "kernels": "riskgrid.formulas.compiled.Loop.__call__",
-    "steps": "riskgrid.quantity.Program._evaluate",
+    "steps": "riskgrid.program.Program.replay",
     "store": "riskgrid.store.Store.put",
 }
 
@@ -40,7 +40,7 @@ def figures(*, quick: bool = False) -> list[Figure]:
         portfolio = data.portfolio({instrument: size // 10 if quick else size})
         rounds = [_shares(portfolio, market, scenarios) for _ in range(3 if quick else 6)][1:]
         middle = {part: statistics.median(one[part] for one in rounds) for part in rounds[0]}
-        note = f"NumPy steps {middle['steps']:.0%}, store {middle['store']:.0%}, all else {middle['rest']:.0%}"
+        note = f"steps between {middle['steps']:.0%}, store {middle['store']:.0%}, all else {middle['rest']:.0%}"
         note += f"; tasks {middle['tasks']:.2f} of {middle['run']:.2f} s in all, {len(portfolio):,} trades"
         what = f"{instrument}: compiled kernels"
         made.append(Figure("kernel_share", what, 100 * middle["kernels"], "% of tasks", note=note))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,52 +14,59 @@ from riskgrid.conventions import adjust, make_schedule, year_fraction
 from riskgrid.market.states import MarketStates
 from riskgrid.portfolio import Portfolio
 from tests.benchmarks.data import TODAY
-from tests.benchmarks.plain_curve import discount_table
 
 type Array = Any
 
 
 @dataclass(frozen=True)
 class Table:
-    """Discount factors of distinct (curve, date), and the growth between some of them. curve, years : (row,)."""
+    """Discount factors of distinct (curve, date), then the growths of distinct periods, discounted from payment.
 
-    curves: tuple[Any, ...]
-    spreads: tuple[Any, ...]  # (state,) each, None without
-    curve: Array
-    years: Array
-    starts: Array  # rows of the table, as are ends and pays: each growth is discounted from its payment date
+    panel : (node, state) of all curves and spreads.   log_discount : sparse (row, node).   starts, ends, pays :
+    (growth,), rows of the discount factors.
+    """
+
+    panel: Array
+    log_discount: csr_array
+    starts: Array
     ends: Array
     pays: Array
 
     def __call__(self, states: slice) -> Array:
         """(row + growth, state)."""
-        made = np.empty((len(self.years), states.stop - states.start))
-        for code, (curve, spread) in enumerate(zip(self.curves, self.spreads, strict=True)):
-            here = self.curve == code
-            cut = type(curve)(curve.times, curve.panel[:, states], curve.interpolation, curve.extrapolation)
-            made[here] = discount_table(cut, self.years[here])
-            if spread is not None:
-                made[here] *= np.exp(-spread[states] * self.years[here].reshape(-1, 1))
-        growth = (made[self.starts] / made[self.ends] - 1.0) * made[self.pays]
-        return np.concatenate([made, growth])
+        rows = self.log_discount.shape[0]
+        made = np.empty((rows + len(self.starts), states.stop - states.start))
+        np.exp(self.log_discount @ np.ascontiguousarray(self.panel[:, states]), out=made[:rows])
+        growth = made[rows:]
+        np.divide(made[self.starts], made[self.ends], out=growth)
+        growth -= 1.0
+        growth *= made[self.pays]
+        return made
 
 
 @dataclass(frozen=True)
 class Flows:
-    """Amounts (trade, row of the table), and the rate to the reporting currency (trade, state), None where it is 1."""
+    """Amounts (trade, row of the table), and the rates (currency, state) of each trade's currency to the reporting one.
+
+    step : states at a time.
+    """
 
     table: Table
     amounts: csr_array
-    to_reporting: Array
-    states: int
-    step: int  # states at a time
+    rates: Array
+    currency: Array
+    step: int
 
     def values(self, rows: slice) -> Array:
         """Value in the reporting currency (trade, state) of these trades."""
-        amounts = self.amounts[rows]
-        parts = [slice(low, min(low + self.step, self.states)) for low in range(0, self.states, self.step)]
-        made = np.concatenate([amounts @ self.table(part) for part in parts], axis=1)
-        return made if self.to_reporting is None else made * self.to_reporting[rows]
+        amounts, currency, states = self.amounts[rows], self.currency[rows], self.rates.shape[1]
+        made = np.empty((amounts.shape[0], states))
+        for low in range(0, states, self.step):
+            part = slice(low, min(low + self.step, states))
+            made[:, part] = amounts @ self.table(part)
+            if len(self.rates) > 1:
+                made[:, part] *= self.rates[:, part][currency]
+        return made
 
 
 def swaps(portfolio: Portfolio, states: MarketStates, step: int) -> Flows:
@@ -69,24 +77,26 @@ def swaps(portfolio: Portfolio, states: MarketStates, step: int) -> Flows:
     size = side * columns["notional"] * columns["quantity"]
     fixed, floating = (_periods(columns["start"], columns["maturity"], months) for months in (6, 3))
     coupon = size[fixed.trade] * columns["fixed_rate"][fixed.trade] * year_fraction("30/360", fixed.start, fixed.end)
-    pay = _paid(fixed.end)
+    curves, discount, projection = _curves(states, names)
+    earn = code[floating.trade]
     keys = [
-        (code[fixed.trade], pay),
-        *((code[floating.trade], date) for date in (floating.start, floating.end, _paid(floating.end))),
+        (discount[code[fixed.trade]], _paid(fixed.end)),
+        (projection[earn], floating.start),
+        (projection[earn], floating.end),
+        (discount[earn], _paid(floating.end)),
     ]
     pairs, row = _distinct(keys)
     bounds = np.cumsum([0, *(len(date) for _, date in keys)])
     paid, start, end, due = (row[low:high] for low, high in itertools.pairwise(bounds))
-    triples, growth = np.unique(np.stack([start, end, due]), axis=1, return_inverse=True)
+    _, sample, growth = np.unique((start * len(row) + end) * len(row) + due, return_index=True, return_inverse=True)
     # accrual and index agree on the day count, so an accrual times a simple rate is the growth itself
     amount = np.concatenate([-coupon, size[floating.trade]])
-    column = np.concatenate([paid, pairs.shape[1] + growth.ravel()])
+    column = np.concatenate([paid, pairs.shape[1] + growth])
     trade = np.concatenate([fixed.trade, floating.trade])
-    curves = tuple(states[f"discount:{name}"] for name in names)
-    table = Table(curves, (None,) * len(names), pairs[0], pairs[1] / 365.0, *triples)
-    shape = (len(size), pairs.shape[1] + triples.shape[1])
-    rates = np.concatenate([_rate(states, name) for name in names])[code]
-    return Flows(table, csr_array((amount, (trade, column)), shape=shape), rates, states.count, step)
+    table = _table(curves, [None] * len(curves), pairs, (start[sample], end[sample], due[sample]))
+    shape = (len(size), pairs.shape[1] + len(sample))
+    rates = np.concatenate([_rate(states, name) for name in names])
+    return Flows(table, csr_array((amount, (trade, column)), shape=shape), rates, code, step)
 
 
 def bonds(portfolio: Portfolio, states: MarketStates, step: int) -> Flows:
@@ -100,11 +110,43 @@ def bonds(portfolio: Portfolio, states: MarketStates, step: int) -> Flows:
     paid = _paid(periods.end)
     due = paid > TODAY
     pairs, row = _distinct([(code[periods.trade[due]], paid[due])])
-    spreads = tuple(states[f"spread:{name}"].panel[0] if name else None for name in names)
-    curves, none = (states["discount:USD"],) * len(names), np.zeros(0, np.int64)
-    table = Table(curves, spreads, pairs[0], pairs[1] / 365.0, none, none, none)
+    spreads = [states[f"spread:{name}"] if name else None for name in names]
+    none = np.zeros(0, np.int64)
+    table = _table([states["discount:USD"]] * len(names), spreads, pairs, (none, none, none))
     amounts = csr_array((amount[due], (periods.trade[due], row)), shape=(len(face), pairs.shape[1]))
-    return Flows(table, amounts, None, states.count, step)
+    return Flows(table, amounts, np.ones((1, states.count)), np.zeros(len(face), np.int64), step)
+
+
+def _curves(states: MarketStates, names: Sequence[str]) -> tuple[list[Any], Array, Array]:
+    """Distinct curves, and of each currency the one that discounts and the one that projects."""
+    of_index: list[Any] = [states[f"index:{name}-3M"] for name in names]
+    wanted = [*(states[f"discount:{name}"] for name in names), *(states[f"curve:{one.curve}"] for one in of_index)]
+    curves = list({id(curve): curve for curve in wanted}.values())
+    place = np.array([next(at for at, curve in enumerate(curves) if curve is one) for one in wanted])
+    return curves, place[: len(names)], place[len(names) :]
+
+
+def _table(curves: list[Any], spreads: list[Any], pairs: Array, periods: tuple[Array, Array, Array]) -> Table:
+    """Zero rates are linear in time, flat outside the nodes."""
+    code, years = pairs[0], pairs[1] / 365.0
+    panels = [*(curve.panel for curve in curves), *(spread.panel for spread in spreads if spread is not None)]
+    first = np.cumsum([0, *(len(panel) for panel in panels)])
+    spread_row = iter(first[len(curves) :])
+    parts = []
+    for at, (curve, spread) in enumerate(zip(curves, spreads, strict=True)):
+        rows, times = np.flatnonzero(code == at), curve.times
+        inside = np.clip(years[rows], times[0], times[-1])
+        high = np.clip(np.searchsorted(times, inside), 1, len(times) - 1)
+        share = (inside - times[high - 1]) / (times[high] - times[high - 1])
+        parts += [
+            (rows, first[at] + high - 1, (share - 1.0) * years[rows]),
+            (rows, first[at] + high, -share * years[rows]),
+        ]
+        if spread is not None:
+            parts.append((rows, np.full(len(rows), next(spread_row)), -years[rows]))
+    row, node, weight = (np.concatenate(column) for column in zip(*parts, strict=True))
+    weights = csr_array((weight, (row, node)), shape=(len(code), int(first[-1])))
+    return Table(np.concatenate(panels), weights, *periods)
 
 
 def _periods(start: Array, end: Array, months: int, roll: str = "modified_following") -> Any:

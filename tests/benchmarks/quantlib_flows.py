@@ -21,10 +21,11 @@ def swaps(portfolio: Portfolio, states: MarketStates, trades: int, count: int) -
     """A function that values the first swaps in the first states; making the objects is not on its clock."""
     rows = portfolio.to_pandas("interest_rate_swap").iloc[:trades].to_dict("records")
     names = sorted({row["currency"] for row in rows})
-    handles = {name: ql.RelinkableYieldTermStructureHandle() for name in names}
+    roles = {name: f"curve:{states[f'index:{name}-3M'].curve}" for name in names}
+    handles = {role: ql.RelinkableYieldTermStructureHandle() for role in [*roles.values(), *map(_discount, names)]}
     ql.Settings.instance().evaluationDate = ql_date(TODAY)
     _relink(handles, states, 0)
-    made = [_swap(row, handles[row["currency"]]) for row in rows]
+    made = [_swap(row, handles[_discount(row["currency"])], handles[roles[row["currency"]]]) for row in rows]
     side = np.array([[1.0 if name == "USD" else 0.0] for name in (row["currency"] for row in rows)])
     euro = states["fx:EUR"].panel[:, :count]
     scale = np.array([[row["quantity"]] for row in rows]) * (side + (1.0 - side) * euro)
@@ -44,7 +45,7 @@ def bonds(portfolio: Portfolio, states: MarketStates, trades: int, count: int) -
     rows = portfolio.to_pandas("fixed_rate_bond").iloc[:trades].to_dict("records")
     handle = ql.RelinkableYieldTermStructureHandle()
     ql.Settings.instance().evaluationDate = ql_date(TODAY)
-    _relink({"USD": handle}, states, 0)
+    _relink({_discount("USD"): handle}, states, 0)
     issuers = sorted({row["issuer"] for row in rows} - {""})
     quotes = {name: ql.SimpleQuote(0.0) for name in issuers}
     curves = {
@@ -57,7 +58,7 @@ def bonds(portfolio: Portfolio, states: MarketStates, trades: int, count: int) -
     def value() -> Array:
         columns = []
         for state in range(count):
-            _relink({"USD": handle}, states, state)
+            _relink({_discount("USD"): handle}, states, state)
             for name, quote in quotes.items():
                 quote.setValue(float(states[f"spread:{name}"].panel[0, state]))
             columns.append([bond.NPV() for bond in made])
@@ -67,8 +68,8 @@ def bonds(portfolio: Portfolio, states: MarketStates, trades: int, count: int) -
 
 
 def _relink(handles: dict[str, Any], states: MarketStates, state: int) -> None:
-    for name, handle in handles.items():
-        curve = states[f"discount:{name}"]
+    for role, handle in handles.items():
+        curve: Any = states[role]
         zeros = curve.panel[: len(curve.times), state].tolist()
         days = [0, *np.rint(curve.times * 365.0).astype(int).tolist(), _FAR]
         dates = [ql_date(TODAY + day) for day in days]
@@ -76,10 +77,14 @@ def _relink(handles: dict[str, Any], states: MarketStates, state: int) -> None:
         handle.linkTo(made)
 
 
-def _swap(row: dict[str, Any], handle: Any) -> ql.VanillaSwap:
+def _discount(name: str) -> str:
+    return f"discount:{name}"
+
+
+def _swap(row: dict[str, Any], handle: Any, projection: Any) -> ql.VanillaSwap:
     roll = ql.ModifiedFollowing
     currency = {"USD": ql.USDCurrency, "EUR": ql.EURCurrency}[row["currency"]]()
-    index = ql.IborIndex("3M", ql.Period("3M"), 2, currency, _CALENDAR, roll, False, ql.Actual360(), handle)
+    index = ql.IborIndex("3M", ql.Period("3M"), 2, currency, _CALENDAR, roll, False, ql.Actual360(), projection)
     side = ql.VanillaSwap.Payer if row["side"] == "pay" else ql.VanillaSwap.Receiver
     fixed, floating = (_schedule(row["start"], row["maturity"], months, roll) for months in (6, 3))
     thirty = ql.Thirty360(ql.Thirty360.BondBasis)

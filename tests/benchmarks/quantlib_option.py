@@ -38,7 +38,7 @@ class Pairs:
         ql.Settings.instance().evaluationDate = ql_date(TODAY)
         self.quotes = [[ql.SimpleQuote(0.1) for _ in range(3)] for _ in self.strike]
         self.options = [
-            _option(kind, strike, TODAY + int(days), quotes)
+            make_option(kind, strike, TODAY + int(days), quotes)
             for kind, strike, days, quotes in zip(self.kind, self.strike, self.days, self.quotes, strict=True)
         ]
 
@@ -64,7 +64,8 @@ class Pairs:
         return np.array(made) * self.scale
 
 
-def _option(kind: int, strike: float, expiry: Any, quotes: list[ql.SimpleQuote]) -> ql.VanillaOption:
+def make_option(kind: int, strike: float, expiry: Any, quotes: list[ql.SimpleQuote]) -> ql.VanillaOption:
+    """A European option on its own quotes of spot, rate and volatility."""
     today, count = ql_date(TODAY), ql.Actual365Fixed()
     spot, rate, vol = map(ql.QuoteHandle, quotes)
     process = ql.BlackScholesMertonProcess(
