@@ -32,12 +32,13 @@ class Trades(Protocol):
     """What changes look into: a portfolio, or one with what-ifs below it."""
 
     def select(self, trade_ids: Iterable[str]) -> Portfolio: ...
+    def places(self, trade_ids: Iterable[str]) -> Any: ...
     def known(self, trade_ids: Iterable[str]) -> set[str]: ...
 
 
 @dataclass(frozen=True)
 class Delta:
-    """What changes do to a portfolio. gone : trade_ids that leave.   new : trades that come, amended ones among them."""
+    """What changes do to a portfolio. gone : trade_ids that leave.   new : trades that come, also amended ones."""
 
     gone: tuple[str, ...]
     new: Portfolio
@@ -57,10 +58,10 @@ class Delta:
 class Changes:
     """What a what-if does to a run.
 
-    add : trades that come, a Portfolio, tables by instrument or lists of rows.   amend : trade_id to the columns that change.
-    resize : trade_id to its new quantity.   drop : trade_ids that leave.   shift : factor pattern to a shock of the
-    grammar of :mod:`riskgrid.scenarios.stress` (``-20%``, ``+50bp``, ``=0.02``), applied to the base market, under
-    which every scenario is taken again.
+    add : trades that come, a Portfolio, tables by instrument or lists of rows.   amend : trade_id to the columns that
+    change.   resize : trade_id to its new quantity.   drop : trade_ids that leave.   shift : factor pattern to a shock
+    of the grammar of :mod:`riskgrid.scenarios.stress` (``-20%``, ``+50bp``, ``=0.02``), applied to the base market,
+    under which every scenario is taken again.
 
     >>> Changes(drop=["T-1"], shift={"fx:EUR": "-5%"})
     Changes(drop 1 trade; shift fx:EUR -5%)
@@ -127,11 +128,11 @@ class Changes:
         wrong cell."""
         added: Portfolio = self.add  # type: ignore[assignment]
         gone = (*self.changed, *self.drop)
-        touched = portfolio.select(gone) if gone else Portfolio({})
-        amended = {name: self._amended(name, table) for name, table in touched.tables.items()}
-        tables = {name: columns for name, columns in amended.items() if columns["trade_id"]}
-        new = Portfolio.concat([added, Portfolio.from_tables(tables)]) if tables else added
-        twice = sorted(portfolio.known(_ids(added)) - set(gone))
+        amended = portfolio.select(self.changed) if self.changed else Portfolio({})
+        portfolio.places(self.drop)  # an unknown one is an error
+        changed = {name: self._columns(name, table) for name, table in amended.tables.items()}
+        new = Portfolio.concat([added, amended.with_columns(changed)]) if changed else added
+        twice = sorted(portfolio.known(_ids(added)) - set(gone)) if len(added) else []
         if twice:
             raise BadChanges(f"trade '{twice[0]}' is added, but the portfolio has it; amend it, or drop it as well")
         return Delta(gone, new)
@@ -165,16 +166,20 @@ class Changes:
             shifts,
         )
 
-    def _amended(self, instrument: str, table: Any) -> dict[str, list[Any]]:
-        """Columns of the trades of one instrument after their change, as any user's table."""
-        rows = [row for row in table.to_pylist() if row["trade_id"] in self.changed]
-        for row in rows:
-            unknown = [name for name in self.changed[row["trade_id"]] if name not in row or name == "trade_id"]
+    def _columns(self, instrument: str, table: Any) -> dict[str, list[Any]]:
+        """The columns of an instrument's changed trades in which any of them changes."""
+        ids = table["trade_id"].to_pylist()
+        known = [name for name in table.column_names if name != "trade_id"]
+        for trade in ids:
+            unknown = [name for name in self.changed[trade] if name not in known]
             if unknown:
-                place = f"column of {instrument}, in the change of trade '{row['trade_id']}',"
-                raise UnknownName(place, unknown[0], [name for name in row if name != "trade_id"])
+                raise UnknownName(f"column of {instrument}, in the change of trade '{trade}',", unknown[0], known)
+        names = dict.fromkeys(name for trade in ids for name in self.changed[trade])
         return {
-            name: [self.changed[row["trade_id"]].get(name, row[name]) for row in rows] for name in table.column_names
+            name: [
+                self.changed[trade].get(name, value) for trade, value in zip(ids, table[name].to_pylist(), strict=True)
+            ]
+            for name in names
         }
 
     def __repr__(self) -> str:

@@ -165,7 +165,7 @@ def _processes(count: int) -> Workers:
 
     with dask.config.set({"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}):
         cluster = LocalCluster(
-            n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0
+            n_workers=count, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit=0
         )
     client = Client(cluster)
     return _Dask(client, (client, cluster))

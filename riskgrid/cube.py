@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -63,7 +63,14 @@ class Cube:
     weight: NDArray[np.float64] | None
     bits: int
     attrs: Mapping[str, Any]
-    _plans: dict[Any, _Plan] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _cell_plans: dict[Any, _Plan] = field(default_factory=dict, repr=False, compare=False)
+    _trade_plans: dict[Any, _Plan] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def with_numbers(self, cell_labels: Codes, **numbers: Any) -> Cube:
+        """The cube of a what-if; trees over the same cells are shared."""
+        same = cell_labels.values == self.cell_labels.values
+        labels, plans = (self.cell_labels, self._cell_plans) if same else (cell_labels, {})
+        return replace(self, cell_labels=labels, _cell_plans=plans, **numbers)
 
     @functools.cached_property
     def placement(self) -> Placement:
@@ -181,13 +188,13 @@ class Cube:
         if not fits:
             raise OverflowError("the P&L of a node leaves the range of 64-bit ticks; run with fewer tick bits")
         made = plan.empty.copy(data=self._numbers(pnl, counted))
-        made.attrs |= {"by": list(by), "answered_from": "cells" if in_cells else "trade blocks"}
+        made.attrs = {**self.attrs, "by": list(by), "answered_from": "cells" if in_cells else "trade blocks"}
         return made
 
     def _plan(self, by: tuple[str, ...], where: Where, *, in_cells: bool) -> _Plan:
-        key = (by, tuple(where.items()), in_cells)
-        if key in self._plans:
-            return self._plans[key]
+        key, plans = (by, tuple(where.items())), self._cell_plans if in_cells else self._trade_plans
+        if key in plans:
+            return plans[key]
         tree = self.tree(by, where, in_cells=in_cells)
         nodes = len(tree.parent)
         nothing = self._numbers(np.broadcast_to(0.0, (nodes, len(self.scenarios))), np.zeros((nodes, 7), np.int64))
@@ -196,10 +203,10 @@ class Cube:
         for name in coords:
             empty[name].values.flags.writeable = False  # answers share them
         plan = _Plan(tree, annotate(empty, str(self.attrs["currency"])))
-        if len(self._plans) >= _MOST_PLANS:
-            self._plans.clear()
+        if len(plans) >= _MOST_PLANS:
+            plans.clear()
         if len(tree.rows) <= _MOST_REMEMBERED:
-            self._plans[key] = plan
+            plans[key] = plan
         return plan
 
     def _numbers(self, pnl: NDArray[Any], counts: NDArray[np.int64]) -> dict[str, NDArray[Any]]:

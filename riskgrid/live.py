@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskgrid.branch import Cells
-from riskgrid.engine.block import sum_block
+from riskgrid.engine.block import only_rows, sum_block
 from riskgrid.engine.execute import Outcome
 from riskgrid.engine.plan import Block, Piece, Pricing, make_block
 from riskgrid.engine.task import priced_from, sum_key
@@ -46,10 +46,10 @@ class Live:
     parts: tuple[Part, ...]
     blocks: tuple[tuple[int, int], ...]
     cell: Index
-    block: Index
-    row: Index
-    unshocked: Index
-    stale: Index
+    block: NDArray[np.int32]  # narrow: every what-if copies them
+    row: NDArray[np.int32]
+    unshocked: NDArray[np.int8]
+    stale: NDArray[np.int32]
     cells: Cells
     failed: Mapping[str, str]
 
@@ -58,8 +58,9 @@ class Live:
         cls, states: MarketStates, pricing: Pricing, portfolio: Portfolio, outcome: Outcome, cells: Cells, code: Index
     ) -> Live:
         """Of a run that has been executed. code : (trade,), the cell of each trade in portfolio order."""
-        none = np.zeros(0, np.int64)
-        empty = cls(states, pricing, Ledger(portfolio), (), (), none, none, none, none, none, cells, {})
+        none = np.zeros(0, np.int32)
+        ledger, flags = Ledger(portfolio), np.zeros(0, np.int8)
+        empty = cls(states, pricing, ledger, (), (), none.astype(np.int64), none, none, flags, none, cells, {})
         return empty.grown(portfolio, outcome, code)
 
     def grown(self, portfolio: Portfolio, outcome: Outcome, code: Index) -> Live:
@@ -80,11 +81,11 @@ class Live:
             parts=(*self.parts, *parts),
             blocks=tuple(blocks),
             failed={**self.failed, **outcome.failed},
-            cell=np.concatenate([self.cell, code]),
-            block=np.concatenate([self.block, block]),
-            row=np.concatenate([self.row, row]),
-            unshocked=np.concatenate([self.unshocked, unshocked]),
-            stale=np.concatenate([self.stale, stale]),
+            cell=np.append(self.cell, code),
+            block=np.append(self.block, block.astype(np.int32)),
+            row=np.append(self.row, row.astype(np.int32)),
+            unshocked=np.append(self.unshocked, unshocked.astype(np.int8)),
+            stale=np.append(self.stale, stale.astype(np.int32)),
         )
 
     @property
@@ -142,6 +143,9 @@ class Live:
             none = np.zeros(count, np.int64)
             pnl = np.zeros((count, len(block.states) - 1), np.int64)
             return {"pnl": pnl, "base": none, "gross": none, "gross_known": none, "trades": lost, "unpriced": lost}
+        rows = np.flatnonzero(code >= 0)
+        if 8 * len(rows) < len(code):  # a few of many rows: they are read, not the block's sums
+            return sum_block(only_rows(priced_from(store.get("blocks", block.key)), rows), code[rows], count)
         key = sum_key(block.key, code)
         if store.has("sums", [key]):
             return store.get("sums", key).arrays

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -120,13 +120,13 @@ class Run:
     def cube(self) -> Cube:
         """Labelled views of the P&L."""
         if self.row.parent:
-            above = self.parent.cube
-            sums = self.branch.cells(above.cell_labels.values, above.cells)
+            above, live = self.parent.cube, self.__dict__.get("live")
+            sums = live.cells.sums if live else self.branch.cells(above.cell_labels.values, above.cells)
             values = self.branch.values
             codes = Codes(above.cell_labels.labels, values, np.arange(len(values)))
             labels = TradeLabels(lambda: self.portfolio)
-            return replace(
-                above, cells=sums, cell_labels=codes, placed=lambda: self._placement, labels=labels, attrs=self._attrs
+            return above.with_numbers(
+                codes, cells=sums, placed=lambda: self._placement, labels=labels, attrs=self._attrs
             )
         stored = self.store.get("cells", self.run_id)
         sums = CellSums(**{name: stored.arrays[name] for name in CellSums.__dataclass_fields__})
@@ -189,11 +189,19 @@ class Run:
         """P&L in the reporting currency: (scenario), (label, scenario) by one label, (node, scenario) by several."""
         labels = (by,) if isinstance(by, str) else tuple(by or ())
         nodes = self.cube.nodes(labels, where)
-        deepest = nodes.isel(node=nodes["depth"].values == len(labels)).drop_vars("depth")
-        leaves = deepest["pnl"].assign_coords(coverage=deepest["coverage"])
+        deep = np.flatnonzero(nodes["depth"].values == len(labels))
+        coords: dict[str, Any] = {name: ("node", nodes[name].values[deep]) for name in (*labels, "coverage")}
+        coords["scenario"] = nodes["scenario"].variable
         if "weight" in nodes:
-            leaves = leaves.assign_coords(weight=nodes["weight"])  # measures take it from here
-        leaves.attrs.update(self._attrs)
+            coords["weight"] = nodes["weight"].variable  # measures take it from here
+        values = nodes["pnl"].values
+        leaves = xr.DataArray(
+            values[deep] if len(deep) < len(values) else values,
+            coords,
+            ("node", "scenario"),
+            name="pnl",
+            attrs={**nodes["pnl"].attrs, **self._attrs},
+        )
         if not labels:
             return leaves.isel(node=0, drop=True)
         return leaves.swap_dims(node=labels[0]) if len(labels) == 1 else leaves

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from riskgrid.engine.block import Priced
+from riskgrid.engine.block import Priced, only_rows
 from riskgrid.engine.task import priced_from
 from riskgrid.store import Store
 
@@ -45,7 +45,7 @@ class LazyBlock:
 
 def rows_of(priced: Priced, rows: Index, states: NDArray[np.intp], scenarios: int, bits: int) -> NDArray[np.float64]:
     """P&L of rows of a block in currency, pruned scenarios 0, missing pairs NaN."""
-    part = _only(priced, rows)
+    part = only_rows(priced, rows)
     money = part.ticks * 2.0**-bits
     money[part.ticks == np.iinfo(part.ticks.dtype).min] = np.nan
     money[part.wide] = np.where(part.wide_ticks == np.iinfo(np.int64).min, np.nan, part.wide_ticks * 2.0**-bits)
@@ -54,11 +54,3 @@ def rows_of(priced: Priced, rows: Index, states: NDArray[np.intp], scenarios: in
     full = np.where(np.isnan(part.base_value)[:, None], np.nan, np.zeros((len(rows), scenarios)))
     full[:, states] = money
     return full
-
-
-def _only(priced: Priced, rows: Index) -> Priced:
-    """Rows of a block, in that order."""
-    where = np.searchsorted(priced.wide, rows)
-    wide = np.flatnonzero(np.append(priced.wide, -1)[where] == rows)
-    wide_ticks = priced.wide_ticks[where[wide]]
-    return Priced(priced.ticks[rows], priced.base_value[rows], priced.status[rows], wide, wide_ticks)

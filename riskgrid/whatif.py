@@ -149,7 +149,9 @@ class _Making:
             raise BadSpec(f"{len(cells.values):,} cells; at most {MOST_NODES:,} are right: choose other cell labels")
         touched = place[sums.touched()]
         touched = np.sort(touched[touched >= 0])
-        live = replace(grown, cells=cells, cell=np.where(grown.cell >= 0, place[grown.cell], -1))
+        moved = len(place) and (place != np.arange(len(place))).any()
+        cell = np.where(grown.cell >= 0, place[grown.cell], -1) if moved else grown.cell
+        live = replace(grown, cells=cells, cell=cell)
         kept = CellSums(**{name: getattr(cells.sums, name)[touched] for name in CellSums.__dataclass_fields__})
         placement = placement_of(delta.new, outcome)
         failed = {key: live.failed[key] for key, _ in rekeyed.values() if key in live.failed}

@@ -147,7 +147,7 @@ def test_nodes__are_remembered_for_so_many_questions_only(cube, monkeypatch):
     cube = dataclasses.replace(cube)
     for by in (("desk",), ("book",), ("region",), ("desk",)):
         assert cube.nodes(by).attrs["by"] == list(by)
-        assert len(cube._plans) <= 2
+        assert len(cube._cell_plans) <= 2
 
 
 def test_nodes__of_an_unknown_label_list_the_known_ones(cube):

@@ -23,7 +23,7 @@ from riskgrid.registry import Instrument
 from riskgrid.schema import Status
 from riskgrid.terms import Names, Values
 
-__all__ = ["BASE_BITS", "Priced", "price_block", "sum_block"]
+__all__ = ["BASE_BITS", "Priced", "only_rows", "price_block", "sum_block"]
 
 #: Base values are summed in ticks of 2^-10 of the reporting currency.
 BASE_BITS = 10
@@ -206,6 +206,14 @@ def _finished(sheet: _Sheet, instrument: Instrument, columns: Columns, base_date
     for row in sheet.problems:
         sheet.ticks[row], sheet.base_value[row], status[row] = least, np.nan, Status.FAILED
     return Priced(sheet.ticks, sheet.base_value, status, wide, wide_ticks, sheet.problems)
+
+
+def only_rows(priced: Priced, rows: NDArray[np.int64]) -> Priced:
+    """Rows of a block, in that order."""
+    where = np.searchsorted(priced.wide, rows)
+    wide = np.flatnonzero(np.append(priced.wide, -1)[where] == rows)
+    wide_ticks = priced.wide_ticks[where[wide]]
+    return Priced(priced.ticks[rows], priced.base_value[rows], priced.status[rows], wide, wide_ticks)
 
 
 def sum_block(priced: Priced, cell: NDArray[np.int64], cells: int) -> dict[str, NDArray[Any]]:

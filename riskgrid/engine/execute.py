@@ -111,6 +111,7 @@ class _Run:
         store: Store,
         workers: Workers,
         sums: CellSums,
+        *,
         progress: Callable[[Progress], None] | None,
     ) -> None:
         self.states, self.pricing, self.store, self.workers = states, pricing, store, workers
@@ -208,7 +209,7 @@ class _Run:
             found = self.states[role]
             key = None if found is None else found.digest().hex()
             if found is not None and key is not None:
-                self.store.put("panels", key, *found.parts())
+                self.store.put("panels", key, *found.parts(), durable=False)
             self._panels[role] = key
         return self._panels[role]
 
@@ -247,7 +248,7 @@ class _Run:
                 self._record_again(piece, work, receipt.unrecorded[work.key])
             else:
                 self.outcome.found += work.priced
-                self._add(work, piece)
+                self._add(work, piece, receipt.sums.get(work.key))
         self.outcome.priced += receipt.priced
         self.outcome.valuations += receipt.valuations
         self.tell(planned=False)
@@ -294,11 +295,11 @@ class _Run:
 
     # -- adding up ---------------------------------------------------------------------------------------------
 
-    def _add(self, work: Work, piece: Piece) -> None:
-        """Add a block's sums; where they are damaged, the block is summed anew."""
+    def _add(self, work: Work, piece: Piece, sums: Mapping[str, NDArray[Any]] | None = None) -> None:
+        """Add a block's sums, by default those in the store; where these are damaged, the block is summed anew."""
         try:
             with spending(self.outcome.seconds, "reducing"):
-                self._reduce(self.store.get("sums", work.sum_key).arrays, work, piece)
+                self._reduce(sums or self.store.get("sums", work.sum_key).arrays, work, piece)
         except DamagedObject:
             self.store.discard("sums", work.sum_key)
             self._dispatch(piece, [replace(work, priced=True)])
@@ -359,7 +360,7 @@ def execute(
     tried again block by block; a store that refuses stops the run at once, with what is finished kept.
     """
     sums = CellSums.zeros(cells, states.count - 1)
-    run = _Run(states, pricing, store, workers, sums, progress)
+    run = _Run(states, pricing, store, workers, sums, progress=progress)
     try:
         for piece in _timed(iter(pieces), run.outcome.seconds, "planning"):
             run.outcome.seconds["hashing"] = run.outcome.seconds.get("hashing", 0.0) + piece.hashing

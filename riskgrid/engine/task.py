@@ -25,6 +25,9 @@ from riskgrid.terms import Names
 
 __all__ = ["Receipt", "Task", "Work", "columns_from_store", "columns_to_store", "priced_from", "run_task", "sum_key"]
 
+#: Rows below which a block is summed in less time than its sums are written and read.
+_FEW = 64
+
 
 @dataclass(frozen=True)
 class Work:
@@ -61,6 +64,11 @@ class Task:
     code: tuple[bytes, bytes | None]
     works: tuple[Work, ...]
 
+    @property
+    def in_process(self) -> bool:
+        """Whether it is handed over in memory."""
+        return not isinstance(self.columns, str)
+
     def only(self, work: Work) -> Task:
         """The same task with one of its blocks."""
         return replace(self, works=(work,))
@@ -72,7 +80,7 @@ class Receipt:
 
     seconds : of the task in all, wall clock of the worker; of it reading, compiling, writing and summing, and what is
     left is pricing.   blocks : seconds of pricing each priced block.   unrecorded : block key to the role that its plan
-    did not record.
+    did not record.   sums : by block, where the receipt stays in the process; else they are read from the store.
     """
 
     works: tuple[Work, ...]
@@ -87,6 +95,7 @@ class Receipt:
     writing: float = 0.0
     summing: float = 0.0
     blocks: list[float] = field(default_factory=list)
+    sums: dict[str, dict[str, NDArray[Any]]] = field(default_factory=dict)
 
     @property
     def pricing(self) -> float:
@@ -136,7 +145,10 @@ def _finish(task: Task, instrument: Instrument, columns: Columns, work: Work, re
         receipt.priced += 1
     with _adding(receipt, "summing"):
         sums = sum_block(priced, work.cell, work.cells)
-        task.store.put("sums", work.sum_key, {}, sums)
+        if task.in_process:
+            receipt.sums[work.key] = sums
+        if not task.in_process or work.stop - work.start >= _FEW:
+            task.store.put("sums", work.sum_key, {}, sums, durable=False)
 
 
 @contextlib.contextmanager
@@ -167,7 +179,7 @@ def columns_to_store(store: Store, columns: Columns) -> str:
     names = {name: list(column.names) for name, column in columns.items() if isinstance(column, Names)}
     arrays = {name: column.codes if isinstance(column, Names) else column for name, column in columns.items()}
     key = digest("piece", names, arrays).hex()
-    store.put("pieces", key, {"names": names}, arrays)
+    store.put("pieces", key, {"names": names}, arrays, durable=False)
     return key
 
 

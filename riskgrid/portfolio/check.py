@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,16 +73,21 @@ class Checked:
         return len(self.source.malformed) + sum(len(finding.rows) for finding in self.findings)
 
 
-def check(source: Source) -> Checked:
-    """Bring a source into its instrument's columns; InputError where the header is wrong or a column cannot fit."""
+def check(source: Source, sound: Collection[str] = ()) -> Checked:
+    """Bring a source into its instrument's columns; InputError where the header is wrong or a column cannot fit.
+
+    sound : columns that have been checked before, in storage, which are taken as they are.
+    """
     own_labels = check_header(source.place, source.table.column_names, source.instrument)
     terms = layout(source.instrument, own_labels)
     findings: list[Finding] = []
     stated: dict[str, Any] = {}
     for term in terms:
-        stated[term.name], found = _stated(source, term)
-        findings += found
-    columns = _with_defaults(terms, stated, source.table.num_rows)
+        if term.name not in sound:
+            stated[term.name], found = _stated(source, term)
+            findings += found
+    checked = [term for term in terms if term.name not in sound]
+    columns = {name: source.table[name] for name in sound} | _with_defaults(checked, stated, source.table.num_rows)
     return Checked(source, pa.table({term.name: columns[term.name] for term in terms}), tuple(findings))
 
 

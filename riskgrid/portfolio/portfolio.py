@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import html
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -22,7 +22,7 @@ from riskgrid.portfolio.check import MOST_BAD_ROWS, Checked, bad_rows, duplicate
 from riskgrid.portfolio.convert import arrow_table, joined, names_of, pandas_frame, sorted_by_id, write_tables
 from riskgrid.portfolio.header import DERIVED
 from riskgrid.portfolio.parse import DICTIONARY
-from riskgrid.portfolio.read import read_files, read_tables
+from riskgrid.portfolio.read import read_changed, read_files, read_tables
 from riskgrid.registry import INSTRUMENTS
 from riskgrid.terms import COMMON_TERMS, LABELS, Names
 
@@ -85,6 +85,17 @@ class Portfolio:
         """Both portfolios' trades."""
         return Portfolio.concat([self, other])
 
+    def with_columns(self, changed: Mapping[str, Mapping[str, Sequence[Any]]]) -> Portfolio:
+        """The same trades with other values in columns that they have: instrument to column to values (trade,).
+
+        InputError or BadRows as when they are read.
+        """
+        every = [
+            read_changed(name, self.tables[name], _columns(f"table '{name}'", changed.get(name, {})))
+            for name in self.instruments
+        ]
+        return self._of(every, "raise")
+
     @property
     def instruments(self) -> tuple[str, ...]:
         """The instruments that have a table, sorted."""
@@ -136,32 +147,34 @@ class Portfolio:
 
     def select(self, trade_ids: Iterable[str]) -> Portfolio:
         """The portfolio of these trades, in the order of the tables. UnknownName where a trade_id is not in it."""
-        wanted = sorted(set(trade_ids))
-        lookup = pa.array(wanted, pa.string())
-        kept = {name: pc.is_in(ids, value_set=lookup) for name, ids in self._ids.items()}
-        tables = {name: self.tables[name].filter(kept[name]) for name in self.instruments}
-        found = Portfolio({name: table for name, table in tables.items() if table.num_rows})
-        if len(found) < len(wanted):
-            there = {each for ids in found._ids.values() for each in ids.to_pylist()}
-            raise self._unknown_trade(next(each for each in wanted if each not in there))
-        return found
+        places = self.places(trade_ids)
+        order = np.sort(np.fromiter(places.values(), np.int64, len(places)))
+        tables, start = {}, 0
+        for name in self.instruments:
+            stop = start + self.tables[name].num_rows
+            rows = order[(order >= start) & (order < stop)] - start
+            if len(rows):
+                tables[name] = self.tables[name].take(pa.array(rows))
+            start = stop
+        return Portfolio(tables)
 
     def known(self, trade_ids: Iterable[str]) -> set[str]:
         """Which of these trade_ids the portfolio has."""
-        return set(self.places(trade_ids))
+        asked = list(dict.fromkeys(trade_ids))
+        return {trade for trade, place in zip(asked, self._index.get_indexer(asked), strict=True) if place >= 0}
 
     def places(self, trade_ids: Iterable[str] | None = None) -> dict[str, int]:
-        """Places of these trades, of all by default, in the order of the tables; unknown ones are left out."""
-        lookup = None if trade_ids is None else pa.array(sorted(set(trade_ids)), pa.string())
-        found: dict[str, int] = {}
-        start = 0
-        for ids in self._ids.values():
-            here = np.arange(len(ids)) if lookup is None else pc.indices_nonzero(pc.is_in(ids, value_set=lookup))
-            places = np.asarray(here).astype(np.int64)
-            if len(places):
-                found.update(zip(ids.take(pa.array(places)).to_pylist(), (start + places).tolist(), strict=True))
-            start += len(ids)
-        return found
+        """Places of these trades, of all by default, in the order of the tables. UnknownName for one that is not there.
+
+        The first call builds an index of all trades.
+        """
+        if trade_ids is None:
+            return {trade: place for place, trade in enumerate(self._index)}
+        asked = list(dict.fromkeys(trade_ids))
+        found = self._index.get_indexer(asked)
+        if (found < 0).any():
+            raise self._unknown_trade(asked[int(np.argmax(found < 0))])
+        return dict(zip(asked, found.tolist(), strict=True))
 
     def trade(self, trade_id: str) -> dict[str, Any]:
         """One trade's instrument, labels and terms as Python values. UnknownName where there is no such trade."""
@@ -208,6 +221,11 @@ class Portfolio:
     def _ids(self) -> dict[str, Any]:
         return {name: self.tables[name]["trade_id"].cast(pa.string()) for name in self.instruments}
 
+    @functools.cached_property
+    def _index(self) -> Any:
+        texts = [trade for name in self.instruments for trade in self._ids[name].to_pylist()]
+        return pd.Index(texts, dtype=object)
+
     def _table(self, instrument: str) -> Any:
         if instrument not in self.tables:
             raise UnknownName("instrument of the portfolio", instrument, self.tables)
@@ -242,6 +260,11 @@ def _rejected(every: list[Checked]) -> Iterable[BadRow]:
         left_out = checked.faults - len(rows)
         if left_out:
             yield BadRow(checked.source.place, None, "", "", f"and {left_out:,} more bad cells are not listed")
+
+
+def _columns(place: str, columns: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    table = arrow_table(place, columns)
+    return {name: table[name] for name in table.column_names}
 
 
 def _labels(table: Any) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,16 @@ def read_tables(tables: Iterable[tuple[str, Any]]) -> list[Checked]:
         return check(_source(f"table '{name}'", INSTRUMENTS[name], table))
 
     return _all(read_table, tables)
+
+
+def read_changed(name: str, table: Any, columns: Mapping[str, Any]) -> Checked:
+    """Trades of a portfolio with other values in some columns, which alone are checked.
+
+    table : of the portfolio.   columns : name to an Arrow column (trade,).
+    """
+    for column, values in columns.items():
+        table = table.set_column(table.column_names.index(column), column, values)
+    return check(_source(f"table '{name}'", INSTRUMENTS[name], table), set(table.column_names) - set(columns))
 
 
 def _all[Handed](read: Callable[[Handed], Checked], every: Iterable[Handed]) -> list[Checked]:

@@ -11,6 +11,7 @@ import os
 import shutil
 import sqlite3
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ __all__ = ["Catalogue", "RunRow"]
 
 #: With less than this free, what SQLite calls an I/O error is a full disk.
 _ROOM = 1 << 18
+
+#: Seconds to wait for others that write.
+_PATIENCE = 30.0
 
 _SCHEMA = """
 create table if not exists run (
@@ -71,7 +75,8 @@ class Catalogue:
     def add(self, row: RunRow) -> None:
         """Record that a run has started."""
         created = row.created or datetime.now(UTC).isoformat(timespec="milliseconds")
-        values = dataclasses.asdict(row) | {"created": created, "manifest": json.dumps(row.manifest, sort_keys=True)}
+        values = {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
+        values |= {"created": created, "manifest": json.dumps(row.manifest, sort_keys=True)}
         columns = ", ".join(values)
         marks = ", ".join(f":{name}" for name in values)
         with self._transaction() as connection:
@@ -201,16 +206,25 @@ class _Connections:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=30.0, isolation_level=None, check_same_thread=False)
-    try:
-        connection.row_factory = sqlite3.Row
-        connection.execute("pragma journal_mode = wal")
-        connection.execute("pragma synchronous = full")
-        connection.executescript(_SCHEMA)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    until = time.monotonic() + _PATIENCE
+    while True:
+        connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+        try:
+            connection.row_factory = sqlite3.Row
+            connection.execute("pragma journal_mode = wal")
+            connection.execute("pragma synchronous = full")
+            connection.executescript(_SCHEMA)
+        except sqlite3.OperationalError as error:
+            connection.close()
+            # a new file that others open too: SQLite does not wait for the lock while the journal's mode changes
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        except BaseException:
+            connection.close()
+            raise
+        else:
+            return connection
 
 
 def _identity(path: Path) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ import functools
 import io
 import json
 import mmap
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,17 @@ __all__ = ["from_file", "to_chunks"]
 type Arrays = dict[str, NDArray[Any]]
 
 
-def to_chunks(meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> list[bytes | memoryview]:
-    """The bytes of a file that :func:`from_file` reads; ``meta`` is JSON, arrays hold numbers, dates or flags."""
+def to_chunks(
+    meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], *, checked: bool = False
+) -> list[bytes | memoryview]:
+    """The bytes of a file that :func:`from_file` reads; ``meta`` is JSON, arrays hold numbers, dates or flags.
+
+    checked : with a checksum of the arrays, which reading compares.
+    """
     body = [chunk for array in arrays.values() for chunk in _segment(array)]
-    described = {"meta": meta, "arrays": list(arrays), "bytes": sum(map(len, body))}
+    described: dict[str, Any] = {"meta": meta, "arrays": list(arrays), "bytes": sum(map(len, body))}
+    if checked:
+        described["checksum"] = functools.reduce(lambda sofar, chunk: zlib.crc32(chunk, sofar), body, 0)
     head = json.dumps(described, sort_keys=True, separators=(",", ":")).encode()
     return [*_segment(np.frombuffer(head, np.uint8)), *body]
 
@@ -34,6 +42,8 @@ def from_file(path: Path) -> tuple[dict[str, Any], Arrays]:
     described = json.loads(head.tobytes())
     if len(mapped) - position != described["bytes"]:
         raise ValueError(f"{len(mapped) - position} bytes of arrays where {described['bytes']} were written")
+    if described.get("checksum", 0) and zlib.crc32(memoryview(mapped)[position:]) != described["checksum"]:
+        raise ValueError("its checksum is another than when it was written")
     arrays: Arrays = {}
     for name in described["arrays"]:
         arrays[name], position = _array_at(mapped, position)

@@ -69,20 +69,28 @@ class Store:
                 raise explained("read", self.root / kind / folder, error) from error
         return wanted & found
 
-    def put(self, kind: str, key: str, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> int:
-        """Store an object durably, return its size in bytes; where the key exists it is left alone."""
+    def put(
+        self, kind: str, key: str, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], *, durable: bool = True
+    ) -> int:
+        """Store an object, return its size in bytes; where the key exists it is left alone.
+
+        durable : it is on the disk when this returns.   What can be made anew need not be: it carries a checksum, by
+        which reading finds it out if a crash of the machine has damaged it, and is then written again.
+        """
         path = self.path(kind, key)
-        if path.exists():
+        if path.exists() and (durable or not self.discard_damaged(kind, [key])):
             return 0
         partial = path.with_name(f".{key}.{os.getpid()}.{threading.get_ident()}.{uuid.uuid4().hex[:8]}")
-        chunks = to_chunks(meta, arrays)
+        chunks = to_chunks(meta, arrays, checked=not durable)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with partial.open("wb", buffering=0) as file:
                 size = sum(_write_all(file, chunk) for chunk in chunks)
-                os.fsync(file.fileno())
+                if durable:
+                    os.fsync(file.fileno())
             partial.replace(path)
-            _sync_folder(path.parent)
+            if durable:
+                _sync_folder(path.parent)
         except BaseException as error:
             with contextlib.suppress(OSError):
                 partial.unlink(missing_ok=True)

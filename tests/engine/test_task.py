@@ -4,6 +4,7 @@ import pickle
 import numpy as np
 import pytest
 
+from riskgrid.engine import task as module
 from riskgrid.engine.numerics import engine_code, numerics_digest
 from riskgrid.engine.plan import Pricing, plan_instrument
 from riskgrid.engine.task import Task, Work, columns_from_store, columns_to_store, priced_from, run_task, sum_key
@@ -19,7 +20,8 @@ PRICING = Pricing("USD", cut=16)
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_FEW", 1)  # the blocks of these tests are small
     return Store(tmp_path)
 
 
@@ -82,6 +84,19 @@ def test_task__stores_its_blocks_and_their_sums(store):
         priced, sums = priced_from(store.get("blocks", work.key)), store.get("sums", work.sum_key).arrays
         assert priced.ticks.shape == (work.stop - work.start, STATES.count - 1)
         assert sums["pnl"].sum(axis=0).tolist() == priced.ticks.sum(axis=0, dtype=np.int64).tolist()
+
+
+def test_task__of_a_small_block_hands_its_sums_over_in_the_process(store, monkeypatch):
+    monkeypatch.setattr(module, "_FEW", 1000)
+    given = task(store)
+    receipt = run_task(given)
+    assert store.has("sums", [work.sum_key for work in given.works]) == set()
+    for work in given.works:
+        expected = priced_from(store.get("blocks", work.key)).ticks.sum(axis=0, dtype=np.int64)
+        assert receipt.sums[work.key]["pnl"].sum(axis=0).tolist() == expected.tolist()
+    other = run_task(task(store, shared=True))
+    assert other.sums == {}
+    assert store.has("sums", [work.sum_key for work in given.works]) == {work.sum_key for work in given.works}
 
 
 def test_task__run_twice_changes_nothing(store):

@@ -179,3 +179,17 @@ def test_check_writable__says_where_it_cannot_write(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot write"):
         Store(tmp_path / "file" / "store").check_writable()
+
+
+def test_put__that_need_not_be_durable_finds_out_a_flipped_bit_and_writes_again(store):
+    size = store.put("panels", KEY, {}, ARRAYS, durable=False)
+    assert size > 0
+    assert store.put("panels", KEY, {}, ARRAYS, durable=False) == 0
+    path = store.path("panels", KEY)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(DamagedObject, match="its checksum is another than when it was written"):
+        store.get("panels", KEY)
+    assert store.put("panels", KEY, {}, ARRAYS, durable=False) == size
+    assert store.get("panels", KEY).arrays.keys() == ARRAYS.keys()
