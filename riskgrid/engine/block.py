@@ -173,8 +173,7 @@ def _count(sheet: _Sheet, columns: _Range, rows: NDArray[np.int64], across: slic
     """Count the P&L of a tile into the columns ``across``."""
     base = sheet.base_value[rows]
     out = columns.ticks[int(rows[0]) : int(rows[-1]) + 1, across]  # rows of a tile are neighbours
-    wide = formulas.to_ticks(values, base, columns.scale, out)
-    missing = out.min(axis=1, initial=0) == np.iinfo(out.dtype).min  # a pass of its own, so a cheap one
+    wide, missing = formulas.to_ticks(values, base, columns.scale, out)
     sheet.missing[rows] |= missing | ~np.isfinite(base)
     if out.dtype == np.int64:
         beyond = (out[missing] == np.iinfo(np.int64).min) & np.isfinite(values[missing])

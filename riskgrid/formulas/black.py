@@ -7,6 +7,7 @@ from riskgrid.formulas.compiled import loop, scalar
 from riskgrid.formulas.elementary import exp_decay, log_series, split
 from riskgrid.formulas.kernel import kernel
 from riskgrid.formulas.lane import at, fma, line, row
+from riskgrid.formulas.memory import widest
 from riskgrid.formulas.normal import TAIL_END
 from riskgrid.formulas.reference import ndtr
 
@@ -84,6 +85,7 @@ def black_number(forward, strike, total_vol, is_call):  # type: ignore[no-untype
 @loop("out")
 def black_loop(forward, strike, total_vol, is_call, out):  # type: ignore[no-untyped-def]
     """Black value of every lane."""
+    widest()
     for i in range(out.shape[0]):
         out_row = line(out, i)
         forward_row, strike_row = row(forward, i), row(strike, i)

@@ -10,6 +10,7 @@ from riskgrid.formulas.backend import BACKEND
 from riskgrid.formulas.compiled import loop, scalar
 from riskgrid.formulas.elementary import INVERSE_LN2, LN2_HIGH, LN2_LOW, ROUND_BIASED, exp_reduced
 from riskgrid.formulas.lane import bits, fma, from_bits, line
+from riskgrid.formulas.memory import widest
 
 FARTHEST = 708.0  # of the logarithm of a discount factor; beyond, its inverse or itself is no normal number
 
@@ -31,6 +32,7 @@ def discount_number(x):  # type: ignore[no-untyped-def]
 @loop("out")
 def weighted_nodes_loop(panel, index, weight, out):  # type: ignore[no-untyped-def]
     """Sums node by node, so that the state axis stays innermost."""
+    widest()
     for i in range(out.shape[0]):
         out_row = line(out, i)
         for j in range(out_row.shape[0]):
@@ -44,6 +46,7 @@ def weighted_nodes_loop(panel, index, weight, out):  # type: ignore[no-untyped-d
 @loop("out")
 def discount_factors_loop(panel, index, weight, out):  # type: ignore[no-untyped-def]
     """The sum and its exponential, row by row while the row is in the first cache; two nodes in one pass."""
+    widest()
     wide = index.shape[1] > 1
     for i in range(out.shape[0]):
         out_row, first, w0 = line(out, i), line(panel, index[i, 0]), weight[i, 0]
@@ -69,6 +72,7 @@ def discount_factors_loop(panel, index, weight, out):  # type: ignore[no-untyped
 @loop("out")
 def paid_growth_loop(discount, start, end, paid, out):  # type: ignore[no-untyped-def]
     """One division per period and state."""
+    widest()
     for i in range(out.shape[0]):
         out_row, paid_row = line(out, i), line(discount, paid[i])
         start_row, end_row = line(discount, start[i]), line(discount, end[i])

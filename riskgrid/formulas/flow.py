@@ -7,6 +7,7 @@ from riskgrid.formulas.backend import BACKEND
 from riskgrid.formulas.compiled import loop
 from riskgrid.formulas.curve import check_rows, output
 from riskgrid.formulas.lane import fma, lanes, line, line_from
+from riskgrid.formulas.memory import widest
 
 STATES = 32  # of one pass: a number known to the compiler leaves neither tests nor remainders inside
 
@@ -14,6 +15,7 @@ STATES = 32  # of one pass: a number known to the compiler leaves neither tests 
 @loop("out")
 def flow_sum_loop(discount, row, amount, start, out):  # type: ignore[no-untyped-def]
     """`STATES` states at a time, the last ones overlapping; four flows a pass, added one after the other."""
+    widest()
     states, total = out.shape[1], lanes()
     for t in range(out.shape[0]):
         first, last = start[t], start[t + 1]

@@ -6,6 +6,7 @@ from riskgrid.formulas.arrays import Array, Mask, Ticks
 from riskgrid.formulas.backend import BACKEND
 from riskgrid.formulas.compiled import loop
 from riskgrid.formulas.lane import line
+from riskgrid.formulas.memory import widest
 
 INT32_LIMIT = 2147483647.0
 INT64_LIMIT = 9223372036854775808.0  # 2^63, the first float64 that does not fit
@@ -13,64 +14,72 @@ MISSING_INT32 = np.int32(-2147483648)
 MISSING_INT64 = np.int64(-9223372036854775808)
 
 
-@loop("out", "wide")
-def to_int32_loop(values, base, scale, out, wide):  # type: ignore[no-untyped-def]
+@loop("out", "wide", "missing")
+def to_int32_loop(values, base, scale, out, wide, missing):  # type: ignore[no-untyped-def]
     """The range is tested before the cast, because casting NaN or a number out of range means nothing."""
+    widest()
     for t in range(out.shape[0]):
         out_row, values_row, level = line(out, t), line(values, t), base[t]
-        outside = 0
+        outside = lacking = 0
         for j in range(out_row.shape[0]):
             x = np.rint((values_row[j] - level) * scale)
             size = abs(x)
             fits = size <= INT32_LIMIT
             outside |= (size > INT32_LIMIT) & (size < np.inf)
+            lacking |= not fits
             out_row[j] = np.int32(x if fits else 0.0) if fits else MISSING_INT32
-        wide[t] = outside != 0
+        wide[t], missing[t] = outside != 0, lacking != 0
 
 
-@loop("out")
-def to_int64_loop(values, base, scale, out):  # type: ignore[no-untyped-def]
+@loop("out", "missing")
+def to_int64_loop(values, base, scale, out, missing):  # type: ignore[no-untyped-def]
     """The range is tested before the cast, because casting NaN or a number out of range means nothing."""
+    widest()
     for t in range(out.shape[0]):
         out_row, values_row, level = line(out, t), line(values, t), base[t]
+        lacking = 0
         for j in range(out_row.shape[0]):
             x = np.rint((values_row[j] - level) * scale)
             fits = abs(x) < INT64_LIMIT
+            lacking |= not fits
             out_row[j] = np.int64(x if fits else 0.0) if fits else MISSING_INT64
+        missing[t] = lacking != 0
 
 
-def to_ticks_numpy(values: Array, base: Array, scale: float, out: Ticks) -> Mask:
+def to_ticks_numpy(values: Array, base: Array, scale: float, out: Ticks) -> tuple[Mask, Mask]:
     """Specification of `to_ticks`."""
     x = np.rint((values - base[:, None]) * scale)
     fits = np.abs(x) <= INT32_LIMIT if out.dtype == np.int32 else np.abs(x) < INT64_LIMIT
     out[...] = np.where(fits, np.where(fits, x, 0.0).astype(out.dtype), np.iinfo(out.dtype).min)
     wide: Mask = np.any(~fits & np.isfinite(x), axis=1) & (out.dtype == np.int32)
-    return wide
+    return wide, np.any(~fits, axis=1)
 
 
-def to_ticks(values: Array, base: Array, scale: float, out: Ticks) -> Mask:
-    """Rounds (value - base) * scale half to even into `out`, and says which rows do not fit.
+def to_ticks(values: Array, base: Array, scale: float, out: Ticks) -> tuple[Mask, Mask]:
+    """Rounds (value - base) * scale half to even into `out`, and says which rows do not fit, and which lack a pair.
 
     values : (trade, state), currency.   base : (trade,), currency.   scale : ticks per unit of currency.
     out : (trade, state), int32 or int64; a missing pair (NaN or infinite) becomes its least number, as does a pair of
-    2^63 or beyond in int64.   Returns wide (trade,): rows with a finite pair outside int32; their content is void.
+    2^63 or beyond in int64.   Returns wide (trade,): rows with a finite pair outside int32; their content is void; and
+    missing (trade,): rows that hold the least number.
     Raises ValueError for other shapes or types.
 
     >>> ticks = np.empty((1, 2), np.int32)
-    >>> bool(to_ticks(np.array([[1.5, np.nan]]), np.array([1.0]), 16.0, ticks)[0]), ticks.tolist()
-    (False, [[8, -2147483648]])
+    >>> wide, missing = to_ticks(np.array([[1.5, np.nan]]), np.array([1.0]), 16.0, ticks)
+    >>> wide.tolist(), missing.tolist(), ticks.tolist()
+    ([False], [True], [[8, -2147483648]])
     """
     if out.dtype not in (np.int32, np.int64) or out.shape != values.shape or base.shape != (len(values),):
         raise ValueError(
             f"out is {out.dtype} {out.shape}, base {base.shape}; "
             f"they must be int32 or int64 {values.shape} and ({len(values)},)"
         )
-    wide = np.zeros(len(values), np.bool_)
+    wide, missing = np.zeros((2, len(values)), np.bool_)
     with np.errstate(all="ignore"):
         if BACKEND == "numpy":
             return to_ticks_numpy(values, base, scale, out)
         if out.dtype == np.int32:
-            to_int32_loop(values, base, float(scale), out, wide)
+            to_int32_loop(values, base, float(scale), out, wide, missing)
         else:
-            to_int64_loop(values, base, float(scale), out)
-    return wide
+            to_int64_loop(values, base, float(scale), out, missing)
+    return wide, missing

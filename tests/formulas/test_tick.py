@@ -11,10 +11,12 @@ EDGES = [0.5, 1.5, 2.5, -0.5, -1.5, 0.49999999999999994, 2147483647.0, 214748364
 
 def both(values, base, scale, dtype):
     found, expected = (np.empty(values.shape, dtype) for _ in range(2))
-    wide = formulas.to_ticks(values, base, scale, found)
+    wide, missing = formulas.to_ticks(values, base, scale, found)
+    np.testing.assert_array_equal(missing, (found == np.iinfo(dtype).min).any(axis=1))
     with np.errstate(invalid="ignore", over="ignore"):
-        expected_wide = tick.to_ticks_numpy(values, base, scale, expected)
+        expected_wide, expected_missing = tick.to_ticks_numpy(values, base, scale, expected)
     np.testing.assert_array_equal(wide, expected_wide)
+    np.testing.assert_array_equal(missing, expected_missing)
     return found, expected, wide
 
 
