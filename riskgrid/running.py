@@ -10,6 +10,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -203,8 +204,12 @@ def _executed(
     catalogue = Catalogue(store.root)
     trades, scenarios = len(asked.portfolio), asked.scenarios.sizes["scenario"]
     row = RunRow(uuid.uuid4().hex[:12], asked.content_id, name, str(asked.market.date), trades, scenarios)
-    with connect(cluster) as workers:
+    with connect(cluster) as workers, ThreadPoolExecutor(1, thread_name_prefix="riskgrid-inputs") as keeper:
         catalogue.add(row)
+        # inputs are kept while blocks are priced: most of it is waiting for the disk
+        inputs = keeper.submit(
+            save_inputs, store, asked.portfolio, asked.market, asked.scenarios, asked.scenario_digest
+        )
         try:
             codes = by_instrument(asked.portfolio, cells.code)
             outcome = execute(
@@ -217,7 +222,7 @@ def _executed(
                 progress=progress,
             )
             ordered = Cells.of(cells.values, outcome.sums)
-            made = _committed(asked, store, row, outcome, ordered=ordered, seconds=time.perf_counter() - begun)
+            made = _committed(asked, store, row, outcome, ordered=ordered, inputs=inputs, begun=begun)
             live = Live.of(states, asked.spec.pricing, asked.portfolio, outcome, ordered, cells.code)
             made.__dict__["live"] = live  # its what-ifs need not plan again
             return made
@@ -238,21 +243,22 @@ def _committed(
     outcome: Outcome,
     *,
     ordered: Cells,
-    seconds: float,
+    inputs: Future[dict[str, str]],
+    begun: float,
 ) -> Run:
-    """Keep inputs, plan and cells; the run becomes visible in the catalogue last."""
-    begun = time.perf_counter()
-    inputs = save_inputs(store, asked.portfolio, asked.market, asked.scenarios, asked.scenario_digest)
+    """Keep plan and cells beside the inputs; the run becomes visible in the catalogue last. begun : when it started."""
+    committing = time.perf_counter()
     arrays = {name: getattr(outcome.sums, name) for name in CellSums.__dataclass_fields__}
     result = ordered.result(asked.spec.cell_labels)
     weight = {"weight": asked.scenarios["weight"].values} if "weight" in asked.scenarios else {}
     meta = {"result": result, "cells": ordered.values, "scenarios": asked.scenarios["scenario"].values.tolist()}
     store.put("cells", row.run_id, meta, {**arrays, **weight})
     store.put("plans", row.run_id, *placement_of(asked.portfolio, outcome).parts())
-    outcome.seconds["commit"] = time.perf_counter() - begun  # all but the row that makes it visible
+    kept = inputs.result()
+    outcome.seconds["commit"] = time.perf_counter() - committing  # all but the row that makes it visible
     pricing = asked.spec.pricing
     manifest = {
-        "inputs": inputs,
+        "inputs": kept,
         "reporting": pricing.reporting,
         "bits": pricing.bits,
         "cut": pricing.cut,
@@ -274,7 +280,7 @@ def _committed(
     }
     status = "partial" if outcome.failed else "complete"
     catalogue = Catalogue(store.root)
-    catalogue.finish(row.run_id, status, result_id=result, seconds=seconds, manifest=manifest)
+    catalogue.finish(row.run_id, status, result_id=result, seconds=time.perf_counter() - begun, manifest=manifest)
     made = Run(catalogue.get(row.run_id), store)
     # what is at hand need not be read back
     made.__dict__.update(portfolio=asked.portfolio, scenarios=asked.scenarios, market=asked.market)

@@ -403,11 +403,14 @@ def distinct_cells(cell: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[
 
 def _timed[Item](items: Iterator[Item], spent: dict[str, float], name: str) -> Iterator[Item]:
     while True:
-        begun = time.perf_counter()
+        begun, busy = time.perf_counter(), time.thread_time()
         try:
             item = next(items)
         except StopIteration:
             return
         finally:
+            # what workers take of the interpreter meanwhile is in the one and not in the other
             spent[name] = spent.get(name, 0.0) + time.perf_counter() - begun
+            processor = f"{name}, processor"
+            spent[processor] = spent.get(processor, 0.0) + time.thread_time() - busy
         yield item

@@ -1,6 +1,6 @@
 """How many European options a second does the whole chain value, against hand-fused kernels, NumPy and QuantLib?
 
-10,000 options on 20 shares with 50 listed expiries in two currencies, under 1,000 scenarios that move every factor.
+40,000 options on 20 shares with 50 listed expiries in two currencies, under 1,000 scenarios that move every factor.
 The chain is curve and forward, volatility surface, Black, reporting currency, ticks on disk, sums by cell. The fused
 kernels are that chain written by hand for this question alone, see ``fused_option``. NumPy is handed each market object
 in all states and does the same; riskgrid's own NumPy formulas run in a process of their own. QuantLib is handed
@@ -25,7 +25,7 @@ from tests.benchmarks.quantlib_option import Pairs
 def figures(*, quick: bool = False) -> list[Figure]:
     """Lines of the table."""
     market = data.market()
-    trades, days = (1000, 100) if quick else (10_000, 1000)
+    trades, days = (1000, 100) if quick else (40_000, 1000)
     scenarios, portfolio = data.scenarios(market, days), data.portfolio({"equity_option": trades})
     states = MarketStates(market, scenarios)
 

@@ -83,7 +83,15 @@ def _of_threads(runs: Runs) -> list[Figure]:
     before = f"{_median(runs, 'peak_before') / 1e9:.2f} GB before the run"
     return [
         _figure(f"{name}, run", runs, "run", "s", ratio=bound, against=against, note=note, at_most=1.5),
-        _figure(f"{name}, planning and hashing", planning, "share", "% of the run", at_most=10.0, less_is_better=True),
+        _figure(
+            f"{name}, planning and hashing",
+            planning,
+            "share",
+            "% of the run",
+            note="processor time of the planning thread, which shares the cores with two busy workers",
+            at_most=10.0,
+            less_is_better=True,
+        ),
         _figure(f"{name}, peak memory", runs, "peak", "GB", scale=1e-9, note=before, at_most=1.0),
         _figure(f"{name}, every block cached", runs, "every block cached", "s", at_most=0.3),
     ]

@@ -78,7 +78,7 @@ def _account(told: Profile, run: rg.Run) -> dict[str, Any]:
     around += told.seconds("workers", "reading")
     return {
         "pricing": told.seconds("workers", "pricing"),
-        "planning": told.seconds("caller", "planning"),
+        "planning": run.manifest["seconds"]["planning, processor"],
         "per_task": told.seconds("workers", "scheduler") / labour["tasks"],
         "per_block": around / blocks,
         "blocks": blocks,
