@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -76,15 +76,18 @@ def price_block(  # noqa: PLR0917, each is a thing of its own, and a block has a
     dates: NDArray[np.datetime64],
     pricing: Pricing,
     numeraire: str,
+    *,
+    ticks: Callable[[tuple[int, int], Any], NDArray[Any]] = np.empty,
 ) -> Priced:
     """Price a block's trades in all its states.
 
     columns : terms, ``quantity`` and ``trade_date``, (trade,) each.   objects : every role the plan recorded, in the
-    block's states.   dates : (state,), the base first.   Raises UnrecordedRead for a role outside ``objects``.
+    block's states.   dates : (state,), the base first.   ticks : gives the array of shape and dtype to count into.
+    Raises UnrecordedRead for a role outside ``objects``.
     """
     trades, states = len(columns["quantity"]), len(dates)
     kind = np.int64 if pricing.wide else np.int32
-    sheet = _Sheet(np.empty((trades, states - 1), kind), np.full(trades, np.nan), np.zeros(trades, np.bool_))
+    sheet = _Sheet(ticks((trades, states - 1), kind), np.full(trades, np.nan), np.zeros(trades, np.bool_))
 
     def attempt(rows: NDArray[np.int64]) -> None:
         whole = len(rows) == trades

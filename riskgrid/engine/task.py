@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -226,7 +227,20 @@ def _price(
 ) -> Priced:
     rows = slice(work.start, work.stop)
     part: Columns = {name: column[rows] for name, column in columns.items()}
-    return price_block(instrument, part, objects, task.dates[work.states], task.pricing, task.numeraire)
+    return price_block(instrument, part, objects, task.dates[work.states], task.pricing, task.numeraire, ticks=_scratch)
+
+
+def _scratch(shape: tuple[int, int], kind: Any) -> NDArray[Any]:
+    """Memory of this thread for the ticks of the block in hand: fresh memory costs as much as filling it."""
+    size = shape[0] * shape[1] * np.dtype(kind).itemsize
+    held: NDArray[np.uint8] = getattr(_HELD, "memory", np.zeros(0, np.uint8))
+    if len(held) < size:
+        held = _HELD.memory = np.empty(size + size // 4, np.uint8)
+    made: NDArray[Any] = held[:size].view(kind).reshape(shape)
+    return made
+
+
+_HELD = threading.local()
 
 
 def _parts(priced: Priced) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
