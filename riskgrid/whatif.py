@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from riskgrid.cluster import Here, Workers, connect
 from riskgrid.engine.execute import CellSums, Outcome, Progress, distinct_cells, execute, planned
 from riskgrid.engine.numerics import numerics
 from riskgrid.engine.plan import Piece
+from riskgrid.engine.timing import Labour
 from riskgrid.errors import BadSpec
 from riskgrid.hashing import digest
 from riskgrid.label import TradeLabels, by_instrument
@@ -98,7 +100,7 @@ def _current(run: Run, cluster: Any, progress: Any) -> Run:
         bits=manifest["bits"],
         cut=manifest["cut"],
         store=run.store,
-        cluster=cluster,
+        cluster="threads" if cluster == "auto" else cluster,
         progress=progress,
     )
 
@@ -127,6 +129,8 @@ class _Making:
     priced: int = 0
     reused: int = 0
     valuations: int = 0
+    seconds: Counter[str] = field(default_factory=Counter)
+    labour: Labour = field(default_factory=Labour)
 
     def branch(self) -> tuple[Branch, Live]:
         """What to keep of it, and its plan in memory."""
@@ -211,7 +215,8 @@ class _Making:
                 cells, code = distinct_cells(piece.cell[block.start : block.stop])
                 before = live.contribution(self.run.store, number[at, place], code)
                 sums.subtract(before, cells, old[place].states)
-        outcome = self._execute(list(moved.values()), states, len(sums.values))
+        trades = sum(block.stop - block.start for piece in moved.values() for block in piece.blocks)
+        outcome = self._execute(moved.values(), states, len(sums.values), trades)
         sums.add(outcome.sums, np.arange(len(sums.values)))
         for at, piece in moved.items():
             old = list(parts[at].piece.blocks)
@@ -225,12 +230,12 @@ class _Making:
 
     def _execute_new(self, delta: Delta, states: MarketStates, code: NDArray[np.int64], cells: int) -> Outcome:
         codes = by_instrument(delta.new, code)
-        pieces = list(planned(delta.new, states, self.parent.pricing, self.run.store, codes))
-        return self._execute(pieces, states, cells)
+        return self._execute(
+            planned(delta.new, states, self.parent.pricing, self.run.store, codes), states, cells, len(delta.new)
+        )
 
-    def _execute(self, pieces: list[Piece], states: MarketStates, cells: int) -> Outcome:
-        size = states.count * sum(block.stop - block.start for piece in pieces for block in piece.blocks)
-        here = self.cluster == "auto" and size < _LITTLE
+    def _execute(self, pieces: Iterable[Piece], states: MarketStates, cells: int, trades: int) -> Outcome:
+        here = self.cluster == "auto" and states.count * trades < _LITTLE
         with Here() if here else connect("threads" if self.cluster == "auto" else self.cluster) as workers:
             outcome = execute(
                 pieces,
@@ -244,6 +249,8 @@ class _Making:
         self.priced += outcome.priced
         self.reused += outcome.found
         self.valuations += outcome.valuations
+        self.seconds.update(outcome.seconds)
+        self.labour.join(outcome.labour)
         return outcome
 
 
@@ -312,7 +319,8 @@ def _committed(made: _Making, branch: Branch, live: Live, row: RunRow) -> Run:
         "numerics": numerics(),
         "blocks": {"priced": made.priced, "found": made.reused, "failed": len(live.failed)},
         "valuations": made.valuations,
-        "seconds": {"all": round(row.seconds, 4)},
+        "seconds": {name: round(spent, 6) for name, spent in sorted(made.seconds.items())},
+        "labour": made.labour.to_manifest(),
     }
     status = "partial" if live.failed else "complete"
     result = live.cells.result(tuple(run.manifest["cell_labels"]))

@@ -150,11 +150,16 @@ def test_what_if__of_a_run_opened_from_the_store_plans_again(parent, tmp_path):
     assert made.same_bits(rg.what_if(cold, changes), full(parent, changes, tmp_path))
 
 
-def test_what_if__of_a_run_by_other_code_runs_the_base_anew(parent, monkeypatch):
-    cold = rg.open_run(parent.run_id, store=parent.store)
-    cold.row.manifest["code"] = "0" * 40
+def test_what_if__of_a_run_by_other_code_runs_the_base_anew(parent, tmp_path):
+    made_before = rg.run(parent.portfolio, parent.market, parent.scenarios, store=tmp_path, progress=None)
+    catalogue = Catalogue(tmp_path)
+    manifest = {**made_before.manifest, "code": "0" * 40}
+    catalogue.finish(made_before.run_id, "complete", result_id=made_before.result_id, seconds=0.0, manifest=manifest)
+    cold = rg.open_run(made_before.run_id, store=tmp_path)
     child = rg.what_if(cold, {"drop": [EVERY[11]]})
+    assert child.row.parent != cold.run_id
     assert child.parent.manifest["code"] == parent.manifest["code"]
+    assert child.result_id == rg.what_if(parent, {"drop": [EVERY[11]]}).result_id
 
 
 def test_what_if__with_a_label_of_its_own_or_without_one(parent, tmp_path):

@@ -44,6 +44,14 @@ class Labour:
             one["valuations"] += valuations
             one["seconds"] += seconds
 
+    def join(self, other: Labour) -> None:
+        """Count what workers of another execution did."""
+        self.workers, self.tasks = max(self.workers, other.workers), self.tasks + other.tasks
+        self.bytes_written += other.bytes_written
+        for name, found in other.instruments.items():
+            one = self.instruments.setdefault(name, {"valuations": 0, "seconds": 0.0, "blocks": []})
+            self.instruments[name] = {key: one[key] + found[key] for key in one}
+
     def valuations(self) -> int:
         """Of all instruments."""
         return sum(one["valuations"] for one in self.instruments.values())
