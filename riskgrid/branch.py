@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -81,7 +82,7 @@ class Branch:
         meta, arrays = self.placement.parts()
         states = [states for _, states in self.rekeyed.values()]
         head = {
-            "changes": self.changes.to_dict(),
+            "changes": json.dumps(self.changes.to_dict()),  # a text: of shifts the order counts
             "values": self.values,
             "placement": meta,
             "rekeyed": [[old, new] for old, (new, _) in self.rekeyed.items()],
@@ -106,7 +107,7 @@ class Branch:
             old: (new, arrays["states"][offset[at] : offset[at + 1]]) for at, (old, new) in enumerate(meta["rekeyed"])
         }
         return cls(
-            Changes.from_dict(meta["changes"]),
+            Changes.from_dict(json.loads(meta["changes"])),
             tuple(tuple(cell) for cell in meta["values"]),
             arrays["touched"],
             sums,

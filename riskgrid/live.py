@@ -13,6 +13,7 @@ from riskgrid.engine.block import only_rows, sum_block
 from riskgrid.engine.execute import Outcome
 from riskgrid.engine.plan import Block, Piece, Pricing, make_block
 from riskgrid.engine.task import priced_from, sum_key
+from riskgrid.errors import DamagedObject
 from riskgrid.label import starts
 from riskgrid.ledger import Ledger
 from riskgrid.market.states import MarketStates
@@ -147,6 +148,9 @@ class Live:
         if 8 * len(rows) < len(code):  # a few of many rows: they are read, not the block's sums
             return sum_block(only_rows(priced_from(store.get("blocks", block.key)), rows), code[rows], count)
         key = sum_key(block.key, code)
-        if store.has("sums", [key]):
-            return store.get("sums", key).arrays
+        try:
+            if store.has("sums", [key]):
+                return store.get("sums", key).arrays
+        except DamagedObject:
+            store.discard("sums", key)
         return sum_block(priced_from(store.get("blocks", block.key)), code, count)

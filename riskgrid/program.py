@@ -128,6 +128,8 @@ class Program:
                     inputs = [self._shared[self._slots[id(p)]] if isinstance(p, Quantity) else p for p in node.inputs]
                     inputs.extend([states] if isinstance(node.operation, Source) else [])
                     found = np.asarray(node.operation(*inputs, *node.by_trade, out=None))
+                    if found.dtype != node.dtype and not isinstance(node.operation, Source):
+                        found = found.astype(node.dtype)
                 self._shared[slot] = found
         self._shared_range = states
 

@@ -36,6 +36,8 @@ _KERNEL_OF_UFUNC = {np.exp: formulas.exp, np.log: formulas.log}
 _BOOLEAN: set[np.ufunc] = {np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal}
 _BOOLEAN |= {np.logical_and, np.logical_or, np.logical_not, np.logical_xor}
 _BOOLEAN |= {np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert}  # of flags; money has no bits to combine
+_FLAG_OPERATIONS: dict[Any, np.ufunc] = {np.add: np.logical_or, np.multiply: np.logical_and}
+_FLAG_OPERATIONS |= {np.maximum: np.logical_or, np.minimum: np.logical_and}
 _BOOLEAN |= {np.isnan, np.isfinite, np.isinf, np.signbit}
 
 
@@ -185,9 +187,25 @@ def source(panel: Values) -> Quantity:
     return Quantity(Source(panel), extent="once", rows=len(panel))
 
 
+def _of_flags(operation: Any) -> tuple[Any, type]:
+    """What NumPy does with flags alone, which have no arithmetic: a sum is 'or', a product is 'and'."""
+    if operation in _FLAG_OPERATIONS:
+        return _FLAG_OPERATIONS[operation], bool
+    if operation in (np.subtract, np.negative, np.positive):
+        raise NotAQuantity(f"np.{operation.__name__} of flags has no meaning; write np.where(flag, 1.0, 0.0) first")
+    return operation, bool if operation is where else np.float64
+
+
+def _is_flag(part: Any) -> bool:
+    return bool(part.dtype == np.bool_) if hasattr(part, "dtype") else isinstance(part, bool)
+
+
 def elementwise(operation: Callable[..., Any], inputs: Sequence[Any], dtype: type = np.float64) -> Quantity:
     """The quantity of an operation that works state by state; it takes the extent of what it combines."""
     parts = [_part(value) for value in inputs]
+    judged = parts[1:] if operation is where else parts
+    if dtype is not bool and isinstance(operation, (np.ufunc, type(where))) and all(map(_is_flag, judged)):
+        operation, dtype = _of_flags(operation)
     flows = [part for part in parts if isinstance(part, Quantity) and part.extent == "flow"]
     if flows:
         return Quantity(operation, parts, extent="flow", schedule=flows[0].schedule, dtype=dtype)
@@ -198,8 +216,10 @@ def elementwise(operation: Callable[..., Any], inputs: Sequence[Any], dtype: typ
 
 
 def _part(value: Any) -> Any:
-    if isinstance(value, Quantity) or _is_number(value):
+    if isinstance(value, Quantity):
         return value
+    if _is_number(value):  # an integer would compute otherwise where all trades share it than where each has its own
+        return value if isinstance(value, (bool, np.bool_)) else float(value)
     if isinstance(value, Names):
         raise NotAQuantity("a pricer computed with a column of names; compare it to a text to get a column of flags")
     array = np.asarray(value)
@@ -207,7 +227,7 @@ def _part(value: Any) -> Any:
         raise NotAQuantity(f"a pricer combined a market quantity with {array.dtype} values; real numbers are right")
     if array.ndim != 2 or array.shape[1] != 1:
         raise NotAQuantity(f"a pricer combined a market quantity with an array of shape {array.shape}, not (trade, 1)")
-    return array
+    return array.astype(np.float64) if array.dtype.kind in "iu" else array
 
 
 def _is_number(value: Any) -> bool:

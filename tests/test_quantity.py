@@ -251,3 +251,29 @@ def test_tile_shape__of_a_table_that_each_trade_scans_takes_few_states():
     assert tile_shape(scan(5000), 4000, 1 << 20)[1] == 32
     assert tile_shape(scan(5000), 4000, 1 << 20)[1] < tile_shape(scan(500), 4000, 1 << 20)[1]
     assert tile_shape(scan(500), 4000, 1 << 20)[1] < tile_shape(gathered, 4000, 1 << 20)[1]
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_flags__have_the_sums_and_products_of_numpy_wherever_they_stand(shared):
+    level = np.array([[95.0, 105.0, 80.0]])
+    held = source(np.concatenate([level, level]))
+    of_trade = source(level) if shared else gather(held, np.array([0, 1]))
+    flags = [of_trade > bound for bound in (100.0, 90.0, 70.0)]
+    plain = [level > bound for bound in (100.0, 90.0, 70.0)]
+    for value, expected in (
+        ((flags[0] + flags[1] + flags[2]) * 1000.0, (plain[0] + plain[1] + plain[2]) * 1000.0),
+        (flags[0] * flags[1] + 1.0, plain[0] * plain[1] + 1.0),
+        (np.maximum(flags[0], flags[1]) * 2.0, np.maximum(plain[0], plain[1]) * 2.0),
+        (np.where(flags[0], True, False) + flags[1] + 0.5, np.where(plain[0], True, False) + plain[1] + 0.5),
+        (np.where(flags[1], 3, 2) ** -1, np.where(plain[1], 3.0, 2.0) ** -1),
+        (np.where(flags[1], 3, 2) * 7, np.where(plain[1], 3.0, 2.0) * 7),
+    ):
+        found = Program(value, 2).replay(slice(0, 3))
+        np.testing.assert_array_equal(found, np.broadcast_to(expected, (2, 3)))
+
+
+def test_flags__have_no_difference_and_no_sign():
+    flag = spot() > 100.0
+    for wrong in (lambda: flag - flag, lambda: -flag, lambda: -np.where(flag, True, False)):
+        with pytest.raises(NotAQuantity, match="of flags has no meaning; write np.where"):
+            wrong()

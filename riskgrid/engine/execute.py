@@ -387,10 +387,11 @@ def planned(
         for piece in plan_instrument(INSTRUMENTS[name], portfolio.columns(name), states, pricing):
             piece.cell, piece.lost = cell[name][piece.rows], cell[name][sorted(piece.problems)]
             known = store.has("reads", [block.key for block in piece.blocks])
-            for place, block in enumerate(piece.blocks):
-                if block.key in known:
-                    roles = tuple(store.get("reads", block.key).meta["roles"])
-                    piece.blocks[place] = extend_block(piece, block, roles, states, pricing)
+            for place in range(len(piece.blocks)):
+                while piece.blocks[place].key in known:  # a pricer may find out what it reads bit by bit
+                    roles = tuple(store.get("reads", piece.blocks[place].key).meta["roles"])
+                    piece.blocks[place] = extend_block(piece, piece.blocks[place], roles, states, pricing)
+                    known |= store.has("reads", [piece.blocks[place].key])
             yield piece
 
 

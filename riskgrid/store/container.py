@@ -24,13 +24,15 @@ def to_chunks(
 ) -> list[bytes | memoryview]:
     """The bytes of a file that :func:`from_file` reads; ``meta`` is JSON, arrays hold numbers, dates or flags.
 
-    checked : with a checksum of the arrays, which reading compares.
+    checked : with a checksum of all of it, which reading compares.
     """
     body = [chunk for array in arrays.values() for chunk in _segment(array)]
     described: dict[str, Any] = {"meta": meta, "arrays": list(arrays), "bytes": sum(map(len, body))}
     if checked:
-        described["checksum"] = functools.reduce(lambda sofar, chunk: zlib.crc32(chunk, sofar), body, 0)
-    head = json.dumps(described, sort_keys=True, separators=(",", ":")).encode()
+        described["checksum"] = functools.reduce(
+            lambda sofar, chunk: zlib.crc32(chunk, sofar), body, _of_head(described)
+        )
+    head = _text(described)
     return [*_segment(np.frombuffer(head, np.uint8)), *body]
 
 
@@ -42,12 +44,22 @@ def from_file(path: Path) -> tuple[dict[str, Any], Arrays]:
     described = json.loads(head.tobytes())
     if len(mapped) - position != described["bytes"]:
         raise ValueError(f"{len(mapped) - position} bytes of arrays where {described['bytes']} were written")
-    if described.get("checksum", 0) and zlib.crc32(memoryview(mapped)[position:]) != described["checksum"]:
-        raise ValueError("its checksum is another than when it was written")
+    if "checksum" in described:
+        written = described.pop("checksum")
+        if zlib.crc32(memoryview(mapped)[position:], _of_head(described)) != written:
+            raise ValueError("its checksum is another than when it was written")
     arrays: Arrays = {}
     for name in described["arrays"]:
         arrays[name], position = _array_at(mapped, position)
     return described["meta"], arrays
+
+
+def _text(described: Mapping[str, Any]) -> bytes:
+    return json.dumps(described, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _of_head(described: Mapping[str, Any]) -> int:
+    return zlib.crc32(_text(described))
 
 
 def _segment(array: NDArray[Any]) -> list[bytes | memoryview]:
@@ -73,7 +85,10 @@ def _described(header: bytes) -> tuple[tuple[int, ...], np.dtype[Any]]:
     version = np.lib.format.read_magic(reader)
     if version != (1, 0):
         raise ValueError(f"array segment of .npy version {version}; (1, 0) is right")
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(reader)
+    try:
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(reader)
+    except Exception as error:  # NumPy reads it as Python, which has errors of its own
+        raise ValueError(f"array segment without a header that can be read: {error}") from error
     if dtype.hasobject or fortran:
         raise ValueError("array segment holds objects or is in column order; plain rows of numbers are right")
     return shape, dtype
