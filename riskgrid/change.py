@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any, Protocol, Self
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -54,7 +55,7 @@ class Delta:
         return Portfolio.concat([Portfolio(kept, portfolio.rejected), self.new]).in_order()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Changes:
     """What a what-if does to a run.
 
@@ -78,15 +79,29 @@ class Changes:
             if not isinstance(getattr(self, name), Mapping):
                 found = type(getattr(self, name)).__name__
                 raise BadChanges(f"{name} is a {found}; a mapping is right, e.g. Changes({_EXAMPLES[name]})")
-        if isinstance(self.drop, str):
-            raise BadChanges(f"drop is the text {self.drop!r}; a list of trade_ids is right")
+        if isinstance(self.drop, (str, Mapping)) or not isinstance(self.drop or (), Iterable):
+            raise BadChanges(f"drop is {self.drop!r}; a list of trade_ids is right, e.g. Changes(drop=['T-1'])")
+        if not isinstance(self.add, (Portfolio, Mapping)):
+            found = type(self.add).__name__
+            raise BadChanges(f"add is a {found}; a Portfolio is right, or tables or rows by instrument")
+        for trade, columns in self.amend.items():
+            if not isinstance(columns, Mapping):
+                raise BadChanges(f"amend of trade '{trade}' is {columns!r}; a mapping of columns to values is right")
         made: dict[str, Any] = {
             "add": self.add if isinstance(self.add, Portfolio) else _portfolio(self.add),
-            "drop": tuple(dict.fromkeys(map(str, self.drop))),
-            "amend": {str(trade): dict(columns) for trade, columns in self.amend.items()},
-            "resize": {str(trade): quantity for trade, quantity in self.resize.items()},
-            "shift": dict(self.shift),
+            "drop": tuple(dict.fromkeys(map(str, self.drop or ()))),
+            "amend": {
+                str(trade): {name: _stated(trade, name, value) for name, value in columns.items()}
+                for trade, columns in self.amend.items()
+                if columns
+            },
+            "resize": {str(trade): _stated(trade, "quantity", value) for trade, value in self.resize.items()},
+            "shift": {str(pattern): _number(shock) for pattern, shock in self.shift.items()},
         }
+        if made["add"].rejected:
+            raise BadChanges(
+                f"the trades to add have {len(made['add'].rejected):,} bad cells; mend them or leave their rows out"
+            )
         for name, value in made.items():
             object.__setattr__(self, name, value)
         both = set(self.drop) & (set(self.amend) | set(self.resize))
@@ -96,6 +111,10 @@ class Changes:
     @classmethod
     def from_dict(cls, form: Mapping[str, Any]) -> Self:
         """The changes that :meth:`to_dict` wrote, or a user did in JSON or YAML.  UnknownName for another key."""
+        if not isinstance(form, Mapping):
+            raise BadChanges(
+                f"changes are a {type(form).__name__}; Changes or a mapping of {', '.join(_KEYS)} is right"
+            )
         for key in form:
             if key not in _KEYS:
                 raise UnknownName("change", key, _KEYS)
@@ -166,6 +185,12 @@ class Changes:
             shifts,
         )
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Changes) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
     def _columns(self, instrument: str, table: Any) -> dict[str, list[Any]]:
         """The columns of an instrument's changed trades in which any of them changes."""
         ids = table["trade_id"].to_pylist()
@@ -203,13 +228,27 @@ def _portfolio(tables: Mapping[str, Any]) -> Portfolio:
     columns = {}
     for name, table in tables.items():
         rows = isinstance(table, (list, tuple))
+        if rows and not all(isinstance(row, Mapping) for row in table):
+            raise BadChanges(f"add of {name} holds a row that is no mapping of columns to values")
         keys = dict.fromkeys(key for row in table for key in row) if rows else {}
-        columns[name] = {key: [row.get(key) for row in table] for key in keys} if rows else table
+        columns[str(name)] = {key: [row.get(key) for row in table] for key in keys} if rows else table
     return Portfolio.from_tables(columns)
 
 
 def _ids(portfolio: Portfolio) -> list[str]:
     return [trade for table in portfolio.tables.values() for trade in table["trade_id"].to_pylist()]
+
+
+def _stated(trade: Any, name: str, value: Any) -> Any:
+    """A value as JSON and Arrow know it; an empty one would silently become the default."""
+    value = _number(value)
+    if value is None or bool(pd.isna(value)):
+        raise BadChanges(f"'{name}' of trade '{trade}' is {value!r}; a change states a value")
+    return value.astype("datetime64[D]").item() if isinstance(value, np.datetime64) else value
+
+
+def _number(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) and not isinstance(value, np.datetime64) else value
 
 
 def _plain(columns: Mapping[str, Any]) -> dict[str, Any]:

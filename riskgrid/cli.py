@@ -196,7 +196,7 @@ def runs(limit: int, store: Path | None) -> None:
         [
             [
                 row.run_id,
-                row.name,
+                f"{row.name} (what-if of {row.parent})".strip() if row.parent else row.name,
                 row.as_of,
                 f"{row.trades:,}",
                 f"{row.scenarios:,}",

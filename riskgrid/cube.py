@@ -15,7 +15,7 @@ from riskgrid import formulas
 from riskgrid.engine.block import BASE_BITS, Priced
 from riskgrid.engine.execute import CellSums
 from riskgrid.engine.task import priced_from
-from riskgrid.errors import BadSpec, UnknownName
+from riskgrid.errors import BadSpec, MoneyOverflow, UnknownName
 from riskgrid.pivot import MOST_NODES, Codes, Pivot, cells_of, code_labels
 from riskgrid.placement import Placement
 from riskgrid.rows import LazyBlock, rows_of
@@ -186,15 +186,16 @@ class Cube:
         fits = formulas.sum_tree(ticks, rows, node, tree.parent, 2.0**-self.bits, out=pnl)
         fits &= formulas.sum_tree(counts, rows, node, tree.parent, 1, out=counted)
         if not fits:
-            raise OverflowError("the P&L of a node leaves the range of 64-bit ticks; run with fewer tick bits")
+            raise MoneyOverflow("the P&L of a node")
         made = plan.empty.copy(data=self._numbers(pnl, counted))
         made.attrs = {**self.attrs, "by": list(by), "answered_from": "cells" if in_cells else "trade blocks"}
         return made
 
     def _plan(self, by: tuple[str, ...], where: Where, *, in_cells: bool) -> _Plan:
         key, plans = (by, tuple(where.items())), self._cell_plans if in_cells else self._trade_plans
-        if key in plans:
-            return plans[key]
+        remembered = plans.get(key)  # at once: another thread may clear them
+        if remembered is not None:
+            return remembered
         tree = self.tree(by, where, in_cells=in_cells)
         nodes = len(tree.parent)
         nothing = self._numbers(np.broadcast_to(0.0, (nodes, len(self.scenarios))), np.zeros((nodes, 7), np.int64))

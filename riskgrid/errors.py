@@ -15,6 +15,7 @@ RiskgridError
 ├── NotAQuantity               a pricer needs the numbers of a symbolic quantity (``if x > 0``, ``float(x)``)
 ├── StoreError                 the block store cannot be read or written
 │   └── DamagedObject          a stored object is not what was written; asking again makes it anew
+├── MoneyOverflow              a sum of money leaves 64-bit ticks
 └── NumericsMismatch           a worker computes with other libraries or instructions than the run
 """
 
@@ -36,6 +37,7 @@ __all__ = [
     "MarketError",
     "MissingFixing",
     "MissingMarketData",
+    "MoneyOverflow",
     "NotAQuantity",
     "NumericsMismatch",
     "RiskgridError",
@@ -141,6 +143,16 @@ class StoreError(RiskgridError):
 
 class DamagedObject(StoreError):
     """A stored object is not what was written, e.g. cut short by a copy."""
+
+
+class MoneyOverflow(RiskgridError, OverflowError):
+    """A sum of money leaves the range of 64-bit ticks."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} leaves the range of 64-bit ticks; run with fewer tick bits, or look for a level or a quantity "
+            "that is far too large"
+        )
 
 
 class NumericsMismatch(RiskgridError):

@@ -33,13 +33,12 @@ class Ledger:
         return Ledger(self.root, (*self.deltas, delta.new), moved)
 
     def select(self, trade_ids: Iterable[str]) -> Portfolio:
-        """These trades as they are now. UnknownName where one is not there."""
+        """These trades as they are now. UnknownName or BadChanges where one is not there."""
+        trade_ids = list(trade_ids)
+        self.places(trade_ids)
         by_delta: dict[int | None, list[str]] = {}
         for trade in trade_ids:
-            held = self.moved.get(trade)
-            if held == -1:
-                raise BadChanges(f"trade '{trade}' has gone by an earlier what-if; add it to have it back")
-            by_delta.setdefault(held, []).append(trade)
+            by_delta.setdefault(self.moved.get(trade), []).append(trade)
         parts = [(self.root if at is None else self.deltas[at]).select(ids) for at, ids in by_delta.items()]
         return Portfolio.concat(parts)
 
@@ -50,8 +49,11 @@ class Ledger:
         return held | self.root.known(asked - self.moved.keys())
 
     def places(self, trade_ids: Iterable[str]) -> NDArray[np.int64]:
-        """Where trades stand; each must be there."""
+        """Where trades stand. UnknownName for one that never was, BadChanges for one that has gone."""
         asked = list(trade_ids)
+        gone = [trade for trade in asked if self.moved.get(trade) == -1]
+        if gone:
+            raise BadChanges(f"trade '{gone[0]}' has gone by an earlier what-if; add it to have it back")
         starts = np.cumsum([len(self.root), *map(len, self.deltas)])
         root = self.root.places([trade for trade in asked if trade not in self.moved])
         own = [portfolio.places() for portfolio in self.deltas]

@@ -53,7 +53,9 @@ class Report:
     def digest(self) -> str:
         """Hexadecimal digest of the numbers, labels and conventions; the run's random id is not part of it."""
         columns = {str(name): variable.values for name, variable in self.table.variables.items()}
-        meaning = json.dumps({name: value for name, value in self.conventions.items() if name != "run_id"})
+        meaning = json.dumps(
+            {name: value for name, value in self.conventions.items() if name not in ("run_id", "what_if")}
+        )
         return hashing.digest(columns, meaning).hex()
 
     def to_pandas(self) -> pd.DataFrame:
@@ -89,6 +91,8 @@ class Report:
             f"Scenario set {meaning['scenario_set']}, {meaning['weights']}; ties keep scenario order.",
             _coverage_sentence(table),
         ]
+        if meaning["what_if"]:
+            said.insert(0, f"What if: {meaning['what_if']}.")
         if meaning["where"]:
             said.insert(0, f"Only trades with {meaning['where']}; everything else of the run is left out.")
         if lost := meaning["rejected_rows"]:
@@ -204,6 +208,7 @@ def _conventions(cube: xr.Dataset, var: xr.DataArray, es: xr.DataArray, where: A
         "rounding_bound": float(cube.attrs["rounding_bound"]),
         "unshocked_factors": str(cube.attrs.get("unshocked_factors", "")).split(),
         "rejected_rows": int(cube.attrs.get("rejected_rows", 0)),
+        "what_if": str(cube.attrs.get("what_if", "")),
         "where": " and ".join(_spoken(label, wanted) for label, wanted in (where or {}).items()),
         "origin": str(cube.attrs.get("origin", "")).splitlines(),
     }

@@ -129,7 +129,8 @@ class Run:
                 codes, cells=sums, placed=lambda: self._placement, labels=labels, attrs=self._attrs
             )
         stored = self.store.get("cells", self.run_id)
-        sums = CellSums(**{name: stored.arrays[name] for name in CellSums.__dataclass_fields__})
+        # copied: a mapped file that is cut short under a reader ends the process
+        sums = CellSums(**{name: np.array(stored.arrays[name]) for name in CellSums.__dataclass_fields__})
         labels = TradeLabels(lambda: self.portfolio)
         values = tuple(tuple(cell) for cell in stored.meta["cells"])
         cells = Codes(tuple(self.manifest["cell_labels"]), values, np.arange(len(values)))
@@ -169,6 +170,7 @@ class Run:
             # text, not lists: attributes must survive netCDF and Zarr
             "origin": "\n".join(manifest["origin"]),
             "unshocked_factors": " ".join(manifest["unshocked"]),
+            "what_if": f"{manifest['changes']}, on run {self.row.parent}" if self.row.parent else "",
         }
 
     @property
@@ -246,9 +248,10 @@ class Run:
 
     def __repr__(self) -> str:
         row = self.row
+        told = f", what-if of {row.parent}: {self.manifest['changes']}" if row.parent else ""
         return (
-            f"Run({row.run_id}, as of {row.as_of}, {row.trades:,} trades x {row.scenarios:,} scenarios, {row.status}, "
-            f"{self.manifest['reporting']})"
+            f"Run({row.run_id}{told}, as of {row.as_of}, {row.trades:,} trades x {row.scenarios:,} scenarios, "
+            f"{row.status}, {self.manifest['reporting']})"
         )
 
     def _repr_html_(self) -> str:

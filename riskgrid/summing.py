@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from riskgrid import formulas
 from riskgrid.engine.block import Priced, sum_block
 from riskgrid.engine.execute import CellSums
+from riskgrid.errors import MoneyOverflow
 from riskgrid.pivot import Pivot
 from riskgrid.placement import Placement
 from riskgrid.schema import Status
@@ -29,7 +30,7 @@ def trade_sums(tree: Pivot, place: Placement, load: Callable[[int], Priced], sce
     """Sums (leaf, scenario) of the chosen trades at the deepest nodes, and their counts (leaf,).
 
     load : gives a block by its place.   Threads share the blocks; integers add up the same in any order.
-    OverflowError where a sum leaves int64.
+    MoneyOverflow where a sum leaves int64.
     """
     leaves, trades = len(tree.node), len(tree.rows)
     blocks = list(place.by_block(tree.rows))
@@ -85,4 +86,4 @@ def _add_ticks(total: Ticks, priced: Priced, cell: Index, use: NDArray[np.bool_]
 
 def _check(fits: bool) -> None:
     if not fits:
-        raise OverflowError("the P&L of a node leaves the range of 64-bit ticks; run with fewer tick bits")
+        raise MoneyOverflow("the P&L of a node")

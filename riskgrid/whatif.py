@@ -19,13 +19,14 @@ from riskgrid.engine.execute import CellSums, Outcome, Progress, distinct_cells,
 from riskgrid.engine.numerics import numerics
 from riskgrid.engine.plan import Piece
 from riskgrid.engine.timing import Labour
-from riskgrid.errors import BadSpec
+from riskgrid.errors import BadSpec, DamagedObject, MoneyOverflow
 from riskgrid.hashing import digest
 from riskgrid.label import TradeLabels, by_instrument
 from riskgrid.live import Live, Part
 from riskgrid.market.states import MarketStates
 from riskgrid.pivot import MOST_NODES
 from riskgrid.progress import shown
+from riskgrid.registry import INSTRUMENTS
 from riskgrid.result import Run, open_run
 from riskgrid.running import code_of, live_root, placement_of
 from riskgrid.running import run as full_run
@@ -58,7 +59,9 @@ def what_if(
     content = digest("what-if", run.content_id, asked.digest).hex()
     catalogue = Catalogue(run.store.root)
     found = catalogue.finished(content)
-    if found is not None and found.parent == run.run_id:
+    if not asked.to_dict():
+        return replace(run, found=True)
+    if found is not None and found.parent == run.run_id and _by_this_code(found.manifest):
         opened = open_run(found.run_id, store=run.store)
         if opened.whole():
             if name and name != found.name:
@@ -66,8 +69,13 @@ def what_if(
             return replace(opened, found=True)
     begun = time.perf_counter()
     with shown(progress) as tell:
-        made = _Making(run, live_of(run), asked, cluster, tell)
-        branch, live = made.branch()
+        try:
+            made = _Making(run, live_of(run), asked, cluster, tell)
+            branch, live = made.branch()
+        except DamagedObject:
+            run = _anew(run, cluster, progress)
+            made = _Making(run, live_of(run), asked, cluster, tell)
+            branch, live = made.branch()
     return _committed(
         made,
         branch,
@@ -87,9 +95,23 @@ def what_if(
 
 def _current(run: Run, cluster: Any, progress: Any) -> Run:
     """The run, or where it was made by other code or libraries, the same question asked of these."""
-    manifest = run.manifest
-    if "live" in run.__dict__ or (manifest["code"] == code_of(run.instruments) and manifest["numerics"] == numerics()):
+    live: Live | None = run.__dict__.get("live")
+    if live is not None and all(
+        part.piece.instrument is INSTRUMENTS[part.piece.instrument.name] for part in live.parts
+    ):
+        return run  # an instrument whose code cannot be told is the same as long as it is the one of then
+    if live is None and _by_this_code(run.manifest):
         return run
+    return _anew(run, cluster, progress)
+
+
+def _by_this_code(manifest: Mapping[str, Any]) -> bool:
+    return bool(manifest["code"] == code_of(manifest["instruments"]) and manifest["numerics"] == numerics())
+
+
+def _anew(run: Run, cluster: Any, progress: Any) -> Run:
+    """A full run of the same inputs; what is damaged in the store is made anew on the way."""
+    manifest = run.manifest
     return full_run(
         run.portfolio,
         run.market,
@@ -129,6 +151,7 @@ class _Making:
     priced: int = 0
     reused: int = 0
     valuations: int = 0
+    unshocked: set[str] = field(default_factory=set)
     seconds: Counter[str] = field(default_factory=Counter)
     labour: Labour = field(default_factory=Labour)
 
@@ -249,6 +272,7 @@ class _Making:
         self.priced += outcome.priced
         self.reused += outcome.found
         self.valuations += outcome.valuations
+        self.unshocked.update(outcome.unshocked)
         self.seconds.update(outcome.seconds)
         self.labour.join(outcome.labour)
         return outcome
@@ -282,14 +306,14 @@ class _Sums:
         self._touched[cells] = True
 
     def add(self, sums: CellSums, cells: NDArray[np.int64]) -> None:
-        """Add sums of all cells. OverflowError where a sum leaves int64."""
+        """Add sums of all cells. MoneyOverflow where a sum leaves int64."""
         here = cells[sums.trades > 0]
         for name in CellSums.__dataclass_fields__:
             total, part = getattr(self._sums, name), getattr(sums, name)[here]
             before = total[here]
             after = before + part
             if (((before ^ after) & (part ^ after)) < 0).any():
-                raise OverflowError("money of a cell leaves the range of 64-bit ticks; run with fewer tick bits")
+                raise MoneyOverflow("money of a cell")
             total[here] = after
         self._touched[here] = True
 
@@ -316,6 +340,7 @@ def _committed(made: _Making, branch: Branch, live: Live, row: RunRow) -> Run:
         "instruments": list(live.instruments),
         "parent": run.run_id,
         "changes": str(made.changes),
+        "unshocked": sorted({*run.manifest["unshocked"], *made.unshocked}),
         "numerics": numerics(),
         "blocks": {"priced": made.priced, "found": made.reused, "failed": len(live.failed)},
         "valuations": made.valuations,

@@ -1,7 +1,9 @@
 """Changes: their forms, what they do to a portfolio and a market, and the sentence of everything wrong in them."""
 
 import datetime
+import json
 
+import numpy as np
 import pytest
 
 from riskgrid.change import Changes
@@ -90,8 +92,18 @@ def test_digest__is_the_same_however_a_thing_is_said_and_another_for_another():
     ("form", "kind", "sentence"),
     [
         ({"droop": ["T"]}, UnknownName, "unknown change 'droop'; did you mean 'drop'"),
-        ({"drop": "T-1"}, BadChanges, "drop is the text 'T-1'; a list of trade_ids is right"),
+        ({"drop": "T-1"}, BadChanges, "drop is 'T-1'; a list of trade_ids is right"),
         ({"resize": ["T-1"]}, BadChanges, "resize is a list; a mapping is right, e.g. Changes"),
+        (None, BadChanges, "changes are a NoneType; Changes or a mapping"),
+        ({"amend": {OPTION: 4}}, BadChanges, f"amend of trade '{OPTION}' is 4; a mapping"),
+        ({"add": [{"trade_id": "N"}]}, BadChanges, "add is a list; a Portfolio is right"),
+        ({"add": {"equity": [4]}}, BadChanges, "add of equity holds a row that is no mapping"),
+        (
+            {"resize": {OPTION: float("nan")}},
+            BadChanges,
+            f"'quantity' of trade '{OPTION}' is nan; a change states a value",
+        ),
+        ({"amend": {OPTION: {"quantity": None}}}, BadChanges, "is None; a change states a value"),
         ({"drop": [OPTION], "resize": {OPTION: 1.0}}, BadChanges, f"trade '{OPTION}' is dropped and changed at once"),
         ({"amend": {OPTION: {"quantity": 1.0}}, "resize": {OPTION: 1.0}}, BadChanges, "by amend and by resize"),
         ({"drop": ["T-1"]}, UnknownName, "unknown trade 'T-1'"),
@@ -121,3 +133,16 @@ def test_add__of_a_trade_that_is_there_is_refused():
     row = BOOK.trade(OPTION)
     with pytest.raises(BadChanges, match=f"trade '{OPTION}' is added, but the portfolio has it"):
         Changes(add={row.pop("instrument"): [row]}).delta(BOOK)
+
+
+def test_changes__take_numbers_of_numpy_and_keep_the_order_of_shifts():
+    changes = Changes(
+        resize={OPTION: np.int64(3)},
+        amend={OTHER: {"strike": np.float32(2.5), "expiry": np.datetime64("2017-01-20T00:00", "m")}},
+        shift={"fx:EUR": "=1.5", "fx:*": "+10%"},
+    )
+    again = Changes.from_dict(json.loads(json.dumps(changes.to_dict())))
+    assert again == changes
+    assert hash(again) == hash(changes)
+    assert list(again.shift) == ["fx:EUR", "fx:*"]
+    assert again.delta(BOOK).new.trade(OTHER)["expiry"] == datetime.date(2017, 1, 20)

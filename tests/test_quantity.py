@@ -275,5 +275,5 @@ def test_flags__have_the_sums_and_products_of_numpy_wherever_they_stand(shared):
 def test_flags__have_no_difference_and_no_sign():
     flag = spot() > 100.0
     for wrong in (lambda: flag - flag, lambda: -flag, lambda: -np.where(flag, True, False)):
-        with pytest.raises(NotAQuantity, match="of flags has no meaning; write np.where"):
+        with pytest.raises(NotAQuantity, match=r"of flags has no meaning; write np\.where"):
             wrong()

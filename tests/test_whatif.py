@@ -1,6 +1,9 @@
 """What-ifs: every number is that of a full run of the changed inputs, and only what changed is priced."""
 
+from dataclasses import dataclass
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -8,12 +11,22 @@ from hypothesis import strategies as st
 import riskgrid as rg
 from riskgrid.change import Changes
 from riskgrid.errors import BadChanges, BadSpec, UnknownName
+from riskgrid.registry import INSTRUMENTS
 from riskgrid.store import Catalogue
+from riskgrid.terms import Currency, Equity
 from tests.run import made
 
 IDS = {name: table["trade_id"].tolist() for name, table in made.tables().items()}
 EVERY = [trade for ids in IDS.values() for trade in ids]
 FACTORS = ("equity:SPX", "fx:EUR", "par:USD-TREASURY:5Y", "vol:AAPL:1Y:*", "commodity:*", "zero:GBP:*", "spread:ACME")
+
+
+@pytest.fixture
+def _registry():
+    before = set(INSTRUMENTS)
+    yield
+    for name in set(INSTRUMENTS) - before:
+        INSTRUMENTS.remove(name)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +49,6 @@ def row_of(trade, name):
 
 
 CASES = {
-    "nothing": {},
     "drop": {"drop": [IDS["fx_option"][3]]},
     "drop of one instrument": {"drop": IDS["equity"]},
     "drop of all": {"drop": EVERY},
@@ -119,8 +131,9 @@ def test_what_if__of_a_what_if_goes_on_from_it(parent, tmp_path):
 
 def test_what_if__of_a_trade_that_has_gone_says_so(parent):
     child = rg.what_if(parent, {"drop": [EVERY[4]]})
-    with pytest.raises(BadChanges, match=f"trade '{EVERY[4]}' has gone by an earlier what-if"):
-        rg.what_if(child, {"resize": {EVERY[4]: 1.0}})
+    for form in ({"resize": {EVERY[4]: 1.0}}, {"drop": [EVERY[4]]}):
+        with pytest.raises(BadChanges, match=f"trade '{EVERY[4]}' has gone by an earlier what-if"):
+            rg.what_if(child, form)
     back = rg.what_if(child, {"add": row_of(EVERY[4], EVERY[4])})
     assert back.result_id == parent.result_id
 
@@ -211,3 +224,74 @@ def test_what_if__of_any_changes_is_a_full_run(parent, tmp_path_factory, data):
         },
     )
     assert made.same_bits(rg.what_if(parent, changes), full(parent, changes, tmp_path_factory.mktemp("full")))
+
+
+def test_what_if__of_nothing_is_the_run_itself(parent):
+    assert rg.what_if(parent, {}).run_id == parent.run_id
+    assert rg.what_if(parent, Changes(drop=None, amend={EVERY[0]: {}})).found
+
+
+def test_what_if__keeps_the_order_of_shifts_in_the_store(parent, tmp_path):
+    changes = Changes(shift={"fx:EUR": "=1.5", "fx:*": "+10%"})
+    child = rg.what_if(parent, changes)
+    cold = rg.open_run(child.run_id, store=parent.store)
+    assert cold.market == child.market == changes.market(parent.market)
+    step = Changes(resize={EVERY[2]: 4.0})
+    assert made.same_bits(rg.what_if(cold, step), full(child, step, tmp_path))
+
+
+def test_what_if__heals_damaged_sums_and_blocks(tmp_path):
+    run = rg.run(made.portfolio(70), made.market(), made.scenarios(), store=tmp_path, progress=None)
+    changes = Changes(shift={"fx:*": "+1%"}, drop=EVERY[:1])
+    expected = full(run, changes, tmp_path / "full")
+    for kind in ("sums", "blocks"):
+        for path in (tmp_path / kind).rglob("*"):
+            if path.is_file():
+                path.write_bytes(path.read_bytes()[:-3])
+        cold = rg.open_run(run.run_id, store=tmp_path)
+        assert rg.what_if(cold, changes, name=kind).result_id == expected.result_id
+        changes = Changes(shift={"fx:*": "+1%"}, drop=EVERY[:1], resize={EVERY[1]: made_quantity(run, EVERY[1])})
+
+
+def made_quantity(run, trade):
+    return run.portfolio.trade(trade)["quantity"]
+
+
+@pytest.mark.usefixtures("_registry")
+def test_what_if__after_an_instrument_was_registered_anew_prices_all_of_it_anew(tmp_path):
+    def registered(factor):
+        @rg.instrument("own", value_in="currency", example=Own("SPX", "USD"))
+        def price(terms, market):
+            return market.spot(terms.underlying) * factor
+
+    registered(1.0)
+    rows = [{"trade_id": f"T-{at}", "underlying": "SPX", "currency": "USD", **LABELS} for at in range(3)]
+    book = rg.Portfolio.from_tables({"own": pd.DataFrame(rows)})
+    run = rg.run(book, made.market(), made.scenarios(), store=tmp_path, progress=None)
+    INSTRUMENTS.remove("own")
+    registered(2.0)
+    child = rg.what_if(run, {"resize": {"T-0": 5.0}})
+    assert float(child.aggregate()["base_value"][0]) == 2.0 * 2100.0 * 7.0
+
+
+def test_report__of_a_what_if_says_so(parent):
+    child = rg.what_if(parent, {"drop": [EVERY[5]], "shift": {"fx:EUR": "-5%"}})
+    said = f"What if: drop 1 trade; shift fx:EUR -5%, on run {parent.run_id}."
+    assert said in rg.report(child).sentences()
+    assert "what-if of" in repr(child)
+
+
+def test_what_if__beyond_64_bits_is_an_error_of_riskgrid(parent):
+    with pytest.raises(rg.RiskgridError, match="leaves the range of 64-bit ticks"):
+        rg.what_if(parent, {"resize": dict.fromkeys(IDS["equity"], 9e11)})
+
+
+@dataclass(frozen=True)
+class Own:
+    """Terms of an instrument of the tests' own."""
+
+    underlying: Equity
+    currency: Currency
+
+
+LABELS = {"region": "EMEA", "desk": "Own", "book": "Own A", "quantity": 1.0, "trade_date": np.datetime64("2016-06-01")}

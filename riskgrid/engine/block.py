@@ -15,6 +15,7 @@ from riskgrid import formulas
 from riskgrid.engine.eager import EagerMarket
 from riskgrid.engine.isolate import isolate, spoken
 from riskgrid.engine.plan import Columns, Pricing, currency_column, terms_of
+from riskgrid.errors import MoneyOverflow
 from riskgrid.market.objects import MarketObject
 from riskgrid.market.view import Market
 from riskgrid.program import Program, tile_shape
@@ -222,7 +223,7 @@ def sum_block(priced: Priced, cell: NDArray[np.int64], cells: int) -> dict[str, 
     """Sums of a block by cell, exact: a trade with a missing pair is left out whole and counted as unpriced.
 
     cell : (trade,), row of the sums, -1 for a trade that is left out.   Gives pnl (cell, scenario), base and gross
-    base value (cell,) in ticks of 2^-10, trades and unpriced (cell,).   OverflowError where a sum leaves int64.
+    base value (cell,) in ticks of 2^-10, trades and unpriced (cell,).   MoneyOverflow where a sum leaves int64.
     """
     every, cell = cell >= 0, np.maximum(cell, 0)
     use = every & (priced.status <= Status.EXPIRED)
@@ -238,7 +239,7 @@ def sum_block(priced: Priced, cell: NDArray[np.int64], cells: int) -> dict[str, 
     values = np.zeros((cells, 3), np.int64)
     fits &= formulas.sum_cells(np.stack([base, np.abs(base), known], axis=1), cell, every, values)
     if not fits:
-        raise OverflowError("money of a cell leaves the range of 64-bit ticks; run with fewer tick bits")
+        raise MoneyOverflow("money of a cell")
     return {
         "pnl": pnl,
         "base": values[:, 0].copy(),

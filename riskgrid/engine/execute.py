@@ -17,7 +17,7 @@ from riskgrid.engine.numerics import engine_code, numerics_digest
 from riskgrid.engine.plan import Block, Piece, Pricing, extend_block, plan_instrument
 from riskgrid.engine.task import Receipt, Task, Work, columns_to_store, run_task, sum_key
 from riskgrid.engine.timing import Arrivals, Labour, shortage, spending
-from riskgrid.errors import DamagedObject, NumericsMismatch, StoreError
+from riskgrid.errors import DamagedObject, MoneyOverflow, NumericsMismatch, StoreError
 from riskgrid.market.states import MarketStates
 from riskgrid.portfolio import Portfolio
 from riskgrid.registry import INSTRUMENTS
@@ -314,11 +314,11 @@ class _Run:
             part = np.zeros((len(cells), total.pnl.shape[1]), np.int64)
             part[:, states] = found["pnl"]
         if not formulas.sum_cells(np.ascontiguousarray(part), cells, np.ones(len(cells), np.bool_), total.pnl):
-            raise OverflowError("the P&L of a cell leaves the range of 64-bit ticks; run with fewer tick bits")
+            raise MoneyOverflow("the P&L of a cell")
         for name in ("base", "gross", "gross_known", "trades", "unpriced"):
             part = _spread(found[name], cells, len(total.base))
             if not formulas.add_exactly(getattr(total, name).reshape(1, -1), part):
-                raise OverflowError("money of a cell leaves the range of 64-bit ticks; run with fewer tick bits")
+                raise MoneyOverflow("money of a cell")
 
     def _count_piece(self, piece: Piece) -> None:
         self.outcome.pieces.append(piece)
