@@ -94,6 +94,10 @@ class Live:
         """Instruments of all parts, sorted."""
         return tuple(sorted({part.piece.instrument.name for part in self.parts}))
 
+    def depends_on_levels(self) -> bool:
+        """Whether a trade without a number may have one at other levels: of an eager pricer, or of a failed block."""
+        return bool(self.failed) or any(part.piece.problems and part.piece.instrument.eager for part in self.parts)
+
     def found(self, number: int) -> tuple[Part, Block]:
         """A block and the part that holds it."""
         part, place = self.blocks[number]

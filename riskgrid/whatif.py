@@ -67,6 +67,8 @@ def what_if(
             if name and name != found.name:
                 catalogue.call(found.run_id, name)
             return replace(opened, found=True)
+    if asked.shift and live_of(run).depends_on_levels():
+        return _anew(run, cluster, progress, asked, name)  # what could not be priced may be now: all is planned again
     begun = time.perf_counter()
     with shown(progress) as tell:
         try:
@@ -109,14 +111,14 @@ def _by_this_code(manifest: Mapping[str, Any]) -> bool:
     return bool(manifest["code"] == code_of(manifest["instruments"]) and manifest["numerics"] == numerics())
 
 
-def _anew(run: Run, cluster: Any, progress: Any) -> Run:
-    """A full run of the same inputs; what is damaged in the store is made anew on the way."""
-    manifest = run.manifest
+def _anew(run: Run, cluster: Any, progress: Any, changes: Changes | None = None, name: str = "") -> Run:
+    """A full run of the same inputs, changed or not; what is damaged in the store is made anew on the way."""
+    manifest, book = run.manifest, run.portfolio
     return full_run(
-        run.portfolio,
-        run.market,
+        book if changes is None else changes.delta(book).applied(book),
+        run.market if changes is None else changes.market(run.market),
         run.scenarios,
-        name=run.row.name,
+        name=run.row.name if changes is None else name,
         reporting=manifest["reporting"],
         cell_labels=manifest["cell_labels"],
         bits=manifest["bits"],

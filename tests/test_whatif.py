@@ -295,3 +295,25 @@ class Own:
 
 
 LABELS = {"region": "EMEA", "desk": "Own", "book": "Own A", "quantity": 1.0, "trade_date": np.datetime64("2016-06-01")}
+
+
+@pytest.mark.usefixtures("_registry")
+def test_what_if__plans_trades_again_that_an_eager_pricer_refused_at_other_levels(tmp_path):
+    @rg.instrument("knocked", value_in="currency", example=Own("SPX", "USD"), eager=True, version="1")
+    def price(terms, market):
+        spot = market.spot(terms.underlying)
+        if spot[0, 0] > 2000.0:
+            raise ValueError("beyond its barrier")
+        return spot
+
+    rows = [
+        {"trade_id": f"T-{at}", "underlying": name, "currency": "USD", **LABELS}
+        for at, name in enumerate(["SPX", "AAPL"])
+    ]
+    book = rg.Portfolio.from_tables({"knocked": pd.DataFrame(rows)})
+    run = rg.run(book, made.market(), made.scenarios(), store=tmp_path, progress=None)
+    assert int(run.cells.unpriced.sum()) == 1
+    child = rg.what_if(run, {"shift": {"equity:SPX": "=1900"}}, name="below")
+    assert int(child.cells.unpriced.sum()) == 0
+    assert float(child.aggregate()["base_value"][0]) == 1995.0
+    assert rg.open_run("below", store=tmp_path).result_id == child.result_id
