@@ -185,6 +185,10 @@ class Changes:
             shifts,
         )
 
+    def __bool__(self) -> bool:
+        added: Portfolio = self.add  # type: ignore[assignment]
+        return bool(len(added) or self.changed or self.drop or self.shift)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Changes) and self.digest == other.digest
 

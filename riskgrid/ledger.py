@@ -35,7 +35,7 @@ class Ledger:
     def select(self, trade_ids: Iterable[str]) -> Portfolio:
         """These trades as they are now. UnknownName or BadChanges where one is not there."""
         trade_ids = list(trade_ids)
-        self.places(trade_ids)
+        self._refuse_gone(trade_ids)
         by_delta: dict[int | None, list[str]] = {}
         for trade in trade_ids:
             by_delta.setdefault(self.moved.get(trade), []).append(trade)
@@ -51,9 +51,7 @@ class Ledger:
     def places(self, trade_ids: Iterable[str]) -> NDArray[np.int64]:
         """Where trades stand. UnknownName for one that never was, BadChanges for one that has gone."""
         asked = list(trade_ids)
-        gone = [trade for trade in asked if self.moved.get(trade) == -1]
-        if gone:
-            raise BadChanges(f"trade '{gone[0]}' has gone by an earlier what-if; add it to have it back")
+        self._refuse_gone(asked)
         starts = np.cumsum([len(self.root), *map(len, self.deltas)])
         root = self.root.places([trade for trade in asked if trade not in self.moved])
         own = [portfolio.places() for portfolio in self.deltas]
@@ -62,3 +60,8 @@ class Ledger:
             for trade in asked
         ]
         return np.array(found, np.int64)
+
+    def _refuse_gone(self, trade_ids: Iterable[str]) -> None:
+        gone = next((trade for trade in trade_ids if self.moved.get(trade) == -1), None)
+        if gone is not None:
+            raise BadChanges(f"trade '{gone}' has gone by an earlier what-if; add it to have it back")

@@ -59,7 +59,7 @@ def what_if(
     content = digest("what-if", run.content_id, asked.digest).hex()
     catalogue = Catalogue(run.store.root)
     found = catalogue.finished(content)
-    if not asked.to_dict():
+    if not asked:
         return replace(run, found=True)
     if found is not None and found.parent == run.run_id and _by_this_code(found.manifest):
         opened = open_run(found.run_id, store=run.store)
