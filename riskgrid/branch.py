@@ -12,13 +12,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from riskgrid.change import Changes, Delta
-from riskgrid.engine.execute import CellSums
+from riskgrid.engine.outcome import CellSums
+from riskgrid.errors import MoneyOverflow
 from riskgrid.hashing import digest
 from riskgrid.placement import Placement
 from riskgrid.portfolio import Portfolio
 from riskgrid.store import Stored
 
-__all__ = ["Branch", "Cells", "row_digests"]
+__all__ = ["Branch", "Cells", "ChildSums", "row_digests"]
 
 type Values = tuple[tuple[str, ...], ...]
 
@@ -59,6 +60,58 @@ def row_digests(values: Values, sums: CellSums, cells: NDArray[np.int64]) -> tup
     """Digest of the labels and numbers of each of these cells."""
     counts = np.stack([rows for name, rows in _columns(sums).items() if name != "pnl"], axis=1)
     return tuple(digest("cell", values[at], sums.pnl[at], counts[at]) for at in cells.tolist())
+
+
+class ChildSums:
+    """Cell sums on their way from the parent's to the child's."""
+
+    def __init__(self, parent: Cells, values: tuple[tuple[str, ...], ...]) -> None:
+        self.values, self._parent = values, parent
+        self._sums = CellSums.zeros(len(values), parent.sums.pnl.shape[1])
+        for name in CellSums.__dataclass_fields__:
+            getattr(self._sums, name)[: len(parent.values)] = getattr(parent.sums, name)
+        self._touched = np.zeros(len(values), np.bool_)
+        self._touched[len(parent.values) :] = True
+
+    def count(self, name: str, cells: NDArray[np.int64], number: Any) -> None:
+        """Add to a count, cell by cell."""
+        np.add.at(getattr(self._sums, name), cells, number)
+        self._touched[cells] = True
+
+    def subtract(
+        self, sums: Mapping[str, NDArray[np.int64]], cells: NDArray[np.int64], states: NDArray[np.intp]
+    ) -> None:
+        """Take a block's sums out; ``states`` are those it has, the base first."""
+        for name, rows in sums.items():
+            if name == "pnl" and rows.shape[1] < self._sums.pnl.shape[1]:
+                self._sums.pnl[np.ix_(cells, states[1:] - 1)] -= rows
+            else:
+                getattr(self._sums, name)[cells] -= rows
+        self._touched[cells] = True
+
+    def add(self, sums: CellSums, cells: NDArray[np.int64]) -> None:
+        """Add sums of all cells. MoneyOverflow where a sum leaves int64."""
+        here = cells[sums.trades > 0]
+        for name in CellSums.__dataclass_fields__:
+            total, part = getattr(self._sums, name), getattr(sums, name)[here]
+            before = total[here]
+            after = before + part
+            if (((before ^ after) & (part ^ after)) < 0).any():
+                raise MoneyOverflow("money of a cell")
+            total[here] = after
+        self._touched[here] = True
+
+    def touched(self) -> NDArray[np.int64]:
+        """Cells that are not as in the parent."""
+        return np.flatnonzero(self._touched)
+
+    def cells(self) -> Cells:
+        """The sums with the digests of what changed."""
+        touched = self.touched()
+        digests = [*self._parent.digests, *[b""] * (len(self.values) - len(self._parent.values))]
+        for at, found in zip(touched.tolist(), row_digests(self.values, self._sums, touched), strict=True):
+            digests[at] = found
+        return Cells(self.values, self._sums, tuple(digests))
 
 
 @dataclass(frozen=True)

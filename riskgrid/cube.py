@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from riskgrid import formulas
 from riskgrid.engine.block import BASE_BITS, Priced
-from riskgrid.engine.execute import CellSums
+from riskgrid.engine.outcome import CellSums
 from riskgrid.engine.task import priced_from
 from riskgrid.errors import BadSpec, MoneyOverflow, UnknownName
 from riskgrid.pivot import MOST_NODES, Codes, Pivot, cells_of, code_labels

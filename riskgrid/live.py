@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from riskgrid.branch import Cells
 from riskgrid.engine.block import only_rows, sum_block
-from riskgrid.engine.execute import Outcome
+from riskgrid.engine.outcome import Outcome
 from riskgrid.engine.plan import Block, Piece, Pricing, make_block
 from riskgrid.engine.task import priced_from, sum_key
 from riskgrid.errors import DamagedObject

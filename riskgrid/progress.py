@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
-from riskgrid.engine.execute import Progress
+from riskgrid.engine.outcome import Progress
 
 __all__ = ["shown"]
 

@@ -15,7 +15,7 @@ import xarray as xr
 from riskgrid import export
 from riskgrid.branch import Branch
 from riskgrid.cube import Codes, Cube, Placement
-from riskgrid.engine.execute import CellSums
+from riskgrid.engine.outcome import CellSums
 from riskgrid.errors import BadSpec, StoreError, UnknownName
 from riskgrid.hashing import short
 from riskgrid.inputs import load_portfolio, load_scenarios, load_snapshot, whole_inputs

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from riskgrid.branch import Cells
 from riskgrid.cluster import Workers, connect
-from riskgrid.engine.execute import CellSums, Outcome, Progress, execute, planned
+from riskgrid.engine.execute import execute, planned
 from riskgrid.engine.numerics import engine_code, numerics
+from riskgrid.engine.outcome import CellSums, Outcome, Progress
 from riskgrid.engine.plan import Pricing
 from riskgrid.engine.size import tick_bits
 from riskgrid.errors import BadSpec, StoreError, UnknownName

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from riskgrid import formulas
 from riskgrid.engine.block import Priced, sum_block
-from riskgrid.engine.execute import CellSums
+from riskgrid.engine.outcome import CellSums
 from riskgrid.errors import MoneyOverflow
 from riskgrid.pivot import Pivot
 from riskgrid.placement import Placement

@@ -12,14 +12,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from riskgrid.branch import Branch, Cells, row_digests
+from riskgrid.branch import Branch, ChildSums
 from riskgrid.change import Changes, Delta
 from riskgrid.cluster import Here, Workers, connect
-from riskgrid.engine.execute import CellSums, Outcome, Progress, distinct_cells, execute, planned
+from riskgrid.engine.execute import distinct_cells, execute, planned
 from riskgrid.engine.numerics import numerics
+from riskgrid.engine.outcome import CellSums, Outcome, Progress
 from riskgrid.engine.plan import Piece
 from riskgrid.engine.timing import Labour
-from riskgrid.errors import BadSpec, DamagedObject, MoneyOverflow
+from riskgrid.errors import BadSpec, DamagedObject
 from riskgrid.hashing import digest
 from riskgrid.label import TradeLabels, by_instrument
 from riskgrid.live import Live, Part
@@ -166,7 +167,7 @@ class _Making:
         gone = parent.ledger.places(delta.gone)
         staying = parent.cell.copy()
         staying[gone] = -1
-        sums = _Sums(parent.cells, values)
+        sums = ChildSums(parent.cells, values)
         self._take_out(sums, gone)
         base = replace(parent, cell=staying, ledger=parent.ledger.after(delta), states=states)
         base, rekeyed = self._reprice(base, sums, states, reached)
@@ -205,7 +206,7 @@ class _Making:
             place.setdefault(cell, len(place))
         return tuple(place), np.array([place[cell] for cell in found], np.int64)
 
-    def _take_out(self, sums: _Sums, gone: NDArray[np.int64]) -> None:
+    def _take_out(self, sums: ChildSums, gone: NDArray[np.int64]) -> None:
         parent = self.parent
         sums.count("trades", parent.cell[gone], -1)
         for name in ("unshocked", "stale"):
@@ -224,7 +225,7 @@ class _Making:
             sums.subtract(found, cells, block.states)
 
     def _reprice(
-        self, live: Live, sums: _Sums, states: MarketStates, reached: set[str]
+        self, live: Live, sums: ChildSums, states: MarketStates, reached: set[str]
     ) -> tuple[Live, dict[str, tuple[str, NDArray[np.intp]]]]:
         """Blocks that read what was shifted, in place of those of the parent."""
         moved = live.moved(states, reached) if reached else {}
@@ -278,58 +279,6 @@ class _Making:
         self.seconds.update(outcome.seconds)
         self.labour.join(outcome.labour)
         return outcome
-
-
-class _Sums:
-    """Cell sums on their way from the parent's to the child's."""
-
-    def __init__(self, parent: Cells, values: tuple[tuple[str, ...], ...]) -> None:
-        self.values, self._parent = values, parent
-        self._sums = CellSums.zeros(len(values), parent.sums.pnl.shape[1])
-        for name in CellSums.__dataclass_fields__:
-            getattr(self._sums, name)[: len(parent.values)] = getattr(parent.sums, name)
-        self._touched = np.zeros(len(values), np.bool_)
-        self._touched[len(parent.values) :] = True
-
-    def count(self, name: str, cells: NDArray[np.int64], number: Any) -> None:
-        """Add to a count, cell by cell."""
-        np.add.at(getattr(self._sums, name), cells, number)
-        self._touched[cells] = True
-
-    def subtract(
-        self, sums: Mapping[str, NDArray[np.int64]], cells: NDArray[np.int64], states: NDArray[np.intp]
-    ) -> None:
-        """Take a block's sums out; ``states`` are those it has, the base first."""
-        for name, rows in sums.items():
-            if name == "pnl" and rows.shape[1] < self._sums.pnl.shape[1]:
-                self._sums.pnl[np.ix_(cells, states[1:] - 1)] -= rows
-            else:
-                getattr(self._sums, name)[cells] -= rows
-        self._touched[cells] = True
-
-    def add(self, sums: CellSums, cells: NDArray[np.int64]) -> None:
-        """Add sums of all cells. MoneyOverflow where a sum leaves int64."""
-        here = cells[sums.trades > 0]
-        for name in CellSums.__dataclass_fields__:
-            total, part = getattr(self._sums, name), getattr(sums, name)[here]
-            before = total[here]
-            after = before + part
-            if (((before ^ after) & (part ^ after)) < 0).any():
-                raise MoneyOverflow("money of a cell")
-            total[here] = after
-        self._touched[here] = True
-
-    def touched(self) -> NDArray[np.int64]:
-        """Cells that are not as in the parent."""
-        return np.flatnonzero(self._touched)
-
-    def cells(self) -> Cells:
-        """The sums with the digests of what changed."""
-        touched = self.touched()
-        digests = [*self._parent.digests, *[b""] * (len(self.values) - len(self._parent.values))]
-        for at, found in zip(touched.tolist(), row_digests(self.values, self._sums, touched), strict=True):
-            digests[at] = found
-        return Cells(self.values, self._sums, tuple(digests))
 
 
 def _committed(made: _Making, branch: Branch, live: Live, row: RunRow) -> Run:

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from riskgrid import progress
-from riskgrid.engine.execute import Progress
+from riskgrid.engine.outcome import Progress
 
 
 def at(done: int, seconds: float, *, planned: bool = False, failed: int = 0) -> Progress:

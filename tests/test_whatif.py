@@ -21,14 +21,6 @@ EVERY = [trade for ids in IDS.values() for trade in ids]
 FACTORS = ("equity:SPX", "fx:EUR", "par:USD-TREASURY:5Y", "vol:AAPL:1Y:*", "commodity:*", "zero:GBP:*", "spread:ACME")
 
 
-@pytest.fixture
-def _registry():
-    before = set(INSTRUMENTS)
-    yield
-    for name in set(INSTRUMENTS) - before:
-        INSTRUMENTS.remove(name)
-
-
 @pytest.fixture(scope="module")
 def parent(tmp_path_factory):
     folder = tmp_path_factory.mktemp("parent")

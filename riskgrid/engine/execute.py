@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from riskgrid import formulas
 from riskgrid.cluster import Workers
 from riskgrid.engine.numerics import engine_code, numerics_digest
+from riskgrid.engine.outcome import CellSums, Outcome, Progress
 from riskgrid.engine.plan import Block, Piece, Pricing, extend_block, plan_instrument
 from riskgrid.engine.task import Receipt, Task, Work, columns_to_store, run_task, sum_key
 from riskgrid.engine.timing import Arrivals, Labour, shortage, spending
@@ -23,7 +24,7 @@ from riskgrid.portfolio import Portfolio
 from riskgrid.registry import INSTRUMENTS
 from riskgrid.store import Catalogue, Store
 
-__all__ = ["CellSums", "Outcome", "Progress", "distinct_cells", "execute", "planned"]
+__all__ = ["distinct_cells", "execute", "planned"]
 
 #: Seconds of work a task bundles: a scheduler needs about a millisecond for each.
 _TASK_SECONDS = {True: 0.05, False: 0.1}
@@ -33,63 +34,6 @@ _SCHEDULING = 2.6e-3
 _FIRST_GUESS = 40e-9
 #: Runs of the store that tell what a valuation costs.
 _LATEST = 8
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run has come. Blocks: done = priced + found; seconds since the start."""
-
-    total: int
-    priced: int
-    found: int
-    failed: int
-    valuations: int
-    seconds: float
-    planned: bool
-
-    @property
-    def done(self) -> int:
-        """Blocks that need nothing more."""
-        return self.priced + self.found + self.failed
-
-
-@dataclass
-class CellSums:
-    """Exact sums by cell: pnl (cell, scenario) and base values (cell,) in ticks, counts (cell,)."""
-
-    pnl: NDArray[np.int64]
-    base: NDArray[np.int64]
-    gross: NDArray[np.int64]
-    gross_known: NDArray[np.int64]
-    trades: NDArray[np.int64]
-    unpriced: NDArray[np.int64]
-    unshocked: NDArray[np.int64]
-    stale: NDArray[np.int64]
-
-    @classmethod
-    def zeros(cls, cells: int, scenarios: int) -> CellSums:
-        """Nothing added yet."""
-        return cls(np.zeros((cells, scenarios), np.int64), *(np.zeros(cells, np.int64) for _ in range(7)))
-
-
-@dataclass
-class Outcome:
-    """What a run of the engine gives: sums, where each trade lies, what could not be priced, and where time went.
-
-    unshocked : factors that some trade reads and no scenario moves for want of history.
-    seconds : by part, see ``riskgrid.profiling``.   labour : what workers did.
-    pieces : with the blocks of each instrument, in plan order.   failed : block key to the sentence.
-    """
-
-    sums: CellSums
-    pieces: list[Piece] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
-    unshocked: list[str] = field(default_factory=list)
-    found: int = 0
-    priced: int = 0
-    valuations: int = 0
-    seconds: dict[str, float] = field(default_factory=dict)
-    labour: Labour = field(default_factory=Labour)
 
 
 @dataclass

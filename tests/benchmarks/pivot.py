@@ -13,7 +13,7 @@ import numpy as np
 
 import riskgrid as rg
 from riskgrid.cube import Codes, Cube, Placement
-from riskgrid.engine.execute import CellSums
+from riskgrid.engine.outcome import CellSums
 from riskgrid.store import Store
 from tests.benchmarks.measure import Figure, Spent, assert_equal, timed
 

@@ -5,7 +5,8 @@ import pytest
 
 from riskgrid.cluster import Threads
 from riskgrid.engine import execute as module
-from riskgrid.engine.execute import CellSums, execute, planned
+from riskgrid.engine.execute import execute, planned
+from riskgrid.engine.outcome import CellSums
 from riskgrid.engine.plan import Pricing
 from riskgrid.errors import NumericsMismatch, StoreError
 from riskgrid.market.states import MarketStates

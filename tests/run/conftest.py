@@ -2,7 +2,6 @@
 
 import pytest
 
-from riskgrid.registry import INSTRUMENTS
 from riskgrid.running import run
 from tests.run import made
 
@@ -25,11 +24,3 @@ def scenarios():
 @pytest.fixture(scope="session")
 def finished(book, market, scenarios, tmp_path_factory):
     return run(book, market, scenarios, store=tmp_path_factory.mktemp("finished"), cluster="threads:1", cut=16)
-
-
-@pytest.fixture
-def _registry():
-    before = set(INSTRUMENTS)
-    yield
-    for name in set(INSTRUMENTS) - before:
-        INSTRUMENTS.remove(name)
