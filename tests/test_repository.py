@@ -49,7 +49,8 @@ def repository_files() -> list[Path]:
 
 
 def test_environment_yml__names_the_packages_and_bounds_of_pyproject() -> None:
-    packages = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    packages = [*(name for name in listed if isinstance(name, str)), *listed[-1]["pip"]]
     expected = {f"{CONDA_NAMES.get(name, name)}{requirement.specifier}" for name, requirement in declared().items()}
     assert set(packages) - {"python=3.12", "pip"} == expected
     assert len(packages) == len(set(packages))
