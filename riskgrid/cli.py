@@ -184,10 +184,10 @@ def bench(arguments: tuple[str, ...]) -> None:
 def runs(limit: int, store: Path | None) -> None:
     """List the runs of the store, latest first."""
     from riskgrid.settings import settings
-    from riskgrid.store.catalogue import Catalogue
+    from riskgrid.store import Store
 
     root = store or settings().home
-    rows = Catalogue(root).list(limit)
+    rows = Store(root).catalogue.list(limit)
     if not rows:
         click.echo(f"no runs in {root}; 'riskgrid demo' makes three")
         return

@@ -24,7 +24,7 @@ from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.portfolio import Portfolio
 from riskgrid.schema import Status, annotate
 from riskgrid.settings import settings
-from riskgrid.store import Catalogue, RunRow, Store
+from riskgrid.store import RunRow, Store
 
 __all__ = ["Run", "open_run"]
 
@@ -32,7 +32,7 @@ __all__ = ["Run", "open_run"]
 def open_run(run_id: str, *, store: Store | Path | str | None = None) -> Run:
     """A stored run by its id, the beginning of its id, or its name. UnknownName lists the known ones."""
     kept = store if isinstance(store, Store) else Store(store or settings().home)
-    row = Catalogue(kept.root).get(run_id)
+    row = kept.catalogue.get(run_id)
     if row.status not in ("complete", "partial"):
         raise BadSpec(f"run '{row.run_id}' is {row.status}; ask the same question again to finish it")
     return Run(row, kept)

@@ -41,7 +41,7 @@ from riskgrid.registry import INSTRUMENTS
 from riskgrid.result import Run, open_run
 from riskgrid.scenarios import set as scenario_set
 from riskgrid.settings import settings
-from riskgrid.store import Catalogue, RunRow, Store
+from riskgrid.store import RunRow, Store
 
 __all__ = ["CELL_LABELS", "Run", "open_run", "price", "run"]
 
@@ -91,12 +91,12 @@ def run(  # noqa: PLR0913, options of the one verb, each of which may be left ou
     kept = store if isinstance(store, Store) else Store(store or settings().home)
     kept.check_writable()
     asked = _Question(portfolio.in_order(), market, scenarios, spec)  # two orders of the same rows are one question
-    found = Catalogue(kept.root).finished(asked.content_id)
+    found = kept.catalogue.finished(asked.content_id)
     if found is not None and found.manifest["code"] == asked.code and found.manifest["numerics"] == numerics():
         opened = open_run(found.run_id, store=kept)
         if opened.whole():
             if name and name != found.name:
-                Catalogue(kept.root).call(found.run_id, name)
+                kept.catalogue.call(found.run_id, name)
             return replace(opened, found=True)
     with shown(progress) as tell:
         return _executed(asked, kept, cluster, name, tell)
@@ -202,7 +202,7 @@ def _executed(
     states = MarketStates(asked.market, asked.scenarios)
     labels = TradeLabels(lambda: asked.portfolio)
     cells = cells_of(labels, asked.spec.cell_labels, len(asked.portfolio))
-    catalogue = Catalogue(store.root)
+    catalogue = store.catalogue
     trades, scenarios = len(asked.portfolio), asked.scenarios.sizes["scenario"]
     row = RunRow(uuid.uuid4().hex[:12], asked.content_id, name, str(asked.market.date), trades, scenarios)
     with connect(cluster) as workers, ThreadPoolExecutor(1, thread_name_prefix="riskgrid-inputs") as keeper:
@@ -280,7 +280,7 @@ def _committed(
         "labour": outcome.labour.to_manifest(),
     }
     status = "partial" if outcome.failed else "complete"
-    catalogue = Catalogue(store.root)
+    catalogue = store.catalogue
     catalogue.finish(row.run_id, status, result_id=result, seconds=time.perf_counter() - begun, manifest=manifest)
     made = Run(catalogue.get(row.run_id), store)
     # what is at hand need not be read back

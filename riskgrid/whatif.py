@@ -31,7 +31,7 @@ from riskgrid.registry import INSTRUMENTS
 from riskgrid.result import Run, open_run
 from riskgrid.running import code_of, live_root, placement_of
 from riskgrid.running import run as full_run
-from riskgrid.store import Catalogue, RunRow
+from riskgrid.store import RunRow
 
 __all__ = ["what_if"]
 
@@ -58,7 +58,7 @@ def what_if(
     asked = changes if isinstance(changes, Changes) else Changes.from_dict(changes)
     run = _current(run, cluster, progress)
     content = digest("what-if", run.content_id, asked.digest).hex()
-    catalogue = Catalogue(run.store.root)
+    catalogue = run.store.catalogue
     found = catalogue.finished(content)
     if not asked:
         return replace(run, found=True)
@@ -301,7 +301,7 @@ def _committed(made: _Making, branch: Branch, live: Live, row: RunRow) -> Run:
     status = "partial" if live.failed else "complete"
     result = live.cells.result(tuple(run.manifest["cell_labels"]))
     kept = replace(row, status=status, result_id=result, manifest=manifest)
-    Catalogue(run.store.root).add(kept)
+    run.store.catalogue.add(kept)
     child = Run(kept, run.store)
     child.__dict__.update(parent=run, branch=branch, live=live, scenarios=run.scenarios)
     return child

@@ -22,7 +22,7 @@ from riskgrid.errors import DamagedObject, MoneyOverflow, NumericsMismatch, Stor
 from riskgrid.market.states import MarketStates
 from riskgrid.portfolio import Portfolio
 from riskgrid.registry import INSTRUMENTS
-from riskgrid.store import Catalogue, Store
+from riskgrid.store import Store
 
 __all__ = ["distinct_cells", "execute", "planned"]
 
@@ -138,7 +138,7 @@ class _Run:
     @functools.cached_property
     def _learned(self) -> dict[str, float]:
         try:
-            rows = Catalogue(self.store.root).list(_LATEST)
+            rows = self.store.catalogue.list(_LATEST)
         except StoreError:  # a guess does
             return {}
         known: dict[str, float] = {}

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from riskgrid.errors import BadSpec, StoreError, UnknownName
-from riskgrid.store.objects import explained
+from riskgrid.store.failure import explained
 
 __all__ = ["Catalogue", "RunRow"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import errno
+import functools
 import os
 import shutil
 import threading
@@ -16,9 +16,11 @@ from typing import Any
 from numpy.typing import NDArray
 
 from riskgrid.errors import DamagedObject, StoreError
+from riskgrid.store.catalogue import Catalogue
 from riskgrid.store.container import from_file, to_chunks
+from riskgrid.store.failure import explained
 
-__all__ = ["Store", "Stored", "explained"]
+__all__ = ["Store", "Stored"]
 
 KINDS = ("blocks", "sums", "panels", "pieces", "cells", "plans", "inputs", "reads")
 
@@ -48,6 +50,11 @@ class Store:
 
     def __reduce__(self) -> tuple[type[Store], tuple[Path]]:
         return Store, (self.root,)
+
+    @functools.cached_property
+    def catalogue(self) -> Catalogue:
+        """The catalogue of runs beside the objects."""
+        return Catalogue(self.root)
 
     def path(self, kind: str, key: str) -> Path:
         """Where an object lies; two hexadecimal digits of the key spread objects over folders."""
@@ -144,19 +151,6 @@ class Store:
     def free_bytes(self) -> int:
         """Bytes free on the disk of the store."""
         return shutil.disk_usage(self.root).free
-
-
-def explained(verb: str, path: Path, error: Exception) -> StoreError:
-    """The StoreError that says why a file cannot be read or written, and what to do."""
-    number = getattr(error, "errno", None)
-    reason = {
-        errno.ENOSPC: "the disk is full; free some space or set RISKGRID_HOME to another folder",
-        errno.EDQUOT: "the disk quota is used up; free some space or set RISKGRID_HOME to another folder",
-        errno.EACCES: "no permission; set RISKGRID_HOME to a folder this user may write to",
-        errno.EPERM: "no permission; set RISKGRID_HOME to a folder this user may write to",
-        errno.EROFS: "the file system is read-only; set RISKGRID_HOME to a folder this user may write to",
-    }.get(number or 0, str(error) or type(error).__name__)
-    return StoreError(f"cannot {verb} {path}: {reason}")
 
 
 def _write_all(file: Any, chunk: bytes | memoryview) -> int:
