@@ -11,9 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskgrid import formulas
+from riskgrid.engine.outcome import Outcome
+from riskgrid.label import starts
+from riskgrid.portfolio import Portfolio
 from riskgrid.store import Stored
 
-__all__ = ["Placement"]
+__all__ = ["Placement", "placement_of"]
 
 type Index = NDArray[np.int64]
 
@@ -80,3 +83,27 @@ class Placement:
         order = np.lexsort((self.row, np.where(self.block < 0, len(self.keys), self.block)))
         counts = np.bincount(self.block[self.block >= 0], minlength=len(self.keys))
         return order, counts.tolist()
+
+
+def placement_of(portfolio: Portfolio, outcome: Outcome) -> Placement:
+    """Where each trade lies, in portfolio order."""
+    first = starts(portfolio)
+    block = np.full(len(portfolio), -1, np.int64)
+    row = np.full(len(portfolio), -1, np.int64)
+    unshocked, stale = np.zeros((2, len(portfolio)), np.int64)
+    keys: list[str] = []
+    states: list[NDArray[np.intp]] = []
+    problems: dict[int, str] = {}
+    for piece in outcome.pieces:
+        start = first[piece.instrument.name]
+        problems |= {start + place: text for place, text in piece.problems.items()}
+        unshocked[start + piece.rows], stale[start + piece.rows] = piece.unshocked, piece.stale
+        for part in piece.blocks:
+            trades = start + piece.rows[part.start : part.stop]
+            if part.key in outcome.failed:
+                problems |= dict.fromkeys(trades.tolist(), outcome.failed[part.key])
+                continue
+            block[trades], row[trades] = len(keys), np.arange(len(trades))
+            keys.append(part.key)
+            states.append(part.states)
+    return Placement(block, row, tuple(keys), tuple(states), problems, unshocked, stale)

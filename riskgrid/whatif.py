@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from riskgrid.answering import live_root
 from riskgrid.branch import Branch, ChildSums
 from riskgrid.change import Changes, Delta
 from riskgrid.cluster import Here, Workers, connect
@@ -24,12 +25,14 @@ from riskgrid.errors import BadSpec, DamagedObject
 from riskgrid.hashing import digest
 from riskgrid.label import TradeLabels, by_instrument
 from riskgrid.live import Live, Part
+from riskgrid.manifest import answered_by
 from riskgrid.market.states import MarketStates
 from riskgrid.pivot import MOST_NODES
+from riskgrid.placement import placement_of
 from riskgrid.progress import shown
+from riskgrid.question import code_of
 from riskgrid.registry import INSTRUMENTS
 from riskgrid.result import Run, open_run
-from riskgrid.running import code_of, live_root, placement_of
 from riskgrid.running import run as full_run
 from riskgrid.store import RunRow
 
@@ -287,12 +290,10 @@ def _committed(made: _Making, branch: Branch, live: Live, row: RunRow) -> Run:
     run.store.put("changes", row.run_id, *branch.parts())
     manifest = {
         **run.manifest,
-        "code": code_of(live.instruments),
-        "instruments": list(live.instruments),
+        **answered_by(live.instruments, code_of(live.instruments)),
         "parent": run.run_id,
         "changes": str(made.changes),
         "unshocked": sorted({*run.manifest["unshocked"], *made.unshocked}),
-        "numerics": numerics(),
         "blocks": {"priced": made.priced, "found": made.reused, "failed": len(live.failed)},
         "valuations": made.valuations,
         "seconds": {name: round(spent, 6) for name, spent in sorted(made.seconds.items())},

@@ -1,0 +1,175 @@
+"""What a run asks: a portfolio, a market, a scenario set and a spec, checked, with a digest of all of it."""
+
+from __future__ import annotations
+
+import functools
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import xarray as xr
+
+from riskgrid.engine.numerics import engine_code
+from riskgrid.engine.plan import Pricing
+from riskgrid.engine.size import tick_bits
+from riskgrid.errors import BadSpec, UnknownName
+from riskgrid.hashing import digest
+from riskgrid.label import TradeLabels
+from riskgrid.market.snapshot import MarketSnapshot
+from riskgrid.portfolio import Portfolio
+from riskgrid.registry import INSTRUMENTS
+from riskgrid.scenarios import set as scenario_set
+
+__all__ = ["CELL_LABELS", "Origin", "Question", "Spec", "ask", "code_of", "instrument_codes"]
+
+#: Labels whose combinations are summed and kept in memory; region, desk and book always are.
+CELL_LABELS = ("region", "desk", "book", "instrument", "currency")
+
+#: Tick bits of a set of bumps, in 64-bit ticks.
+BUMP_BITS = 32
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a run asks beside its inputs."""
+
+    pricing: Pricing
+    cell_labels: tuple[str, ...]
+
+    @classmethod
+    def of(cls, form: Mapping[str, Any]) -> Spec:
+        """From a manifest or what :meth:`to_dict` wrote."""
+        bits = int(form["bits"])
+        pricing = Pricing(form["reporting"], bits, int(form["cut"]), bits == BUMP_BITS)
+        return cls(pricing, tuple(form["cell_labels"]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        pricing = self.pricing
+        return {
+            "reporting": pricing.reporting,
+            "bits": pricing.bits,
+            "cut": pricing.cut,
+            "cell_labels": list(self.cell_labels),
+        }
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The run that a what-if changes, and what is changed. content_id : of the what-if.   changes : for people."""
+
+    run_id: str
+    content_id: str
+    changes: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """Checked inputs and the spec of a run; of a what-if that is answered in full, where it comes from."""
+
+    portfolio: Portfolio
+    market: MarketSnapshot
+    scenarios: xr.Dataset
+    spec: Spec
+    origin: Origin | None = None
+
+    @functools.cached_property
+    def scenario_digest(self) -> bytes:
+        """Digest of the scenario set."""
+        return scenario_set.digest(self.scenarios)
+
+    @functools.cached_property
+    def content_id(self) -> str:
+        """Digest of the spec and all inputs: the same question has the same one."""
+        if self.origin is not None:
+            return self.origin.content_id
+        pricing = self.spec.pricing
+        lost = tuple(map(str, self.portfolio.rejected))  # rows left out move no value, but every answer says it
+        asked = (pricing.reporting, pricing.bits, pricing.cut, pricing.wide, self.spec.cell_labels, lost)
+        return digest(
+            "run", asked, self.portfolio.digest, self.market.digest, self.market.origin, self.scenario_digest
+        ).hex()
+
+    @property
+    def code(self) -> str:
+        """Digest of the code that answers it."""
+        return code_of(self.portfolio.instruments)
+
+
+def ask(
+    portfolio: Portfolio,
+    market: MarketSnapshot,
+    scenarios: xr.Dataset,
+    *,
+    reporting: str | None = None,
+    cell_labels: Sequence[str] = CELL_LABELS,
+    bits: int | None = None,
+    cut: int = 4096,
+    origin: Origin | None = None,
+) -> Question:
+    """A question from inputs and options as :func:`riskgrid.running.run` takes them.
+
+    BadSpec, BadScenarios or UnknownName for what cannot be asked.
+    """
+    _check_kinds(portfolio, market, scenarios)
+    scenarios = scenario_set.check_against(scenarios, market)
+    if bits is None and scenarios.attrs.get("kind") in ("ladder", "grid"):
+        bits = BUMP_BITS  # a bump moves a trade by far less than history does
+    spec = _spec(portfolio, market, reporting=reporting, cell_labels=tuple(cell_labels), bits=bits, cut=cut)
+    if scenarios.sizes["scenario"] == 0:
+        raise BadSpec("the scenario set has no scenario; a run needs one or more")
+    return Question(
+        portfolio.in_order(), market, scenarios, spec, origin
+    )  # two orders of the same rows are one question
+
+
+def instrument_codes(instruments: Sequence[str]) -> dict[str, str | None]:
+    """Digest of the code of each instrument's pricer, None where it cannot be told."""
+    codes = {name: INSTRUMENTS[name].code for name in instruments}
+    return {name: None if code is None else code.hex() for name, code in codes.items()}
+
+
+def code_of(instruments: Sequence[str]) -> str:
+    """Digest of the code that prices these instruments; of nothing else where one's cannot be told."""
+    parts = [INSTRUMENTS[name].code for name in instruments]
+    return digest(engine_code(), parts).hex() if None not in parts else uuid.uuid4().hex
+
+
+def _spec(
+    portfolio: Portfolio,
+    market: MarketSnapshot,
+    *,
+    reporting: str | None,
+    cell_labels: tuple[str, ...],
+    bits: int | None,
+    cut: int,
+) -> Spec:
+    currency = reporting or market.numeraire
+    known = {market.numeraire, *(factor[3:] for factor in market.factors if factor.startswith("fx:"))}
+    if currency not in known:
+        raise UnknownName("reporting currency", currency, known)
+    if cut < 16 or cut & (cut - 1):
+        raise BadSpec(f"cut is {cut}; a power of two, 16 or above, is right")
+    if bits is not None and not 0 <= bits <= 32:
+        raise BadSpec(f"bits is {bits}; 0 to 32 is right")
+    labels = TradeLabels(lambda: portfolio)
+    for label in cell_labels:
+        if label not in labels:
+            raise UnknownName("label", label, labels)
+    always = [label for label in ("region", "desk", "book") if label not in cell_labels and label in labels]
+    made = Pricing(currency, tick_bits(portfolio, market, currency) if bits is None else bits, cut, bits == 32)
+    return Spec(made, (*always, *cell_labels))
+
+
+def _check_kinds(portfolio: Any, market: Any, scenarios: Any) -> None:
+    for given, kind, what in (
+        (portfolio, Portfolio, "portfolio"),
+        (market, MarketSnapshot, "market"),
+        (scenarios, xr.Dataset, "scenario set"),
+    ):
+        if not isinstance(given, kind):
+            raise BadSpec(
+                f"the {what} of a run is a {type(given).__name__}; run(portfolio, market, scenarios) takes a "
+                "Portfolio, a MarketSnapshot and a scenario set"
+            )
