@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from riskgrid.measures.tail import expected_shortfall, tail_scenarios, value_at_risk
     from riskgrid.portfolio import Portfolio
     from riskgrid.registry import instrument, measure, scenario_set
+    from riskgrid.replaying import replay
     from riskgrid.reporting import Report, report
     from riskgrid.result import Run, open_run
     from riskgrid.running import price, run
@@ -49,6 +50,7 @@ _HOME = {
     "open_run": "riskgrid.result",
     "overlay": "riskgrid.scenarios.compose",
     "price": "riskgrid.running",
+    "replay": "riskgrid.replaying",
     "report": "riskgrid.reporting",
     "run": "riskgrid.running",
     "sample": "riskgrid.sample",
@@ -80,6 +82,7 @@ __all__ = [
     "open_run",
     "overlay",
     "price",
+    "replay",
     "report",
     "run",
     "sample",
