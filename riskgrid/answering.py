@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 import uuid
 from collections.abc import Callable
@@ -10,12 +9,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from riskgrid.branch import Cells
-from riskgrid.cluster import connect
+from riskgrid.cluster import Workers, connect
+from riskgrid.engine.budget import Limits, check, estimate, stored_blocks
+from riskgrid.engine.cost import learned
 from riskgrid.engine.execute import execute, planned
 from riskgrid.engine.outcome import CellSums, Outcome, Progress
-from riskgrid.errors import StoreError
+from riskgrid.engine.plan import Piece
 from riskgrid.inputs import save_inputs
 from riskgrid.label import TradeLabels, by_instrument
+from riskgrid.lease import Lease
 from riskgrid.live import Live
 from riskgrid.manifest import make_manifest
 from riskgrid.market.states import MarketStates
@@ -26,82 +28,113 @@ from riskgrid.result import Run
 from riskgrid.scenarios import set as scenario_set
 from riskgrid.store import RunRow, Store
 
-__all__ = ["answer", "live_root"]
+__all__ = ["answer", "live_root", "row_for"]
+
+
+def row_for(asked: Question, name: str) -> RunRow:
+    """The row of a new run of a question."""
+    origin = asked.origin
+    return RunRow(
+        uuid.uuid4().hex[:12],
+        asked.content_id,
+        name,
+        str(asked.market.date),
+        len(asked.portfolio),
+        asked.scenarios.sizes["scenario"],
+        parent=None if origin is None else origin.run_id,
+    )
 
 
 def answer(
     asked: Question,
-    store: Store,
+    lease: Lease,
     *,
     cluster: Any,
-    name: str,
-    progress: Callable[[Progress], None] | None,
+    progress: Callable[[Progress], None] | None = None,
+    limits: Limits | None = None,
+    retry: bool = False,
 ) -> Run:
-    """Execute a question and keep its answer; what the store already has is not priced again."""
-    begun = time.perf_counter()
+    """Execute a question and keep its answer, under the lease of its run; what the store has is not priced again.
+
+    limits : TooLarge before any work where the plan cannot fit.   retry : trades that ended their worker before are
+    tried again.   The answer becomes visible in the catalogue last, and only if the lease still holds.
+    """
+    store, spec = lease.store, asked.spec
     states = MarketStates(asked.market, asked.scenarios)
-    labels = TradeLabels(lambda: asked.portfolio)
-    cells = cells_of(labels, asked.spec.cell_labels, len(asked.portfolio))
-    catalogue = store.catalogue
-    trades, scenarios = len(asked.portfolio), asked.scenarios.sizes["scenario"]
-    row = RunRow(uuid.uuid4().hex[:12], asked.content_id, name, str(asked.market.date), trades, scenarios)
-    with connect(cluster) as workers, ThreadPoolExecutor(1, thread_name_prefix="riskgrid-inputs") as keeper:
-        catalogue.add(row)
+    cells = cells_of(TradeLabels(lambda: asked.portfolio), spec.cell_labels, len(asked.portfolio))
+
+    def told(at: Progress) -> None:
+        lease.progress(at)
+        if progress is not None:
+            progress(at)
+
+    with _lent(cluster) as workers, ThreadPoolExecutor(1, thread_name_prefix="riskgrid-inputs") as keeper:
         # inputs are kept while blocks are priced: most of it is waiting for the disk
         inputs = keeper.submit(
             save_inputs, store, asked.portfolio, asked.market, asked.scenarios, asked.scenario_digest
         )
-        try:
-            codes = by_instrument(asked.portfolio, cells.code)
-            outcome = execute(
-                planned(asked.portfolio, states, asked.spec.pricing, store, codes),
-                states,
-                asked.spec.pricing,
-                store=store,
-                workers=workers,
-                cells=len(cells.values),
-                progress=progress,
-            )
-            ordered = Cells.of(cells.values, outcome.sums)
-            made = _committed(asked, store, row, outcome, ordered=ordered, inputs=inputs, begun=begun)
-            live = Live.of(states, asked.spec.pricing, asked.portfolio, outcome, ordered, cells.code)
-            made.__dict__["live"] = live  # its what-ifs need not plan again
-            return made
-        except BaseException as error:
-            status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-            manifest = {"reason": str(error)}
-            with contextlib.suppress(StoreError):  # a full disk refuses this too, and is the better reason
-                catalogue.finish(
-                    row.run_id, status, result_id=None, seconds=time.perf_counter() - begun, manifest=manifest
-                )
-            raise
+        codes = by_instrument(asked.portfolio, cells.code)
+        pieces = planned(asked.portfolio, states, spec.pricing, store, codes)
+        outcome = execute(
+            pieces if limits is None else _fitting(list(pieces), states, spec, store, workers, limits),
+            states,
+            spec.pricing,
+            store=store,
+            workers=workers,
+            cells=len(cells.values),
+            progress=told,
+            notice=lease.notice,
+            stop=lease.check,
+            retry=retry,
+        )
+        ordered = Cells.of(cells.values, outcome.sums)
+        made = _committed(asked, lease, outcome, ordered=ordered, inputs=inputs)
+    made.__dict__["live"] = Live.of(states, spec.pricing, asked.portfolio, outcome, ordered, cells.code)
+    return made  # its what-ifs need not plan again
+
+
+def _lent(cluster: Any) -> Workers:
+    """Workers that leaving them closes, but for those that were handed in."""
+    workers = connect(cluster)
+    return workers.lent() if workers is cluster else workers
+
+
+def _fitting(
+    pieces: list[Piece], states: MarketStates, spec: Spec, store: Store, workers: Workers, limits: Limits
+) -> list[Piece]:
+    """The pieces, if what they need is within the limits."""
+    needed = estimate(
+        pieces,
+        states,
+        spec.pricing,
+        stored=stored_blocks(pieces, store),
+        costs=learned(store),
+        workers=workers,
+    )
+    check(needed, limits, store.free_bytes())
+    return pieces
 
 
 def _committed(
-    asked: Question,
-    store: Store,
-    row: RunRow,
-    outcome: Outcome,
-    *,
-    ordered: Cells,
-    inputs: Future[dict[str, str]],
-    begun: float,
+    asked: Question, lease: Lease, outcome: Outcome, *, ordered: Cells, inputs: Future[dict[str, str]]
 ) -> Run:
-    """Keep plan and cells beside the inputs; the run becomes visible in the catalogue last. begun : when it started."""
+    """Keep plan and cells beside the inputs; the run becomes visible in the catalogue last."""
     committing = time.perf_counter()
+    store, row = lease.store, lease.row
     arrays = {name: getattr(outcome.sums, name) for name in CellSums.__dataclass_fields__}
     result = ordered.result(asked.spec.cell_labels)
     weight = {"weight": asked.scenarios["weight"].values} if "weight" in asked.scenarios else {}
     meta = {"result": result, "cells": ordered.values, "scenarios": asked.scenarios["scenario"].values.tolist()}
-    store.put("cells", row.run_id, meta, {**arrays, **weight})
-    store.put("plans", row.run_id, *placement_of(asked.portfolio, outcome).parts())
+    # of this attempt alone: one that lost its lease may still be writing its own
+    key = row.run_id if row.fence == 1 else f"{row.run_id}-{row.fence}"
+    store.put("cells", key, meta, {**arrays, **weight})
+    place, where = placement_of(asked.portfolio, outcome).parts()
+    refs = {kind: sorted(keys) for kind, keys in outcome.used.items()}
+    store.put("plans", key, {**place, "refs": refs}, where)
     kept = inputs.result()
     outcome.seconds["commit"] = time.perf_counter() - committing  # all but the row that makes it visible
-    manifest = make_manifest(asked, outcome, kept)
-    status = "partial" if outcome.failed else "complete"
-    catalogue = store.catalogue
-    catalogue.finish(row.run_id, status, result_id=result, seconds=time.perf_counter() - begun, manifest=manifest)
-    made = Run(catalogue.get(row.run_id), store)
+    manifest = {"kept": key, **make_manifest(asked, outcome, kept)}
+    made = Run(lease.finish("partial" if outcome.failed else "complete", result, manifest), store)
     # what is at hand need not be read back
     made.__dict__.update(portfolio=asked.portfolio, scenarios=asked.scenarios, market=asked.market)
     return made

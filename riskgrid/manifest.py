@@ -37,6 +37,7 @@ def make_manifest(question: Question, outcome: Outcome, inputs: Mapping[str, str
         "provenance": str(scenarios.attrs.get("provenance", "")),
         "origin": _origins(question.market),
         "unshocked": outcome.unshocked,
+        "notices": outcome.notices,
         "rejected": [str(row) for row in rejected[:_MOST_REJECTED]],
         "rejected_rows": len({(row.file, row.line) for row in rejected}),
         "blocks": {"priced": outcome.priced, "found": outcome.found, "failed": len(outcome.failed)},

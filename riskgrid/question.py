@@ -5,23 +5,26 @@ from __future__ import annotations
 import functools
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import xarray as xr
 
+from riskgrid.engine.budget import Limits
 from riskgrid.engine.numerics import engine_code
 from riskgrid.engine.plan import Pricing
 from riskgrid.engine.size import tick_bits
 from riskgrid.errors import BadSpec, UnknownName
 from riskgrid.hashing import digest
+from riskgrid.inputs import load_portfolio, load_scenarios, load_snapshot
 from riskgrid.label import TradeLabels
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.portfolio import Portfolio
 from riskgrid.registry import INSTRUMENTS
 from riskgrid.scenarios import set as scenario_set
+from riskgrid.store import Store
 
-__all__ = ["CELL_LABELS", "Origin", "Question", "Spec", "ask", "code_of", "instrument_codes"]
+__all__ = ["CELL_LABELS", "Origin", "Question", "Spec", "ask", "code_of", "instrument_codes", "requested", "restored"]
 
 #: Labels whose combinations are summed and kept in memory; region, desk and book always are.
 CELL_LABELS = ("region", "desk", "book", "instrument", "currency")
@@ -122,6 +125,20 @@ def ask(
     return Question(
         portfolio.in_order(), market, scenarios, spec, origin
     )  # two orders of the same rows are one question
+
+
+def requested(asked: Question, inputs: Mapping[str, str], limits: Limits | None = None) -> dict[str, Any]:
+    """The question as plain values, for whoever answers it later. inputs : keys of the three in the store."""
+    told = {} if limits is None else {name: value for name, value in asdict(limits).items() if value is not None}
+    return {"kind": "run", "inputs": dict(inputs), "spec": asked.spec.to_dict(), "limits": told}
+
+
+def restored(store: Store, request: Mapping[str, Any]) -> Question:
+    """The question that was requested. StoreError where an input can no longer be read."""
+    inputs, spec = request["inputs"], Spec.of(request["spec"])
+    market = load_snapshot(store, inputs["market"])
+    scenarios = scenario_set.check_against(load_scenarios(store, inputs["scenarios"]), market)
+    return Question(load_portfolio(store, inputs["portfolio"]).in_order(), market, scenarios, spec)
 
 
 def instrument_codes(instruments: Sequence[str]) -> dict[str, str | None]:

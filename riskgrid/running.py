@@ -10,18 +10,19 @@ from typing import Any, Literal
 
 import xarray as xr
 
-from riskgrid.answering import answer
+from riskgrid.answering import answer, row_for
 from riskgrid.cluster import Workers
+from riskgrid.engine.budget import Limits
 from riskgrid.engine.numerics import numerics
 from riskgrid.engine.outcome import Progress
+from riskgrid.lease import Lease, taken_up
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.portfolio import Portfolio
 from riskgrid.progress import shown
 from riskgrid.question import CELL_LABELS, ask
 from riskgrid.result import Run, open_run
 from riskgrid.scenarios import set as scenario_set
-from riskgrid.settings import settings
-from riskgrid.store import Store
+from riskgrid.store import Store, store_of
 
 __all__ = ["CELL_LABELS", "Run", "open_run", "price", "run"]
 
@@ -38,6 +39,7 @@ def run(  # noqa: PLR0913, options of the one verb, each of which may be left ou
     cut: int = 4096,
     store: Store | Path | str | None = None,
     cluster: str | Workers | Any = "threads",
+    limits: Limits | None = None,
     progress: Callable[[Progress], None] | Literal["auto"] | None = "auto",
 ) -> Run:
     """Value a portfolio in the base state and under every scenario, and keep every block.
@@ -46,14 +48,15 @@ def run(  # noqa: PLR0913, options of the one verb, each of which may be left ou
     the largest notional, 32 for ladders.   cut : most trades a block, a power of two.
     store : folder, default ``$RISKGRID_HOME``.
     cluster : ``threads``, ``threads:N``, ``processes:N``, a scheduler's address or a Dask client.
+    limits : seconds, memory and disk that it may need; where its plan cannot fit it is refused before any work.
     progress : called as blocks finish; ``auto`` shows a bar in a terminal or a notebook.
 
     What the store already has is not priced again; the same question asked twice finds the finished run. A run that
-    was interrupted is finished by asking again. Bad input raises before any work; a trade that cannot be priced gets
+    was interrupted, failed or was cancelled is taken up again, under its own id, by asking again. Bad input raises before any work; a trade that cannot be priced gets
     a status and lowers coverage.
     """
     asked = ask(portfolio, market, scenarios, reporting=reporting, cell_labels=cell_labels, bits=bits, cut=cut)
-    kept = store if isinstance(store, Store) else Store(store or settings().home)
+    kept = store_of(store)
     kept.check_writable()
     found = kept.catalogue.finished(asked.content_id)
     if found is not None and found.manifest["code"] == asked.code and found.manifest["numerics"] == numerics():
@@ -62,8 +65,9 @@ def run(  # noqa: PLR0913, options of the one verb, each of which may be left ou
             if name and name != found.name:
                 kept.catalogue.call(found.run_id, name)
             return replace(opened, found=True)
-    with shown(progress) as tell:
-        return answer(asked, kept, cluster=cluster, name=name, progress=tell)
+    row = taken_up(kept, row_for(asked, name))
+    with shown(progress) as tell, Lease(kept, row, time_limit=limits.seconds if limits else None) as lease:
+        return answer(asked, lease, cluster=cluster, progress=tell, limits=limits)
 
 
 def price(portfolio: Portfolio, market: MarketSnapshot, *, reporting: str | None = None) -> xr.Dataset:
