@@ -90,5 +90,7 @@ def wait(store: Store, run_id: str, *, timeout: float | None = None) -> Run:
         if row.status in ENDINGS:
             raise RiskgridError(f"run '{row.run_id}' is {row.status}: {row.reason}")
         if until is not None and time.monotonic() > until:
-            raise TimeoutError(f"run '{row.run_id}' is {row.status} after {timeout:g} s; a runner answers what is queued")
+            raise TimeoutError(
+                f"run '{row.run_id}' is {row.status} after {timeout:g} s; a runner answers what is queued"
+            )
         time.sleep(_POLL)

@@ -12,10 +12,12 @@ import numpy as np
 import xarray as xr
 import yaml
 
+from riskgrid.engine.budget import Limits
 from riskgrid.errors import BadSpec
 from riskgrid.market.history import MarketHistory
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.portfolio import Portfolio
+from riskgrid.question import Question, ask
 from riskgrid.registry import SCENARIO_SETS
 from riskgrid.running import run
 from riskgrid.scenarios import compose, file
@@ -23,7 +25,8 @@ from riskgrid.scenarios import compose, file
 __all__ = ["RunSpec", "read_spec"]
 
 _KEYS = ("name", "portfolio", "on_bad", "history", "market", "date", "scenarios", "report", "run")
-_RUN_KEYS = ("reporting", "cell_labels", "bits", "cut", "store", "cluster")
+_RUN_KEYS = ("reporting", "cell_labels", "bits", "cut", "store", "cluster", "limits")
+_LIMITS = ("seconds", "memory", "disk")
 _REPORT_KEYS = ("by", "var_level", "es_level", "var_method", "es_method", "html")
 
 
@@ -41,7 +44,19 @@ class RunSpec:
 
     def execute(self) -> Any:
         """Run it; returns the :class:`~riskgrid.running.Run`."""
-        return run(self.portfolio, self.market, self.scenarios, name=self.name, **self.run)
+        options = {**self.run, "limits": self.limits()}
+        return run(self.portfolio, self.market, self.scenarios, name=self.name, **options)
+
+    def question(self) -> Question:
+        """What is asked, for a runner to answer."""
+        options = {
+            name: value for name, value in self.run.items() if name in ("reporting", "cell_labels", "bits", "cut")
+        }
+        return ask(self.portfolio, self.market, self.scenarios, **options)
+
+    def limits(self) -> Limits | None:
+        """What it may need, if that is limited."""
+        return Limits(**self.run["limits"]) if self.run.get("limits") else None
 
 
 def read_spec(path: Path | str) -> RunSpec:
@@ -57,6 +72,8 @@ def read_spec(path: Path | str) -> RunSpec:
     problems += [f"no key '{key}'" for key in ("portfolio", "scenarios") if key not in raw]
     options, wanted = raw.get("run") or {}, raw.get("report") or {}
     problems += _unknown(options, "run", _RUN_KEYS) + _unknown(wanted, "report", _REPORT_KEYS)
+    if isinstance(options, Mapping):
+        problems += _unknown(options.get("limits") or {}, "run.limits", _LIMITS)
     if "market" not in raw and "history" not in raw:
         problems.append("no key 'market' and no key 'history'")
     if problems:

@@ -138,7 +138,7 @@ def test_bench__names_the_workloads_it_knows(tmp_path: Path) -> None:
 
 
 def test_bench__without_the_source_says_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("riskgrid.cli.__file__", str(tmp_path / "riskgrid" / "cli.py"))
+    monkeypatch.setattr("riskgrid.cli.reference.__file__", str(tmp_path / "riskgrid" / "cli" / "reference.py"))
     said = CliRunner().invoke(cli, ["bench", "--quick"])
     assert said.exit_code == 1
     assert said.output.startswith("Error: the benchmarks come with the source, not with the installed package; ")

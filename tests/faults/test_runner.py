@@ -35,7 +35,9 @@ RUNNER = """
 
 
 def question(seed=7, trades=TRADES):
-    return ask(made.portfolio(trades, only=("equity_option",)), made.market(), made.scenarios(count=50, seed=seed), cut=16)
+    return ask(
+        made.portfolio(trades, only=("equity_option",)), made.market(), made.scenarios(count=50, seed=seed), cut=16
+    )
 
 
 def undisturbed(asked, folder):
