@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -15,8 +15,9 @@ from riskgrid.engine.cost import learned
 from riskgrid.engine.execute import execute, planned
 from riskgrid.engine.outcome import CellSums, Outcome, Progress
 from riskgrid.engine.plan import Piece
+from riskgrid.engine.quarantine import along
 from riskgrid.inputs import save_inputs
-from riskgrid.label import TradeLabels, by_instrument
+from riskgrid.label import TradeLabels, by_instrument, starts
 from riskgrid.lease import Lease
 from riskgrid.live import Live
 from riskgrid.manifest import make_manifest
@@ -26,7 +27,7 @@ from riskgrid.placement import placement_of
 from riskgrid.question import Question, Spec
 from riskgrid.result import Run
 from riskgrid.scenarios import set as scenario_set
-from riskgrid.store import RunRow, Store
+from riskgrid.store import RunRow
 
 __all__ = ["answer", "live_root", "row_for"]
 
@@ -51,13 +52,12 @@ def answer(
     *,
     cluster: Any,
     progress: Callable[[Progress], None] | None = None,
-    limits: Limits | None = None,
     retry: bool = False,
 ) -> Run:
     """Execute a question and keep its answer, under the lease of its run; what the store has is not priced again.
 
-    limits : TooLarge before any work where the plan cannot fit.   retry : trades that ended their worker before are
-    tried again.   The answer becomes visible in the catalogue last, and only if the lease still holds.
+    TooLarge before any work where the plan cannot fit the limits of the lease.   retry : trades that ended their worker
+    before are tried again.   The answer becomes visible in the catalogue last, and only if the lease still holds.
     """
     store, spec = lease.store, asked.spec
     states = MarketStates(asked.market, asked.scenarios)
@@ -68,7 +68,7 @@ def answer(
         if progress is not None:
             progress(at)
 
-    with _lent(cluster) as workers, ThreadPoolExecutor(1, thread_name_prefix="riskgrid-inputs") as keeper:
+    with connect(cluster) as workers, ThreadPoolExecutor(1, thread_name_prefix="riskgrid-inputs") as keeper:
         # inputs are kept while blocks are priced: most of it is waiting for the disk
         inputs = keeper.submit(
             save_inputs, store, asked.portfolio, asked.market, asked.scenarios, asked.scenario_digest
@@ -76,7 +76,7 @@ def answer(
         codes = by_instrument(asked.portfolio, cells.code)
         pieces = planned(asked.portfolio, states, spec.pricing, store, codes)
         outcome = execute(
-            pieces if limits is None else _fitting(list(pieces), states, spec, store, workers, limits),
+            pieces if lease.limits is None else _fitting(pieces, states, asked, workers, lease),
             states,
             spec.pricing,
             store=store,
@@ -93,26 +93,15 @@ def answer(
     return made  # its what-ifs need not plan again
 
 
-def _lent(cluster: Any) -> Workers:
-    """Workers that leaving them closes, but for those that were handed in."""
-    workers = connect(cluster)
-    return workers.lent() if workers is cluster else workers
-
-
 def _fitting(
-    pieces: list[Piece], states: MarketStates, spec: Spec, store: Store, workers: Workers, limits: Limits
+    pieces: Iterable[Piece], states: MarketStates, asked: Question, workers: Workers, lease: Lease
 ) -> list[Piece]:
-    """The pieces, if what they need is within the limits."""
-    needed = estimate(
-        pieces,
-        states,
-        spec.pricing,
-        stored=stored_blocks(pieces, store),
-        costs=learned(store),
-        workers=workers,
-    )
-    check(needed, limits, store.free_bytes())
-    return pieces
+    """The pieces, if what they need is within the limits of the run."""
+    planned, store = list(pieces), lease.store
+    stored = stored_blocks(planned, store)
+    needed = estimate(planned, states, asked.spec.pricing, stored=stored, costs=learned(store), workers=workers)
+    check(needed, lease.limits or Limits(), store.free_bytes())
+    return planned
 
 
 def _committed(
@@ -148,7 +137,11 @@ def live_root(run: Run) -> Live:
     cells = cells_of(TradeLabels(lambda: run.portfolio), spec.cell_labels, len(run.portfolio))
     codes = by_instrument(run.portfolio, cells.code)
     outcome = Outcome(run.cube.cells, list(planned(run.portfolio, states, pricing, run.store, codes)))
-    known = set(run.cube.placement.keys)
+    first, placement = starts(run.portfolio), run.cube.placement
+    for piece in outcome.pieces:  # a block that ended its worker was cut
+        number = placement.block[first[piece.instrument.name] + piece.rows]
+        piece.blocks = along(piece, number, states, pricing)
+    known = set(placement.keys)
     keys = {block.key for piece in outcome.pieces for block in piece.blocks}
     outcome.failed = dict.fromkeys(keys - known, "the block could not be priced")
     return Live.of(states, pricing, run.portfolio, outcome, Cells.of(cells.values, run.cube.cells), cells.code)

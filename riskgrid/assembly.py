@@ -17,7 +17,7 @@ from riskgrid.formulas.surface import SurfaceLookUp
 from riskgrid.quantity import Quantity, is_gather, where
 from riskgrid.terms import Values
 
-__all__ = ["Operands", "Tables", "Word", "gathered", "instruction", "is_alias", "runs_on_machine"]
+__all__ = ["Operands", "Tables", "Word", "counting", "gathered", "instruction", "is_alias", "runs_on_machine"]
 
 type Word = tuple[int, int, int]
 
@@ -65,6 +65,8 @@ _OF_FLAGS: dict[Any, int] = {
     np.bitwise_xor: opcode.XOR,
     np.invert: opcode.NOT,
 }
+_CODES = _NUMERIC | _ANY | _OF_FLAGS
+_NUMBERS = frozenset({np.dtype(np.float64), np.dtype(np.int64)})
 _NODE_SUMS: dict[Any, int] = {
     formulas.weighted_nodes: opcode.NODES,
     formulas.discount_factors: opcode.DISCOUNT,
@@ -91,8 +93,8 @@ def _kind(part: Any) -> str:
         if part.extent == "flow" or (part.extent == "once" and part.rows != 1):
             return ""
         return "flag" if part.dtype == np.bool_ else "number"
-    dtype = np.asarray(part).dtype
-    return "flag" if dtype == np.bool_ else "number" if dtype in {np.dtype(np.float64), np.dtype(np.int64)} else ""
+    dtype = part.dtype if isinstance(part, np.ndarray) else np.asarray(part).dtype
+    return "flag" if dtype == np.bool_ else "number" if dtype in _NUMBERS else ""
 
 
 @dataclass
@@ -119,7 +121,7 @@ class Operands:
         position = len(self._numbers)
         for column in columns:
             wide = np.asarray(column, np.float64).reshape(-1)
-            self._numbers.append(np.broadcast_to(wide, (self.trades,)))
+            self._numbers.append(wide if len(wide) == self.trades else np.broadcast_to(wide, (self.trades,)))
         if len(columns) == 1:
             self._known[id(columns[0])] = position
             self._held.append(columns[0])
@@ -135,8 +137,12 @@ class Operands:
     @functools.cached_property
     def arrays(self) -> tuple[NDArray[np.int64], Values, Values]:
         """The row numbers, the numbers and the grids (2, node), as the machine takes them; nothing is added after."""
-        rows = np.stack([*self._rows, np.zeros(self.trades, np.int64)], axis=1)
-        numbers = np.stack([*self._numbers, np.zeros(self.trades)], axis=1)
+        rows = np.zeros((self.trades, len(self._rows) + 1), np.int64)
+        for at, row in enumerate(self._rows):
+            rows[:, at] = row
+        numbers = np.zeros((self.trades, len(self._numbers) + 1))
+        for at, number in enumerate(self._numbers):
+            numbers[:, at] = number
         nodes = np.concatenate([*self._grids, np.zeros(1)]) + 0.0  # no -0: the machine sorts by bits
         inverse = [np.append(1.0 / np.diff(grid), 0.0) for grid in self._grids]
         return rows, numbers, np.stack([nodes, np.concatenate([*inverse, np.zeros(1)])])
@@ -144,25 +150,25 @@ class Operands:
 
 @dataclass
 class Tables:
-    """The tables that instructions address: strips for spread numbers first, then each as it is asked for."""
+    """The tables that instructions address: strips for spread numbers first, then each as it is asked for.
 
-    keys: list[tuple[int, int]] = field(default_factory=lambda: [(opcode.REGISTER, n) for n in range(opcode.SPREADS)])
+    keys : position by kind and register or slot.   registers : strips of scratch memory.
+    """
+
+    keys: dict[tuple[int, int], int] = field(
+        default_factory=lambda: {(opcode.REGISTER, number): number for number in range(opcode.SPREADS)}
+    )
+    registers: int = opcode.SPREADS
 
     def place(self, kind: int, number: int) -> int:
         """Position of a register, or of the slot of a shared quantity or of a tile."""
-        key = (kind, number)
-        if key not in self.keys:
-            self.keys.append(key)
-        return self.keys.index(key)
+        if kind == opcode.REGISTER:
+            self.registers = max(self.registers, number + 1)
+        return self.keys.setdefault((kind, number), len(self.keys))
 
     def of_kind(self, kind: int) -> Iterable[tuple[int, int]]:
         """(position, register or slot) of the tables of one kind."""
-        return ((position, number) for position, (found, number) in enumerate(self.keys) if found == kind)
-
-    @property
-    def registers(self) -> int:
-        """Strips of scratch memory."""
-        return 1 + max(number for _, number in self.of_kind(opcode.REGISTER))
+        return [(position, number) for (found, number), position in self.keys.items() if found == kind]
 
 
 def instruction(
@@ -175,7 +181,7 @@ def instruction(
         return _surface(node, target, operand, shared, operands)
     words = [operand(part) for part in node.inputs]
     numbers = [kind == opcode.NUMBER for kind, _, _ in words]
-    code = {**_NUMERIC, **_ANY, **_OF_FLAGS}[node.operation]
+    code = _CODES[node.operation]
     if node.operation in _SCALED and sum(numbers) == 1:
         code += 2 if numbers[0] else 1
     elif code == opcode.BLACK and numbers == [False, True, False, True]:
@@ -183,6 +189,11 @@ def instruction(
     else:
         words = [(opcode.SPREAD if word[0] == opcode.NUMBER else word[0], *word[1:]) for word in words]
     return _words(code, target, *words)
+
+
+def counting(value: Word) -> list[int]:
+    """The instruction that counts a strip in ticks."""
+    return _words(opcode.TICK, (opcode.PLACE, 0, 0), value)
 
 
 def _node_sum(node: Quantity, target: Word, shared: Callable[[Any], int], operands: Operands) -> list[int]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,14 +14,14 @@ from numpy.typing import NDArray
 
 from riskgrid import formulas
 from riskgrid.engine.block import BASE_BITS, Priced
+from riskgrid.engine.kept import in_place, priced_from
 from riskgrid.engine.outcome import CellSums
-from riskgrid.engine.task import priced_from
-from riskgrid.errors import BadSpec, MoneyOverflow, UnknownName
+from riskgrid.errors import BadSpec, DamagedObject, MoneyOverflow, UnknownName
 from riskgrid.pivot import MOST_NODES, Codes, Pivot, cells_of, code_labels
 from riskgrid.placement import Placement
-from riskgrid.rows import LazyBlock, rows_of
+from riskgrid.rows import LazyBlock, damaged_detail, rows_of
 from riskgrid.schema import Status, annotate
-from riskgrid.store import Store
+from riskgrid.store import Store, Stored
 from riskgrid.summing import trade_sums
 from riskgrid.terms import Names
 
@@ -97,10 +98,11 @@ class Cube:
         rows_by_block = np.split(place.row[order], np.cumsum(chunks))[: len(chunks)]
         bases, states_of, parts = [], [], []
         for block, rows in enumerate(rows_by_block):
-            found = self.block(block)
-            bases.append(found.base_value[rows])
-            states_of.append(found.status[rows])
-            lazy = LazyBlock(self.store, place.keys[block], place.states[block], self.bits, rows, len(self.scenarios))
+            found = self.opened(block).arrays
+            bases.append(found["base_value"][rows])
+            states_of.append(found["status"][rows])
+            key, states, run = place.keys[block], place.states[block], str(self.attrs["run_id"])
+            lazy = LazyBlock(self.store, key, states, self.bits, rows, len(self.scenarios), run)
             parts.append(da.from_array(lazy, chunks=(-1, -1)))
         if none:
             parts.append(da.full((none, len(self.scenarios)), np.nan, chunks=(-1, -1)))
@@ -126,14 +128,11 @@ class Cube:
         base = np.full(len(place.block), np.nan)
         problems = dict(place.problems)
         for block, trades, rows in place.by_block(np.arange(len(place.block))):
-            found = self.block(block)
-            status[trades], base[trades] = found.status[rows], found.base_value[rows]
-            if found.problems:
-                problems |= {
-                    int(t): found.problems[int(r)]
-                    for t, r in zip(trades, rows, strict=True)
-                    if int(r) in found.problems
-                }
+            found = self.opened(block)
+            status[trades], base[trades] = found.arrays["status"][rows], found.arrays["base_value"][rows]
+            if found.meta["problems"]:
+                told = {int(row): str(text) for row, text in found.meta["problems"]}
+                problems |= {int(t): told[int(r)] for t, r in zip(trades, rows, strict=True) if int(r) in told}
         return status, base, problems
 
     def trade_pnl(self, trades: Index) -> NDArray[np.float64]:
@@ -141,7 +140,8 @@ class Cube:
         pnl = np.full((len(trades), len(self.scenarios)), np.nan)
         for block, at, rows in self.placement.by_block(np.asarray(trades)):
             states = self.placement.states[block][1:] - 1
-            pnl[at] = rows_of(self.block(block), rows, states, len(self.scenarios), self.bits)
+            with self._detail():
+                pnl[at] = rows_of(self.opened(block), rows, states, len(self.scenarios), self.bits)
         return pnl
 
     def tree(self, by: Sequence[str], where: Mapping[str, Any] | None = None, *, in_cells: bool = True) -> Pivot:
@@ -162,9 +162,27 @@ class Cube:
             use &= held[columns[label].codes.ravel()]
         return Pivot.of(tuple(by), columns, use)
 
-    def block(self, place: int) -> Priced:
-        """A block by its place in the placement, its arrays mapped into memory; StoreError where it is gone."""
-        return priced_from(self.store.get("blocks", self.placement.keys[place]))
+    def block(self, place: int, rows: Index | None = None) -> Priced:
+        """A block by its place in the placement, its ticks mapped into memory; StoreError where it is gone.
+
+        rows : those whose ticks are verified, by default all.   DamagedObject where one is not what was written.
+        """
+        stored = self.opened(place)
+        with self._detail():
+            return priced_from(stored) if rows is None else in_place(stored, rows)
+
+    def opened(self, place: int) -> Stored:
+        """A block by its place, verified but for its ticks. StoreError where it is gone, DamagedObject."""
+        with self._detail():
+            return self.store.get("blocks", self.placement.keys[place])
+
+    @contextlib.contextmanager
+    def _detail(self) -> Iterator[None]:
+        """Names the run whose block is damaged."""
+        try:
+            yield
+        except DamagedObject as error:
+            raise damaged_detail(str(self.attrs["run_id"]), error) from error
 
     # -- sums --------------------------------------------------------------------------------------------------
 

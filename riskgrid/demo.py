@@ -16,7 +16,7 @@ from riskgrid.result import Run
 from riskgrid.running import run
 from riskgrid.scenarios import file
 from riskgrid.settings import settings
-from riskgrid.store import Store
+from riskgrid.store import store_of
 
 __all__ = ["DATES", "demonstrate", "write_sample"]
 
@@ -25,11 +25,15 @@ DATES = ("2016-06-23", "2016-06-24", "2016-07-01")
 
 
 def demonstrate(
-    *, trades: int = 10_000, cluster: str = "threads", store: Path | None = None, say: Callable[[str], object] = print
+    *,
+    trades: int = 10_000,
+    cluster: str = "threads",
+    store: Path | str | None = None,
+    say: Callable[[str], object] = print,
 ) -> Run:
     """Run the sample on ``DATES``, say what came out, write the report; returns the last run."""
     begun = time.perf_counter()
-    kept = Store(store or settings().home)
+    kept = store_of(store)
     portfolio = sample.portfolio(trades)
     say(f"{len(portfolio):,} sample trades (synthetic) on real market history, in {', '.join(portfolio.instruments)}")
     before: tuple[float, float, str] | None = None
@@ -49,10 +53,10 @@ def demonstrate(
     told = report(made, by=("region", "desk"))
     say("")
     say(str(told))
-    page = kept.root / "reports" / f"demo-{DATES[-1]}.html"
+    page = (settings().home if kept.remote else kept.root) / "reports" / f"demo-{DATES[-1]}.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     told.to_html(page)
-    say(f"\nreport   {page}\nstore    {kept.root}\n{time.perf_counter() - begun:.1f} s in all")
+    say(f"\nreport   {page}\nstore    {kept.where}\n{time.perf_counter() - begun:.1f} s in all")
     say("next     riskgrid runs; riskgrid report demo-2016-07-01 --by desk,book; or the README's Python example")
     return made
 

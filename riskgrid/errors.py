@@ -8,13 +8,20 @@ RiskgridError
 │   ├── BadScenarios           a scenario set that cannot be applied to this market
 │   ├── BadChanges             changes that cannot be made to a run
 │   └── BadSpec                a run, report or measure asked for with impossible settings
+│       └── TooLarge           a run that its limits, or the disk of the store, cannot hold
 ├── MarketError                a pricer asked the market for something it does not have
 │   ├── MissingMarketData      no such market object
 │   ├── MissingFixing          no published fixing on a date that lies in the past
 │   └── UnrecordedRead         a block asked for what its plan did not record; the trade is recorded again
 ├── NotAQuantity               a pricer needs the numbers of a symbolic quantity (``if x > 0``, ``float(x)``)
 ├── StoreError                 the block store cannot be read or written
-│   └── DamagedObject          a stored object is not what was written; asking again makes it anew
+│   ├── DamagedObject          a stored object is not what was written; asking again makes it anew
+│   └── LeaseLost              a run that this process worked on is another's by now
+├── Stopped                    a run that was ended before its time; what is finished is kept
+│   ├── Cancelled              somebody asked for it
+│   └── OverLimit              it has taken longer than it may
+├── ClusterLost                the scheduler or all workers have gone; what is finished is kept
+├── WorkerLost                 a worker process ended while it worked on a task
 ├── MoneyOverflow              a sum of money leaves 64-bit ticks
 └── NumericsMismatch           a worker computes with other libraries or instructions than the run
 """
@@ -32,18 +39,25 @@ __all__ = [
     "BadRows",
     "BadScenarios",
     "BadSpec",
+    "Cancelled",
+    "ClusterLost",
     "DamagedObject",
     "InputError",
+    "LeaseLost",
     "MarketError",
     "MissingFixing",
     "MissingMarketData",
     "MoneyOverflow",
     "NotAQuantity",
     "NumericsMismatch",
+    "OverLimit",
     "RiskgridError",
+    "Stopped",
     "StoreError",
+    "TooLarge",
     "UnknownName",
     "UnrecordedRead",
+    "WorkerLost",
 ]
 
 
@@ -117,6 +131,10 @@ class BadSpec(InputError):
     """A run, report or measure asked for with impossible settings."""
 
 
+class TooLarge(BadSpec):
+    """A run that needs more time, memory or disk than it may have; says how much of each would do."""
+
+
 class MarketError(RiskgridError):
     """A pricer asked the market for something it does not have."""
 
@@ -138,11 +156,44 @@ class NotAQuantity(RiskgridError):
 
 
 class StoreError(RiskgridError):
-    """The block store cannot be read or written."""
+    """The block store cannot be read or written. ``transient`` : trying again in a moment may help."""
+
+    transient = False
 
 
 class DamagedObject(StoreError):
     """A stored object is not what was written, e.g. cut short by a copy."""
+
+
+class LeaseLost(StoreError):
+    """A run that this process worked on was taken over or ended meanwhile; what it holds of it is to be dropped."""
+
+
+class Stopped(RiskgridError):
+    """A run that was ended before its time; asking again goes on from its finished blocks."""
+
+
+class Cancelled(Stopped):
+    """A run that somebody cancelled."""
+
+
+class OverLimit(Stopped):
+    """A run that has taken longer than its time limit."""
+
+
+class ClusterLost(RiskgridError):
+    """The scheduler has gone, or all workers have; asking again with a running cluster finishes the run."""
+
+
+class WorkerLost(RiskgridError):
+    """A worker process ended while it worked on a task. ``worker`` : its address."""
+
+    def __init__(self, worker: str) -> None:
+        self.worker = worker
+        super().__init__(f"the worker at {worker} ended while it worked on a task")
+
+    def __reduce__(self) -> tuple[type[WorkerLost], tuple[str]]:
+        return type(self), (self.worker,)
 
 
 class MoneyOverflow(RiskgridError, OverflowError):

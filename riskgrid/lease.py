@@ -12,8 +12,9 @@ from dataclasses import asdict, replace
 from types import TracebackType
 from typing import Any, Self
 
+from riskgrid.engine.budget import Limits
 from riskgrid.engine.outcome import Progress
-from riskgrid.errors import Cancelled, LeaseLost, OverLimit, RiskgridError, StoreError
+from riskgrid.errors import Cancelled, LeaseLost, OverLimit, Stopped, StoreError
 from riskgrid.store import RunRow, Store
 
 __all__ = ["LEASE_SECONDS", "Lease", "Released", "runner_name", "taken_up"]
@@ -25,7 +26,7 @@ LEASE_SECONDS = 30.0
 _BEAT = 1.0
 
 
-class Released(RiskgridError):
+class Released(Stopped):
     """A runner stops and gives back what it holds."""
 
 
@@ -48,7 +49,9 @@ def taken_up(store: Store, row: RunRow) -> RunRow:
 
 
 class Lease:
-    """Holds a run until the block ends. row : as it was leased for so many ``seconds``.   time_limit : seconds that the run may take.
+    """Holds a run until the block ends.
+
+    row : as it was leased, for so many ``seconds``.   limits : of what the run may need.
 
     A thread renews the lease, tells how far the run has come, and hears whether it is to stop; the run asks
     :meth:`check`. A database that does not answer is asked again until the lease must have lapsed. An error that
@@ -61,10 +64,11 @@ class Lease:
         row: RunRow,
         *,
         seconds: float = LEASE_SECONDS,
-        time_limit: float | None = None,
+        limits: Limits | None = None,
         again: tuple[type[Exception], ...] = (),
     ) -> None:
-        self.store, self.row, self._limit, self._again = store, row, time_limit, again
+        self.store, self.row, self.limits, self._again = store, row, limits, again
+        self._limit = None if limits is None else limits.seconds
         self._length = seconds
         self._begun = self._renewed = time.monotonic()
         self._over = threading.Event()

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskgrid.branch import Cells
-from riskgrid.engine.block import only_rows, sum_block
+from riskgrid.engine.block import sum_block
+from riskgrid.engine.kept import priced_from, rows_from
 from riskgrid.engine.outcome import Outcome
 from riskgrid.engine.plan import Block, Piece, Pricing, make_block
-from riskgrid.engine.task import priced_from, sum_key
+from riskgrid.engine.task import sum_key
 from riskgrid.errors import DamagedObject
 from riskgrid.label import starts
 from riskgrid.ledger import Ledger
@@ -150,7 +151,7 @@ class Live:
             return {"pnl": pnl, "base": none, "gross": none, "gross_known": none, "trades": lost, "unpriced": lost}
         rows = np.flatnonzero(code >= 0)
         if 8 * len(rows) < len(code):  # a few of many rows: they are read, not the block's sums
-            return sum_block(only_rows(priced_from(store.get("blocks", block.key)), rows), code[rows], count)
+            return sum_block(rows_from(store.get("blocks", block.key), rows), code[rows], count)
         key = sum_key(block.key, code)
         try:
             if store.has("sums", [key]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from riskgrid.assembly import Operands, is_alias, runs_on_machine
 from riskgrid.errors import NotAQuantity
 from riskgrid.formulas.compiled import INTERPRETED
 from riskgrid.quantity import Quantity, Source, elementwise, is_base, real_numbers
-from riskgrid.segment import Segment, runs_of
+from riskgrid.segment import Count, Segment, runs_of
 from riskgrid.terms import Values
 
 __all__ = ["Program", "tile_shape"]
@@ -58,9 +59,25 @@ class Program:
         self._shared: dict[int, NDArray[Any]] = {}
         self._pool: dict[Any, list[NDArray[Any]]] = {}
         tiles = [slot for slot, node in enumerate(self._order) if node.extent == "tile" and slot not in self._numbers]
-        alone = [(self._order[slot], (slot,)) for slot in tiles]
-        self._steps = self._queue(alone, [self._tile_inputs(slot) for slot in tiles])
-        self._tasks = self._segmented(tiles) if machine else self._steps
+        # before the machine turns steps of columns into columns
+        self._alone = [((self._order[slot], (slot,)), self._tile_inputs(slot)) for slot in tiles]
+        self._machine = machine
+        self._counting = self._counted() if machine and self.result.dtype == np.float64 else []
+
+    @functools.cached_property
+    def _tasks(self) -> list[_Task]:
+        """What a tile takes."""
+        return self._segmented() if self._machine else self._steps
+
+    def _counted(self) -> list[_Task]:
+        """What a tile takes whose values are counted; nothing where the machine does not make the result."""
+        tasks = self._segmented(counted=len(self._order) - 1)
+        return tasks if tasks and isinstance(tasks[-1].work, Segment) and not tasks[-1].outputs else []
+
+    @functools.cached_property
+    def _steps(self) -> list[_Task]:
+        """Tasks of one step each, without the machine."""
+        return self._queue([work for work, _ in self._alone], [needs for _, needs in self._alone])
 
     @property
     def scanned_rows(self) -> int:
@@ -72,7 +89,7 @@ class Program:
     def live_tiles(self) -> int:
         """The most tile buffers alive at once."""
         alive = most = 0
-        for task in self._tasks:
+        for task in self._counting or self._tasks:
             alive += len(task.outputs)
             most = max(most, alive)
             alive -= len(task.last_use)
@@ -83,16 +100,34 @@ class Program:
         rows = trades or slice(0, self.trades)
         shape = rows.stop - rows.start, states.stop - states.start
         self._share(states)
+        held, taken = self._run(self._tasks if shape[1] >= _FEWEST_STATES else self._steps, rows, shape)
+        result: NDArray[Any] = np.broadcast_to(self._held(self.result, held, rows, shape), shape)
+        self._give_back(taken.pop(len(self._order) - 1, None))
+        return result
+
+    def counts(self, states: slice) -> bool:
+        """Whether ``count`` can take this range of states."""
+        return states.stop - states.start >= _FEWEST_STATES and bool(self._counting)
+
+    def count(self, states: slice, trades: slice, where: Count) -> None:
+        """The ticks of a tile as ``formulas.to_ticks`` would count what ``replay`` gives, without its being written."""
+        self._share(states)
+        self._run(self._counting, trades, (trades.stop - trades.start, states.stop - states.start), where)
+
+    def _run(
+        self, tasks: list[_Task], rows: slice, shape: tuple[int, int], *count: Count
+    ) -> tuple[dict[int, NDArray[Any]], dict[int, NDArray[Any]]]:
+        """Arrays of slots after the tasks, and those of them that are buffers still in use."""
         held: dict[int, NDArray[Any]] = {}
         taken: dict[int, NDArray[Any]] = {}
-        for task in self._tasks if shape[1] >= _FEWEST_STATES else self._steps:
+        for task in tasks:
             work = task.work
             kind = np.dtype(np.float64) if isinstance(work, Segment) else work.dtype
             buffers = {slot: self._take(shape, kind) for slot in task.outputs}
             taken |= buffers
             if isinstance(work, Segment):
                 held |= buffers
-                work.run(self._shared, held, rows, shape[1])
+                work.run(self._shared, held, rows, shape[1], *count)
             else:
                 inputs = [self._held(part, held, rows, shape) for part in work.inputs]
                 inputs.extend(array[rows] for array in work.by_trade)
@@ -100,9 +135,7 @@ class Program:
                 held[slot] = np.asarray(work.operation(*inputs, out=buffers[slot]))
             for slot in task.last_use:
                 self._give_back(taken.pop(slot, None))
-        result: NDArray[Any] = np.broadcast_to(self._held(self.result, held, rows, shape), shape)
-        self._give_back(taken.pop(len(self._order) - 1, None))
-        return result
+        return held, taken
 
     def _held(self, part: Any, held: dict[int, NDArray[Any]], rows: slice, shape: tuple[int, int]) -> Any:
         if not isinstance(part, Quantity):
@@ -140,12 +173,16 @@ class Program:
         shared = inner._shared.get(len(inner._order) - 1)  # rows of its own, not a row a trade
         return np.array(inner.replay(base) if shared is None else shared)
 
-    def _segmented(self, tiles: list[int]) -> list[_Task]:
-        """Tasks in which the machine runs what it can; a step of nothing but columns becomes a column."""
+    def _segmented(self, counted: int | None = None) -> list[_Task]:
+        """Tasks in which the machine runs what it can; a step of nothing but columns becomes a column.
+
+        counted : the slot of the result, if it is to be counted.
+        """
+        tiles = [slot for slot, node in enumerate(self._order) if node.extent == "tile" and slot not in self._numbers]
         for slot in tiles:
             node = self._order[slot]
             parts = [self._numbers.get(self._slots[id(p)]) if isinstance(p, Quantity) else p for p in node.inputs]
-            if runs_on_machine(node) and not node.by_trade and not any(part is None for part in parts):
+            if not node.by_trade and not any(part is None for part in parts) and runs_on_machine(node):
                 with np.errstate(all="ignore"):
                     out = np.empty((self.trades, 1), node.dtype)
                     self._numbers[slot] = np.asarray(node.operation(*parts, out=out))
@@ -162,7 +199,10 @@ class Program:
             outside = {part for slot in tiles if slot not in run for part in needs[slot]} | {len(self._order) - 1}
             outputs = tuple(slot for slot in run if slot in outside)
             nodes = {slot: self._order[slot] for slot in run}
-            work.append((Segment(nodes, outputs, self._numbers, self._slots, operands), outputs))
+            here = counted if counted in outputs else None
+            outputs = tuple(slot for slot in outputs if slot != here)
+            segment = Segment(nodes, outputs, self._numbers, self._slots, operands, counted=here)
+            work.append((segment, outputs))
         return self._queue(work, [set().union(*(needs[slot] for slot in run)) for run in runs])
 
     def _queue(
@@ -170,10 +210,10 @@ class Program:
     ) -> list[_Task]:
         last = {slot: position for position, read in enumerate(needs) for slot in read}
         kept = {slot for _, outputs in work for slot in outputs}
-        return [
-            _Task(part, outputs, tuple(slot for slot in kept if last.get(slot) == position))
-            for position, (part, outputs) in enumerate(work)
-        ]
+        free: dict[int, list[int]] = {}
+        for slot in kept & last.keys():
+            free.setdefault(last[slot], []).append(slot)
+        return [_Task(part, outputs, tuple(free.get(position, ()))) for position, (part, outputs) in enumerate(work)]
 
     def _tile_inputs(self, slot: int) -> set[int]:
         found = {self._slots[id(part)] for part in _needed(self._order[slot]) if part.extent == "tile"}

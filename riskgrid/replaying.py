@@ -11,9 +11,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from riskgrid.answering import answer
+from riskgrid.answering import answer, row_for
 from riskgrid.engine.outcome import Progress
 from riskgrid.errors import StoreError
+from riskgrid.lease import Lease, taken_up
 from riskgrid.progress import shown
 from riskgrid.question import Question, Spec, ask
 from riskgrid.result import Run
@@ -113,7 +114,9 @@ def replay(
     """
     with tempfile.TemporaryDirectory(prefix="riskgrid-replay-") as folder, shown(progress) as tell:
         question = _question(run)
-        again = answer(question, Store(folder), cluster=cluster, name="", progress=tell)
+        store = Store(folder)
+        with Lease(store, taken_up(store, row_for(question, ""))) as lease:
+            again = answer(question, lease, cluster=cluster, progress=tell)
         damaged: list[str] = []
         compared, differing, trades = _trades(run, again, damaged)
         return Replay(

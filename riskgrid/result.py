@@ -23,15 +23,14 @@ from riskgrid.label import TradeLabels
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.portfolio import Portfolio
 from riskgrid.schema import Status, annotate
-from riskgrid.settings import settings
-from riskgrid.store import RunRow, Store
+from riskgrid.store import RunRow, Store, store_of
 
 __all__ = ["Run", "open_run"]
 
 
 def open_run(run_id: str, *, store: Store | Path | str | None = None) -> Run:
     """A stored run by its id, the beginning of its id, or its name. UnknownName lists the known ones."""
-    kept = store if isinstance(store, Store) else Store(store or settings().home)
+    kept = store_of(store)
     row = kept.catalogue.get(run_id)
     if row.status not in ("complete", "partial"):
         raise BadSpec(f"run '{row.run_id}' is {row.status}; ask the same question again to finish it")
@@ -70,12 +69,17 @@ class Run:
         """Whether everything the run needs can be read; damaged blocks are thrown away, to be priced anew."""
         try:
             keys = set(self._placement.keys)
-            self.store.get("changes" if self.row.parent else "cells", self.run_id)
+            self.store.get("changes" if self.row.parent else "cells", self.kept)
         except StoreError:
             return False
         if not (self.parent.whole() if self.row.parent else whole_inputs(self.store, self.manifest["inputs"])):
             return False
         return not self.store.discard_damaged("blocks", keys) and self.store.has("blocks", keys) == keys
+
+    @property
+    def kept(self) -> str:
+        """Key of what the store has of this run alone."""
+        return str(self.manifest.get("kept", self.run_id))
 
     @property
     def instruments(self) -> tuple[str, ...]:
@@ -128,7 +132,7 @@ class Run:
             return above.with_numbers(
                 codes, cells=sums, placed=lambda: self._placement, labels=labels, attrs=self._attrs
             )
-        stored = self.store.get("cells", self.run_id)
+        stored = self.store.get("cells", self.kept)
         # copied: a mapped file that is cut short under a reader ends the process
         sums = CellSums(**{name: np.array(stored.arrays[name]) for name in CellSums.__dataclass_fields__})
         labels = TradeLabels(lambda: self.portfolio)
@@ -154,7 +158,7 @@ class Run:
             before = self.parent.portfolio
             delta = self.branch.changes.delta(before)
             return self.branch.placed(self.parent._placement, before, delta, self.portfolio)
-        return Placement.of(self.store.get("plans", self.run_id))
+        return Placement.of(self.store.get("plans", self.kept))
 
     @property
     def _attrs(self) -> dict[str, Any]:

@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from riskgrid.engine.block import Priced, only_rows
-from riskgrid.engine.task import priced_from
-from riskgrid.store import Store
+from riskgrid.engine.kept import rows_from
+from riskgrid.errors import DamagedObject
+from riskgrid.store import Store, Stored
 
-__all__ = ["LazyBlock", "rows_of"]
+__all__ = ["LazyBlock", "damaged_detail", "rows_of"]
 
 type Index = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class LazyBlock:
-    """Rows of a block as an array that reads them when they are sliced, for Dask."""
+    """Rows of a block as an array that reads them when they are sliced, for Dask. run : the id of whose rows."""
 
     store: Store
     key: str
@@ -27,6 +27,7 @@ class LazyBlock:
     bits: int
     rows: Index
     scenarios: int
+    run: str
     dtype = np.dtype(np.float64)
     ndim = 2
 
@@ -37,15 +38,18 @@ class LazyBlock:
 
     def __getitem__(self, index: Any) -> NDArray[np.float64]:
         rows, columns = index if isinstance(index, tuple) else (index, slice(None))
-        picked = self.rows[rows]
-        priced = priced_from(self.store.get("blocks", self.key))
-        whole = rows_of(priced, np.atleast_1d(picked), self.states[1:] - 1, self.scenarios, self.bits)
+        picked = np.atleast_1d(self.rows[rows])
+        try:
+            stored = self.store.get("blocks", self.key)
+            whole = rows_of(stored, picked, self.states[1:] - 1, self.scenarios, self.bits)
+        except DamagedObject as error:
+            raise damaged_detail(self.run, error) from error
         return np.asarray(whole[:, columns])
 
 
-def rows_of(priced: Priced, rows: Index, states: NDArray[np.intp], scenarios: int, bits: int) -> NDArray[np.float64]:
-    """P&L of rows of a block in currency, pruned scenarios 0, missing pairs NaN."""
-    part = only_rows(priced, rows)
+def rows_of(stored: Stored, rows: Index, states: NDArray[np.intp], scenarios: int, bits: int) -> NDArray[np.float64]:
+    """P&L of rows of a block in currency, pruned scenarios 0, missing pairs NaN. DamagedObject."""
+    part = rows_from(stored, rows)
     money = part.ticks * 2.0**-bits
     money[part.ticks == np.iinfo(part.ticks.dtype).min] = np.nan
     money[part.wide] = np.where(part.wide_ticks == np.iinfo(np.int64).min, np.nan, part.wide_ticks * 2.0**-bits)
@@ -54,3 +58,12 @@ def rows_of(priced: Priced, rows: Index, states: NDArray[np.intp], scenarios: in
     full = np.where(np.isnan(part.base_value)[:, None], np.nan, np.zeros((len(rows), scenarios)))
     full[:, states] = money
     return full
+
+
+def damaged_detail(run: str, error: DamagedObject) -> DamagedObject:
+    """The error of a run whose trades cannot be read, and what makes them anew."""
+    reason = str(error).partition("; ask")[0]
+    return DamagedObject(
+        f"run '{run}' has a block that cannot be read: {reason}; ask the same question again (riskgrid.run), or say "
+        f"'riskgrid verify {run} --repair' and then ask: the block is priced anew"
+    )

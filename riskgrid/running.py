@@ -52,8 +52,8 @@ def run(  # noqa: PLR0913, options of the one verb, each of which may be left ou
     progress : called as blocks finish; ``auto`` shows a bar in a terminal or a notebook.
 
     What the store already has is not priced again; the same question asked twice finds the finished run. A run that
-    was interrupted, failed or was cancelled is taken up again, under its own id, by asking again. Bad input raises before any work; a trade that cannot be priced gets
-    a status and lowers coverage.
+    was interrupted, failed or was cancelled is taken up again, under its own id, by asking again. Bad input raises
+    before any work; a trade that cannot be priced gets a status and lowers coverage.
     """
     asked = ask(portfolio, market, scenarios, reporting=reporting, cell_labels=cell_labels, bits=bits, cut=cut)
     kept = store_of(store)
@@ -66,8 +66,8 @@ def run(  # noqa: PLR0913, options of the one verb, each of which may be left ou
                 kept.catalogue.call(found.run_id, name)
             return replace(opened, found=True)
     row = taken_up(kept, row_for(asked, name))
-    with shown(progress) as tell, Lease(kept, row, time_limit=limits.seconds if limits else None) as lease:
-        return answer(asked, lease, cluster=cluster, progress=tell, limits=limits)
+    with shown(progress) as tell, Lease(kept, row, limits=limits) as lease:
+        return answer(asked, lease, cluster=cluster, progress=tell)
 
 
 def price(portfolio: Portfolio, market: MarketSnapshot, *, reporting: str | None = None) -> xr.Dataset:

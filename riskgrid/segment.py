@@ -3,26 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from riskgrid.assembly import Operands, Tables, Word, gathered, instruction, is_alias
+from riskgrid.assembly import Operands, Tables, Word, counting, gathered, instruction, is_alias
 from riskgrid.formulas import opcode
 from riskgrid.formulas.machine import machine_loop
 from riskgrid.quantity import Quantity
+from riskgrid.terms import Values
 
-__all__ = ["Segment", "runs_of"]
+__all__ = ["Count", "Segment", "runs_of"]
 
 #: States of a strip at most: a dozen strips then fill the first cache.
 _STRIP = 512
+
+
+@dataclass(frozen=True)
+class Count:
+    """Where the values of a tile are counted: P&L in ticks against the base value of each trade.
+
+    ticks : (row of the tile, state) int32, less the first state where ``skip`` is 1.   base : (trade,); ``sets`` is 1
+    where the first state is the base and says it.   flags : (trade,), see ``formulas.tick``.   scale : ticks a unit.
+    """
+
+    ticks: NDArray[np.int32]
+    base: Values
+    flags: NDArray[np.uint8]
+    scale: float
+    skip: int
+    sets: int
+
+
+_NOWHERE = Count(np.empty((0, 0), np.int32), np.empty(0), np.empty(0, np.uint8), 1.0, 0, 0)
 
 
 class Segment:
     """Steps of one run as instructions. A result that others read goes to a tile, the rest stays in registers.
 
     nodes : the steps by slot, in order.   outputs : slots that other tasks read.   numbers : slots that are a column.
+    counted : the slot whose values are counted, not kept.
     """
 
     def __init__(
@@ -32,10 +54,14 @@ class Segment:
         numbers: Mapping[int, NDArray[Any]],
         slots: Mapping[int, int],
         operands: Operands,
+        *,
+        counted: int | None = None,
     ) -> None:
         self._operands, self._numbers, self._slots = operands, numbers, slots
         self._tables, self._where = Tables(), dict[int, Word]()
-        last = {slots[id(part)]: slot for slot, node in nodes.items() for part in _quantities(node)}
+        parts = {slot: {slots[id(part)] for part in _quantities(node)} for slot, node in nodes.items()}
+        last = {part: slot for slot, read in parts.items() for part in read}
+        registers: dict[int, int] = {}
         free: list[int] = []
         steps = []
         for slot, node in nodes.items():
@@ -43,27 +69,35 @@ class Segment:
                 target = (opcode.TILE, self._tables.place(opcode.TILE, slot), 0)
             else:
                 register = free.pop() if free else self._tables.registers
+                registers[slot] = register
                 target = (opcode.REGISTER, self._tables.place(opcode.REGISTER, register), 0)
             steps.append(instruction(node, target, self._address, self._shared, operands))
             self._where[slot] = target
             # a target is never one of its own step's operands: vectors need them apart
-            free.extend(
-                self._tables.keys[self._where[known][1]][1]
-                for known in {slots[id(part)] for part in _quantities(node)}
-                if last[known] == slot and known in nodes and known not in outputs
-            )
+            free.extend(registers[part] for part in parts[slot] if last[part] == slot and part in registers)
+        if counted is not None:
+            steps.append(counting(self._where[counted]))
         self._steps = np.array(steps, np.int64)
         self._scratch = np.empty((self._tables.registers, _STRIP))
         self._addresses = np.zeros((2, len(self._tables.keys)), np.int64)
+        begin, stride = self._scratch.ctypes.data, self._scratch.strides[0]
         for position, register in self._tables.of_kind(opcode.REGISTER):
-            self._addresses[0, position] = self._scratch[register].ctypes.data
+            self._addresses[0, position] = begin + register * stride
         self._bound: Any = None
         self._kept: list[NDArray[Any]] = []
 
     def run(
-        self, shared: Mapping[int, NDArray[Any]], tiles: Mapping[int, NDArray[Any]], rows: slice, states: int
+        self,
+        shared: Mapping[int, NDArray[Any]],
+        tiles: Mapping[int, NDArray[Any]],
+        rows: slice,
+        states: int,
+        count: Count = _NOWHERE,
     ) -> None:
-        """Fills the output tiles (rows, states) in ``tiles``. shared : tables of this range of states, by slot."""
+        """Fills the output tiles (rows, states) in ``tiles``, and counts where one is to be counted.
+
+        shared : tables of this range of states, by slot.
+        """
         if self._bound is not shared:
             self._kept = [
                 self._point(position, shared[slot], None, states)
@@ -78,7 +112,8 @@ class Segment:
         width = -(-states // (16 * strips)) * 16
         row, number, grids = self._operands.arrays
         scratch = self._scratch[:, :width]
-        machine_loop(self._steps, self._addresses, row, number, grids, scratch, rows.start, rows.stop, states)
+        where = count.ticks, count.base, count.flags, count.scale, count.skip, count.sets
+        machine_loop(self._steps, self._addresses, row, number, grids, scratch, rows.start, rows.stop, states, *where)
         del kept  # alive until here: the machine knows addresses only
 
     def _point(self, position: int, array: NDArray[Any], height: int | None, states: int) -> NDArray[Any]:

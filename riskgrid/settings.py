@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,29 +11,97 @@ from riskgrid.errors import InputError
 
 __all__ = ["Settings", "settings"]
 
+#: Gigabytes of copies of a bucket's objects that a machine keeps.
+_CACHE_GB = 20.0
+
+#: Seconds that a request to a bucket may take, and as long again its repeats.
+_S3_SECONDS = 30.0
+
+#: Seconds that a run waits for a worker where there is none.
+_PATIENCE = 60.0
+
 
 @dataclass(frozen=True)
 class Settings:
-    """``home``: folder of the embedded store.   ``threads``: worker threads of a run in this process."""
+    """``home``: folder of the embedded store.   ``store``: the store that is used by default, a folder or a URL.
+
+    ``threads``: worker threads of a run in this process.   ``catalogue``: URL of the database of runs, None for the
+    store's own.   ``cache``, ``cache_bytes``: folder of the copies of a bucket's objects, and what it may hold, about.
+    ``s3_endpoint``: of a bucket that is not Amazon's.   ``s3_seconds``: what a
+    request may take, and as long again its repeats.
+    ``patience``: seconds that a run waits for a worker where there is none.   ``principal``: who asks, for the audit.
+    """
 
     home: Path
     threads: int
+    store: Path | str
+    catalogue: str | None
+    cache: Path
+    cache_bytes: int
+    s3_endpoint: str | None
+    s3_seconds: float
+    patience: float
+    principal: str
 
 
 def settings() -> Settings:
-    """Settings of this process: ``RISKGRID_HOME``, else the platform's data folder; ``RISKGRID_THREADS``, or all cores.
+    """Settings of this process.
 
-    InputError where ``RISKGRID_THREADS`` is no count.
+    ``RISKGRID_HOME``, else the platform's data folder; ``RISKGRID_STORE``, else the home; ``RISKGRID_CATALOGUE``;
+    ``RISKGRID_THREADS``, or all cores; ``RISKGRID_CACHE``, else the platform's cache folder; ``RISKGRID_CACHE_GB``, 20;
+    ``RISKGRID_S3_ENDPOINT``; ``RISKGRID_S3_TIMEOUT``, 30 seconds; ``RISKGRID_PATIENCE``, 60 seconds;
+    ``RISKGRID_USER``, else the user of this process.
+    InputError where a number is none.
     """
-    home = os.environ.get("RISKGRID_HOME")
-    if home is None:
-        import platformdirs
-
-        home = platformdirs.user_data_dir("riskgrid", appauthor=False)
+    home = _folder("RISKGRID_HOME", "user_data_dir")
     threads = os.environ.get("RISKGRID_THREADS", "0")
     if not threads.isdecimal():
         raise InputError(f"RISKGRID_THREADS is {threads!r}; a count of threads is right, 0 for all cores")
-    return Settings(Path(home).expanduser(), int(threads) or _usable_cores())
+    return Settings(
+        home=home,
+        threads=int(threads) or _usable_cores(),
+        store=_place(os.environ.get("RISKGRID_STORE")) or home,
+        catalogue=os.environ.get("RISKGRID_CATALOGUE") or None,
+        cache=_folder("RISKGRID_CACHE", "user_cache_dir"),
+        cache_bytes=int(_number("RISKGRID_CACHE_GB", _CACHE_GB, "gigabytes") * 1e9),
+        s3_endpoint=os.environ.get("RISKGRID_S3_ENDPOINT") or None,
+        s3_seconds=_number("RISKGRID_S3_TIMEOUT", _S3_SECONDS, "seconds"),
+        patience=_number("RISKGRID_PATIENCE", _PATIENCE, "seconds"),
+        principal=os.environ.get("RISKGRID_USER") or _user(),
+    )
+
+
+def _folder(variable: str, platform_folder: str) -> Path:
+    chosen = os.environ.get(variable)
+    if chosen is None:
+        import platformdirs
+
+        chosen = str(getattr(platformdirs, platform_folder)("riskgrid", appauthor=False))
+    return Path(chosen).expanduser()
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container may run as a number without a name
+        return str(os.getuid()) if hasattr(os, "getuid") else ""
+
+
+def _place(chosen: str | None) -> Path | str | None:
+    if not chosen or "://" in chosen:
+        return chosen or None
+    return Path(chosen).expanduser()
+
+
+def _number(variable: str, default: float, unit: str) -> float:
+    text = os.environ.get(variable) or str(default)
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0.0 < number < 1e9:
+        raise InputError(f"{variable} is {text!r}; a number of {unit} above 0 is right")
+    return number
 
 
 def _usable_cores() -> int:

@@ -26,10 +26,11 @@ type Index = NDArray[np.int64]
 type Ticks = NDArray[np.int64]
 
 
-def trade_sums(tree: Pivot, place: Placement, load: Callable[[int], Priced], scenarios: int) -> CellSums:
+def trade_sums(tree: Pivot, place: Placement, load: Callable[[int, Index], Priced], scenarios: int) -> CellSums:
     """Sums (leaf, scenario) of the chosen trades at the deepest nodes, and their counts (leaf,).
 
-    load : gives a block by its place.   Threads share the blocks; integers add up the same in any order.
+    load : gives a block by its place, with these rows of it at least.   Threads share the blocks; integers add up the
+    same in any order.
     MoneyOverflow where a sum leaves int64.
     """
     leaves, trades = len(tree.node), len(tree.rows)
@@ -41,7 +42,7 @@ def trade_sums(tree: Pivot, place: Placement, load: Callable[[int], Priced], sce
     def work(first: int) -> Ticks:
         total = np.zeros((leaves, scenarios), np.int64)
         for block, at, rows in blocks[first::workers]:
-            priced = load(block)
+            priced = load(block, rows)
             status[at], value[at] = priced.status[rows], priced.base_value[rows]
             _check(_add_rows(total, priced, place.states[block][1:] - 1, tree.leaf[at], rows))
         return total

@@ -78,6 +78,8 @@ def what_if(
         try:
             made = _Making(run, live_of(run), asked, cluster, tell)
             branch, live = made.branch()
+        except _BlockCut:
+            return _anew(run, cluster, progress, asked, name)
         except DamagedObject:
             run = _anew(run, cluster, progress)
             made = _Making(run, live_of(run), asked, cluster, tell)
@@ -143,6 +145,10 @@ def live_of(run: Run) -> Live:
         run.__dict__["live"] = live
     found: Live = run.__dict__["live"]
     return found
+
+
+class _BlockCut(Exception):
+    """A block had to be cut, as one of its trades ends whoever prices it: it stands for none of the parent's."""
 
 
 @dataclass
@@ -245,7 +251,10 @@ class _Making:
                 before = live.contribution(self.run.store, number[at, place], code)
                 sums.subtract(before, cells, old[place].states)
         trades = sum(block.stop - block.start for piece in moved.values() for block in piece.blocks)
+        count = sum(len(piece.blocks) for piece in moved.values())
         outcome = self._execute(moved.values(), states, len(sums.values), trades)
+        if sum(len(piece.blocks) for piece in moved.values()) > count:
+            raise _BlockCut
         sums.add(outcome.sums, np.arange(len(sums.values)))
         for at, piece in moved.items():
             old = list(parts[at].piece.blocks)
@@ -291,6 +300,7 @@ def _committed(made: _Making, branch: Branch, live: Live, row: RunRow) -> Run:
     manifest = {
         **run.manifest,
         **answered_by(live.instruments, code_of(live.instruments)),
+        "kept": row.run_id,
         "parent": run.run_id,
         "changes": str(made.changes),
         "unshocked": sorted({*run.manifest["unshocked"], *made.unshocked}),

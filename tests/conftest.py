@@ -3,6 +3,8 @@
 import pytest
 
 from riskgrid.registry import INSTRUMENTS
+from tests.buckets import bucket, place, s3_server  # noqa: F401  # fixtures
+from tests.postgres import postgres, postgres_server, where  # noqa: F401  # fixtures of the tests of several folders
 
 
 @pytest.fixture

@@ -1,8 +1,13 @@
+import dataclasses
+import tempfile
+
+import numpy as np
 import pytest
 
 from riskgrid import inputs
 from riskgrid.errors import DamagedObject, StoreError
-from riskgrid.inputs import load_portfolio, load_scenarios, load_snapshot, save_inputs
+from riskgrid.inputs import load_portfolio, load_scenarios, load_snapshot, object_of, save_inputs, whole_inputs
+from riskgrid.portfolio import Portfolio
 from riskgrid.scenarios import set as scenario_set
 from riskgrid.store import Store
 from tests.run import made
@@ -52,35 +57,67 @@ def test_save__that_fails_leaves_nothing(store):
     assert [path for path in store.root.rglob("*") if path.is_file()] == []
 
 
-def test_save__yields_to_another_process_that_was_faster(store):
-    folder = store.path("inputs", "ab12-market")
-
-    def slowly(partial):
-        (partial / "mine").write_text("")
-        folder.mkdir()
-        (folder / "theirs").write_text("")
-        inputs._seal(folder)
-
-    inputs._keep(store, "market", "ab12", slowly)
-    assert sorted(path.name for path in folder.iterdir()) == [".files.json", "theirs"]
-    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+def tampered(store, what, key, **files):
+    """Keeps other content under the key of an input, as somebody would who may write to the store."""
+    stored = store.get("inputs", object_of(what, key))
+    content = {**stored.arrays, **{name: np.frombuffer(raw, np.uint8) for name, raw in files.items()}}
+    store.discard("inputs", object_of(what, key))
+    store.put("inputs", object_of(what, key), {}, content)
 
 
-def test_folder__with_a_file_gone_or_cut_short_is_kept_anew(store):
-    folder = store.path("inputs", "ab12-market")
-    for damage in ((folder / "one").unlink, lambda: (folder / "one").write_text("12")):
-        inputs._keep(store, "market", "ab12", lambda partial: (partial / "one").write_text("123"))
-        assert inputs.whole_inputs(store, {"market": "ab12"})
-        damage()
-        assert not inputs.whole_inputs(store, {"market": "ab12"})
-        with pytest.raises(DamagedObject, match="is damaged; ask the same question again"):
-            inputs._folder(store, "market", "ab12")
-    inputs._keep(store, "market", "ab12", lambda partial: (partial / "one").write_text("123"))
-    assert (folder / "one").read_text() == "123"
+@pytest.mark.parametrize(
+    ("what", "load", "other"),
+    [
+        ("portfolio", load_portfolio, {"portfolio": made.portfolio(6)}),
+        ("market", load_snapshot, {"market": dataclasses.replace(MARKET, levels=MARKET.levels * 1.0000001)}),
+        ("scenarios", load_scenarios, {"scenarios": made.scenarios(count=4)}),
+    ],
+)
+def test_load__names_an_input_that_is_another_than_was_kept(store, tmp_path, what, load, other):
+    keys = saved(store)
+    changed = {"portfolio": BOOK, "market": MARKET, "scenarios": SCENARIOS, **other}
+    elsewhere = Store(tmp_path / "elsewhere")
+    theirs = save_inputs(elsewhere, *changed.values(), scenario_set.digest(changed["scenarios"]))
+    content = elsewhere.get("inputs", object_of(what, theirs[what])).arrays
+    store.discard("inputs", object_of(what, keys[what]))
+    store.put("inputs", object_of(what, keys[what]), {}, content)
+    with pytest.raises(DamagedObject, match=f"the {what} '{keys[what][:12]}' is not what was kept"):
+        load(store, keys[what])
 
 
-def test_save__says_why_a_folder_cannot_take_its_name(store):
-    folder = store.path("inputs", "ab12-market")
-    with pytest.raises(StoreError, match="cannot write"):
-        inputs._keep(store, "market", "ab12", lambda partial: partial.rmdir())
-    assert not folder.exists()
+def test_load__names_an_input_whose_files_say_nothing(store):
+    keys = saved(store)
+    tampered(store, "market", keys["market"], **{"snapshot.yaml": b"{", "market.yaml": b"{", "conventions.yaml": b"{"})
+    with pytest.raises(DamagedObject, match=f"the market '{keys['market'][:12]}' is not what was kept"):
+        load_snapshot(store, keys["market"])
+
+
+@pytest.mark.parametrize("damage", [lambda raw: raw[:-1], lambda raw: raw[:-1] + bytes([raw[-1] ^ 1]), lambda raw: b""])
+def test_input__that_is_damaged_is_found_out_and_kept_anew(store, damage):
+    keys = saved(store)
+    path = store.path("inputs", object_of("portfolio", keys["portfolio"]))
+    content = path.read_bytes()
+    assert whole_inputs(store, keys)
+    path.write_bytes(damage(content))
+    with pytest.raises(DamagedObject, match=r"is damaged \(.*; ask the same question again, it is made anew"):
+        load_portfolio(store, keys["portfolio"])
+    assert not whole_inputs(store, keys)
+    saved(store)
+    assert path.read_bytes() == content
+    path.write_bytes(damage(content))
+    saved(store)
+    assert load_portfolio(store, keys["portfolio"]).digest == BOOK.digest
+
+
+def test_portfolio__without_trades_comes_back(store):
+    nothing = Portfolio({})
+    keys = save_inputs(store, nothing, MARKET, SCENARIOS, DIGEST)
+    assert load_portfolio(store, keys["portfolio"]).digest == nothing.digest
+
+
+def test_loading__leaves_no_folder_behind(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    (tmp_path / "scratch").mkdir()
+    keys = saved(store)
+    load_snapshot(store, keys["market"])
+    assert list((tmp_path / "scratch").iterdir()) == []

@@ -9,9 +9,10 @@ from riskgrid import formulas
 from riskgrid.assembly import runs_on_machine
 from riskgrid.formulas.compiled import INTERPRETED
 from riskgrid.formulas.surface import SurfaceLookUp
+from riskgrid.formulas.tick import MISSING, WIDE
 from riskgrid.program import Program
 from riskgrid.quantity import Quantity, at_base, gather, source
-from riskgrid.segment import Segment
+from riskgrid.segment import Count, Segment
 
 RNG = np.random.default_rng(11)
 MOST = 40 if INTERPRETED else 1001
@@ -185,6 +186,62 @@ def test_machine__gives_the_same_bits_in_tiles_of_any_shape(chain, shape):
                 down = slice(top, min(top + shape[0], TRADES))
                 found[down, across] = program.replay(across, down)
     assert_same_bits(found, whole)
+
+
+def counted(value, shape, scale):
+    """Ticks, base values and flags as the machine counts them, tile by tile."""
+    program, ticks = Program(value, TRADES, machine=True), np.full((TRADES, MOST - 1), 7, np.int32)
+    base, flags = np.full(TRADES, np.nan), np.zeros(TRADES, np.uint8)
+    for left in range(0, MOST, shape[1]):
+        across = slice(left, min(left + shape[1], MOST))
+        if not program.counts(across):
+            continue
+        first = int(left == 0)
+        for top in range(0, TRADES, shape[0]):
+            down = slice(top, min(top + shape[0], TRADES))
+            out = ticks[down, max(left - 1, 0) : across.stop - 1]
+            program.count(across, down, Count(out, base, flags, scale, first, first))
+    return ticks, base, flags
+
+
+@needs_numba
+@pytest.mark.parametrize("shape", [(TRADES, MOST), (1, 16), (3, 40), (5, 512)])
+@pytest.mark.parametrize("chain", CHAINS)
+def test_count__gives_the_ticks_of_what_is_replayed(chain, shape):
+    value = CHAINS[chain](gather(source(np.abs(TABLES[0])), ROW), np.abs(COLUMNS[1]))
+    value = value * np.ones((TRADES, 1))
+    with np.errstate(all="ignore"):
+        values = np.array(Program(value, TRADES, machine=False).replay(slice(0, MOST)))
+        ticks, base, flags = counted(value, shape, 1024.0)
+    kept = MOST - 1 if MOST % shape[1] == 0 or MOST % shape[1] >= 16 else MOST // shape[1] * shape[1] - 1
+    expected = np.empty((TRADES, kept), np.int32)
+    wide, missing = formulas.to_ticks(values[:, 1 : kept + 1], values[:, 0], 1024.0, expected)
+    assert_same_bits(base, values[:, 0] + 0.0)
+    np.testing.assert_array_equal(ticks[:, :kept], expected)
+    assert (ticks[:, kept:] == 7).all()
+    np.testing.assert_array_equal((flags & WIDE) != 0, wide)
+    np.testing.assert_array_equal((flags & MISSING) != 0, missing)
+
+
+@needs_numba
+def test_count__leaves_the_base_value_of_another_date_alone():
+    value = gather(source(np.abs(TABLES[0])), ROW) * COLUMNS[1]
+    program, ticks = Program(value, TRADES, machine=True), np.empty((TRADES, MOST - 1), np.int32)
+    base, flags = np.arange(float(TRADES)), np.zeros(TRADES, np.uint8)
+    program.count(slice(0, MOST), slice(0, TRADES), Count(ticks, base, flags, 16.0, 1, 0))
+    assert base.tolist() == list(range(TRADES))
+    expected = np.empty_like(ticks)
+    formulas.to_ticks(program.replay(slice(0, MOST))[:, 1:], base, 16.0, expected)
+    np.testing.assert_array_equal(ticks, expected)
+
+
+def test_counts__is_false_where_the_machine_does_not_make_the_result():
+    s, states = gather(source(TABLES[0]), ROW), slice(0, MOST)
+    assert Program(s * 2.0, TRADES, machine=True).counts(states)
+    assert not Program(s * 2.0, TRADES, machine=True).counts(slice(0, 15))
+    assert not Program(s * 2.0, TRADES, machine=False).counts(states)
+    for value in (np.sin(s), source(SHARED[0]) * 2.0, s > 0.0, COLUMNS[0]):
+        assert not Program(value, TRADES, machine=True).counts(states)
 
 
 def test_machine__leaves_what_numpy_computes_in_other_types_to_numpy():

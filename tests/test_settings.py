@@ -39,3 +39,38 @@ def test_settings__refuse_a_count_that_is_none(monkeypatch, wrong):
     monkeypatch.setenv("RISKGRID_THREADS", wrong)
     with pytest.raises(InputError, match="a count of threads is right, 0 for all cores"):
         settings()
+
+
+def test_settings__say_where_the_store_lies(monkeypatch, tmp_path):
+    monkeypatch.setenv("RISKGRID_HOME", str(tmp_path))
+    monkeypatch.delenv("RISKGRID_STORE", raising=False)
+    monkeypatch.delenv("RISKGRID_CATALOGUE", raising=False)
+    assert (settings().store, settings().catalogue) == (tmp_path, None)
+    monkeypatch.setenv("RISKGRID_STORE", "~/store")
+    assert settings().store == Path.home() / "store"
+    monkeypatch.setenv("RISKGRID_STORE", "s3://bucket/prefix")
+    monkeypatch.setenv("RISKGRID_CATALOGUE", "postgresql://host/runs")
+    assert (settings().store, settings().catalogue) == ("s3://bucket/prefix", "postgresql://host/runs")
+    assert settings().home == tmp_path
+
+
+def test_settings__bound_copies_and_requests(monkeypatch, tmp_path):
+    for variable in ("RISKGRID_CACHE", "RISKGRID_CACHE_GB", "RISKGRID_S3_ENDPOINT", "RISKGRID_S3_TIMEOUT"):
+        monkeypatch.delenv(variable, raising=False)
+    assert settings().cache.is_absolute()
+    assert (settings().cache_bytes, settings().s3_endpoint, settings().s3_seconds) == (20_000_000_000, None, 30.0)
+    monkeypatch.setenv("RISKGRID_CACHE", str(tmp_path))
+    monkeypatch.setenv("RISKGRID_CACHE_GB", "0.5")
+    monkeypatch.setenv("RISKGRID_S3_ENDPOINT", "http://minio:9000")
+    monkeypatch.setenv("RISKGRID_S3_TIMEOUT", "2.5")
+    found = settings()
+    assert (found.cache, found.cache_bytes) == (tmp_path, 500_000_000)
+    assert (found.s3_endpoint, found.s3_seconds) == ("http://minio:9000", 2.5)
+
+
+@pytest.mark.parametrize("variable", ["RISKGRID_CACHE_GB", "RISKGRID_S3_TIMEOUT"])
+@pytest.mark.parametrize("wrong", ["many", "0", "-1", "nan", "inf"])
+def test_settings__refuse_a_number_that_is_none(monkeypatch, variable, wrong):
+    monkeypatch.setenv(variable, wrong)
+    with pytest.raises(InputError, match=f"{variable} is '{wrong}'; a number of .* above 0 is right"):
+        settings()

@@ -80,6 +80,7 @@ def unpriced(made: Any, most: int = 10) -> None:
 
 
 def table(header: list[str], rows: list[list[str]], right: set[int] | None = None) -> None:
+    """Print a table; ``right`` are the columns of numbers."""
     import shutil
 
     from rich.console import Console

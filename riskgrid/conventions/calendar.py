@@ -6,6 +6,7 @@ into a market snapshot, so that a later edition of the holiday source does not c
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from typing import Any, cast
 
@@ -137,7 +138,12 @@ def _offset(dates: Dates, count: int, rule: str, closed: Dates) -> NDArray[Any]:
 
 
 def _calendar(closed: Dates) -> np.busdaycalendar:
-    return np.busdaycalendar(holidays=np.asarray(closed, dtype="datetime64[D]"))
+    return _calendar_of(np.ascontiguousarray(closed, dtype="datetime64[D]").tobytes())
+
+
+@functools.lru_cache(maxsize=64)
+def _calendar_of(closed: bytes) -> np.busdaycalendar:
+    return np.busdaycalendar(holidays=np.frombuffer(closed, "datetime64[D]"))
 
 
 def _listed(name: str, first_year: int, last_year: int) -> Iterable[Any]:

@@ -20,6 +20,9 @@ __all__ = [
     "tabulated",
 ]
 
+#: Up to so many numbers their range is not worth looking for.
+_FEW = 64
+
 type Dates = NDArray[np.datetime64]
 type Whole = NDArray[np.int64]
 
@@ -94,7 +97,7 @@ def tabulated(function: Callable[[Whole], NDArray[Any]], values: Whole) -> NDArr
     >>> tabulated(np.negative, np.array([5, 4, 5]))
     array([-5, -4, -5])
     """
-    if values.size == 0:
+    if values.size <= _FEW:
         return function(values)
     low, high = int(values.min()), int(values.max())
     # one table entry costs ten times a look-up; a missing date is the lowest int64 and makes the table too long

@@ -16,12 +16,14 @@ from riskgrid.engine.eager import EagerMarket
 from riskgrid.engine.isolate import isolate, spoken
 from riskgrid.engine.plan import Columns, Pricing, currency_column, terms_of
 from riskgrid.errors import MoneyOverflow
+from riskgrid.formulas.tick import MISSING, WIDE
 from riskgrid.market.objects import MarketObject
 from riskgrid.market.view import Market
 from riskgrid.program import Program, tile_shape
 from riskgrid.quantity import real_numbers
 from riskgrid.registry import Instrument
 from riskgrid.schema import Status
+from riskgrid.segment import Count
 from riskgrid.terms import Names, Values
 
 __all__ = ["BASE_BITS", "Priced", "only_rows", "price_block", "sum_block"]
@@ -111,33 +113,34 @@ def _fill(sheet: _Sheet, rows: NDArray[np.int64], at: NDArray[np.intp], part: _P
     target = slice(int(at[1]) - 1, int(at[-1])) if len(at) > 1 else slice(0, 0)
     contiguous = target.stop - target.start == len(at) - 1
     ticks = sheet.ticks[:, target] if contiguous else np.empty((len(sheet.ticks), len(at) - 1), sheet.ticks.dtype)
-    columns = _Range(ticks, at[1:] - 1, 2.0**part.pricing.bits)
-    for tile, states, values in _tiles(part, len(at)):
-        here = rows[tile]
-        first = states.start == 0
-        if first and base_date:
-            sheet.base_value[here] = values[:, 0] + 0.0  # minus nothing is nothing
-        across = slice(max(states.start - 1, 0), states.stop - 1)
-        _count(sheet, columns, here, across, values[:, 1:] if first else values)
+    top = int(rows[0])
+    mine = slice(top, top + len(rows))  # what is tried at once are neighbours
+    flags = np.zeros(len(rows), np.uint8)
+    columns = _Range(ticks[mine], at[1:] - 1, 2.0**part.pricing.bits, sheet.base_value[mine], flags, base_date)
+    if part.instrument.eager:
+        for tile, states, values in _eager_tiles(part, len(at)):
+            _count(sheet, columns, (top, tile, states), values)
+    else:
+        _price(sheet, columns, Program(_value(part, part.market), len(rows)), top)
     if not contiguous:
         sheet.ticks[np.ix_(rows, at[1:] - 1)] = ticks[rows]
     for row, sentence in part.market.reading.problems.items():
         sheet.problems.setdefault(int(rows[row]), sentence)
 
 
-def _tiles(part: _Part, states: int) -> Iterator[tuple[slice, slice, Values]]:
-    """Values in the reporting currency, times quantity: (rows of the tile, states of the tile, array)."""
-    if part.instrument.eager:
-        yield from _eager_tiles(part, states)
-        return
-    trades = part.market.trades
-    program = Program(_value(part, part.market), trades)
+def _price(sheet: _Sheet, columns: _Range, program: Program, top: int) -> None:
+    """Price and count tile by tile. top : the block's row of the program's first trade."""
+    states = columns.ticks.shape[1] + 1
     height, width = tile_shape(program, states, cache_bytes())
     for first in range(0, states, width):
         across = slice(first, min(first + width, states))
-        for top in range(0, trades, height):
-            down = slice(top, min(top + height, trades))
-            yield down, across, program.replay(across, down)
+        inside = columns.ticks.dtype == np.int32 and program.counts(across)
+        for start in range(0, program.trades, height):
+            tile = slice(start, min(start + height, program.trades))
+            if inside:
+                _count_inside(sheet, columns, (top, tile, across), program)
+            else:
+                _count(sheet, columns, (top, tile, across), program.replay(across, tile))
 
 
 def _eager_tiles(part: _Part, states: int) -> Iterator[tuple[slice, slice, Values]]:
@@ -166,28 +169,65 @@ def _value(part: _Part, asked: Market | EagerMarket) -> Any:
 
 @dataclass(frozen=True)
 class _Range:
-    """Scenarios at one date. ticks : (trade, scenario).   places : (scenario,) in the block.   scale : ticks a unit."""
+    """Scenarios of one date, and the trades tried at once. ticks : (trade, scenario).   base : (trade,).
+
+    places : (scenario,) in the block.   scale : ticks a unit.   flags : (trade,), room for those of a tile.
+    is_base : whether the base values are those of this date.
+    """
 
     ticks: NDArray[Any]
     places: NDArray[np.intp]
     scale: float
+    base: Values
+    flags: NDArray[np.uint8]
+    is_base: bool
 
 
-def _count(sheet: _Sheet, columns: _Range, rows: NDArray[np.int64], across: slice, values: Values) -> None:
-    """Count the P&L of a tile into the columns ``across``."""
-    base = sheet.base_value[rows]
-    out = columns.ticks[int(rows[0]) : int(rows[-1]) + 1, across]  # rows of a tile are neighbours
-    wide, missing = formulas.to_ticks(values, base, columns.scale, out)
-    sheet.missing[rows] |= missing | ~np.isfinite(base)
+#: The block's row of the first trade tried, and the trades and states of a tile.
+type _Tile = tuple[int, slice, slice]
+
+
+def _count_inside(sheet: _Sheet, columns: _Range, where: _Tile, program: Program) -> None:
+    """Price and count a tile in one go."""
+    top, tile, states = where
+    skip = int(states.start == 0)
+    out = columns.ticks[tile, max(states.start - 1, 0) : states.stop - 1]
+    columns.flags[tile] = 0
+    sets = int(skip and columns.is_base)
+    program.count(states, tile, Count(out, columns.base, columns.flags, columns.scale, skip, sets))
+    flags = columns.flags[tile]
+    sheet.missing[top + tile.start : top + tile.stop] |= ((flags & MISSING) != 0) | ~np.isfinite(columns.base[tile])
+    for row in (tile.start + np.flatnonzero(flags & WIDE)).tolist():
+        _count_wide(sheet, columns, (top, slice(row, row + 1), states), program.replay(states, slice(row, row + 1)))
+
+
+def _count(sheet: _Sheet, columns: _Range, where: _Tile, values: Values) -> None:
+    """Count the P&L of a tile."""
+    top, tile, states = where
+    if states.start == 0 and columns.is_base:
+        columns.base[tile] = values[:, 0] + 0.0  # minus nothing is nothing
+    base, out = columns.base[tile], columns.ticks[tile, max(states.start - 1, 0) : states.stop - 1]
+    shown = values[:, 1:] if states.start == 0 else values
+    wide, missing = formulas.to_ticks(shown, base, columns.scale, out)
+    sheet.missing[top + tile.start : top + tile.stop] |= missing | ~np.isfinite(base)
     if out.dtype == np.int64:
-        beyond = (out[missing] == np.iinfo(np.int64).min) & np.isfinite(values[missing])
-        sheet.beyond.update(rows[missing][beyond.any(axis=1)].tolist())
+        beyond = (out[missing] == np.iinfo(np.int64).min) & np.isfinite(shown[missing])
+        sheet.beyond.update((top + tile.start + np.flatnonzero(missing)[beyond.any(axis=1)]).tolist())
     for row in np.flatnonzero(wide).tolist():
-        exact = np.empty((1, values.shape[1]), np.int64)
-        formulas.to_ticks(np.ascontiguousarray(values[row : row + 1]), base[row : row + 1], columns.scale, exact)
-        sheet.wide.setdefault(int(rows[row]), []).append((columns.places[across], exact[0]))
-        if (np.isfinite(values[row]) & (exact[0] == np.iinfo(np.int64).min)).any():
-            sheet.beyond.add(int(rows[row]))
+        at = tile.start + row
+        _count_wide(sheet, columns, (top, slice(at, at + 1), states), values[row : row + 1])
+
+
+def _count_wide(sheet: _Sheet, columns: _Range, where: _Tile, values: Values) -> None:
+    """Count the P&L of a trade that does not fit. values : (1, state)."""
+    top, tile, states = where
+    shown = np.ascontiguousarray(values[:, 1:] if states.start == 0 else values)
+    exact = np.empty(shown.shape, np.int64)
+    formulas.to_ticks(shown, columns.base[tile], columns.scale, exact)
+    row, places = top + tile.start, columns.places[max(states.start - 1, 0) : states.stop - 1]
+    sheet.wide.setdefault(row, []).append((places, exact[0]))
+    if (np.isfinite(shown) & (exact == np.iinfo(np.int64).min)).any():
+        sheet.beyond.add(row)
 
 
 def _finished(sheet: _Sheet, instrument: Instrument, columns: Columns, base_date: np.datetime64) -> Priced:

@@ -20,13 +20,12 @@ VALUE_PATH = ("formulas", "conventions", "market", "terms.py", "quantity.py", "h
 
 def engine_code(package: Path | None = None) -> bytes:
     """Digest of the source that every value passes through."""
-    root = package or Path(__file__).parents[1]
-    return _engine_code(root) if package is None else file_digest(root / part for part in VALUE_PATH)
+    return _own_code() if package is None else file_digest(package / part for part in VALUE_PATH)
 
 
 @functools.cache
-def _engine_code(root: Path) -> bytes:
-    return file_digest(root / part for part in VALUE_PATH)
+def _own_code() -> bytes:
+    return engine_code(Path(__file__).parents[1])
 
 
 @functools.cache
@@ -44,6 +43,7 @@ def numerics() -> dict[str, str]:
     return found | {name: importlib.metadata.version(name) for name in names}
 
 
+@functools.cache
 def numerics_digest() -> bytes:
     """Digest of :func:`numerics`."""
     return digest(numerics())

@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 from riskgrid.engine.plan import Piece
 from riskgrid.engine.timing import Labour
 
-__all__ = ["CellSums", "Outcome", "Progress"]
+__all__ = ["USED", "CellSums", "Outcome", "Progress"]
+
+#: Kinds of objects of the store that an execution relies on or writes.
+USED = ("blocks", "sums", "panels", "pieces", "reads", "quarantine")
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class Outcome:
     unshocked : factors that some trade reads and no scenario moves for want of history.
     seconds : by part, see ``riskgrid.profiling``.   labour : what workers did.
     pieces : with the blocks of each instrument, in plan order.   failed : block key to the sentence.
+    notices : what happened on the way, a sentence each.   used : kind to the keys of the objects that the numbers rest
+    on or that were written for them.
     """
 
     sums: CellSums
@@ -68,3 +73,5 @@ class Outcome:
     valuations: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     labour: Labour = field(default_factory=Labour)
+    notices: list[str] = field(default_factory=list)
+    used: dict[str, set[str]] = field(default_factory=lambda: {kind: set() for kind in USED})

@@ -60,7 +60,7 @@ class Piece:
     terms : (column, trade), what identifies each trade, as 64-bit numbers.   unshocked : (trade,), reads a factor
     without history.   stale : (trade,), scenarios in which a factor it reads stood still because a quote was filled.
     cell : (trade,), the cell of each trade, -1 for one that has gone.   lost : cells of the trades with problems. No
-    key knows of either.
+    key knows of either.   reads : keys of what the store knows of further reads of its blocks.
     """
 
     instrument: Instrument
@@ -75,6 +75,7 @@ class Piece:
     hashing: float = 0.0
     cell: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     lost: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    reads: set[str] = field(default_factory=set)
 
 
 def plan_instrument(

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from riskgrid.engine.again import patiently
 from riskgrid.engine.block import Priced, price_block, sum_block
+from riskgrid.engine.kept import parts_of, priced_from
 from riskgrid.engine.numerics import engine_code, numerics, numerics_digest
 from riskgrid.engine.plan import Columns, Pricing
 from riskgrid.engine.timing import compile_seconds
@@ -21,10 +23,20 @@ from riskgrid.errors import DamagedObject, NumericsMismatch, UnrecordedRead
 from riskgrid.hashing import digest
 from riskgrid.market.objects import MarketObject, object_from_parts
 from riskgrid.registry import INSTRUMENTS, Instrument
-from riskgrid.store import Store, Stored
+from riskgrid.store import Store
 from riskgrid.terms import Names
 
-__all__ = ["Receipt", "Task", "Work", "columns_from_store", "columns_to_store", "priced_from", "run_task", "sum_key"]
+__all__ = [
+    "Receipt",
+    "Task",
+    "Work",
+    "columns_from_store",
+    "columns_to_store",
+    "keeps_sums",
+    "priced_from",
+    "run_task",
+    "sum_key",
+]
 
 #: Rows below which a block is summed in less time than its sums are written and read.
 _FEW = 64
@@ -51,7 +63,8 @@ class Task:
 
     columns : the piece's terms, or their key in the store.   objects : market objects in all states by role, or their
     keys.   dates : (state,).   numerics, code : of the run (riskgrid's and the
-    instrument's, None where that cannot be told); a worker with another refuses.
+    instrument's, None where that cannot be told); a worker with another refuses.   halt : in this process, set when
+    nobody waits for the task any more: it ends after the block in hand.
     """
 
     store: Store
@@ -64,6 +77,7 @@ class Task:
     numerics: bytes
     code: tuple[bytes, bytes | None]
     works: tuple[Work, ...]
+    halt: threading.Event | None = None
 
     @property
     def in_process(self) -> bool:
@@ -81,7 +95,9 @@ class Receipt:
 
     seconds : of the task in all, wall clock of the worker; of it reading, compiling, writing and summing, and what is
     left is pricing.   blocks : seconds of pricing each priced block.   unrecorded : block key to the role that its plan
-    did not record.   sums : by block, where the receipt stays in the process; else they are read from the store.
+    did not record.   found : blocks that were stored and whole.   damaged : keys of those that were not whole.
+    retried : why the store was asked again.   sums : by block, where the receipt stays in the process; else they are
+    read from the store.
     """
 
     works: tuple[Work, ...]
@@ -95,6 +111,9 @@ class Receipt:
     compiling: float = 0.0
     writing: float = 0.0
     summing: float = 0.0
+    found: int = 0
+    damaged: list[str] = field(default_factory=list)
+    retried: list[str] = field(default_factory=list)
     blocks: list[float] = field(default_factory=list)
     sums: dict[str, dict[str, NDArray[Any]]] = field(default_factory=dict)
 
@@ -121,16 +140,32 @@ def run_task(task: Task) -> Receipt:
     receipt = Receipt(task.works, instrument.name)
     with _adding(receipt, "reading"):
         columns = columns_from_store(task.store, task.columns) if isinstance(task.columns, str) else task.columns
+        stored = _stored_since(task, receipt)
     for work in task.works:
-        _finish(task, instrument, columns, work, receipt)
+        if task.halt is not None and task.halt.is_set():
+            break
+        _finish(task, instrument, columns, replace(work, priced=True) if work.key in stored else work, receipt)
     receipt.seconds, receipt.compiling = time.perf_counter() - begun, compile_seconds() - compiled
     return receipt
+
+
+def keeps_sums(task: Task, work: Work) -> bool:
+    """Whether the sums of a block go to the store, and not only into the receipt."""
+    return not task.in_process or work.stop - work.start >= _FEW
+
+
+def _stored_since(task: Task, receipt: Receipt) -> set[str]:
+    # a scheduler runs a task again whose worker it lost, or whose receipt was lost with the worker
+    if task.in_process:
+        return set()
+    keys = [work.key for work in task.works if not work.priced]
+    return patiently(task.store.has, "blocks", keys, noted=receipt.retried.append)
 
 
 def _finish(task: Task, instrument: Instrument, columns: Columns, work: Work, receipt: Receipt) -> None:
     """Price a block where the store lacks it, and keep its sums."""
     with _adding(receipt, "reading"):
-        priced = _stored(task, work) if work.priced else None
+        priced = _stored(task, work, receipt) if work.priced else None
         objects = {} if priced is not None else _objects(task, work)
     if priced is None:
         begun, compiled = time.perf_counter(), compile_seconds()
@@ -141,15 +176,19 @@ def _finish(task: Task, instrument: Instrument, columns: Columns, work: Work, re
             return
         receipt.blocks.append(time.perf_counter() - begun - (compile_seconds() - compiled))
         with _adding(receipt, "writing"):
-            receipt.bytes_written += task.store.put("blocks", work.key, *_parts(priced))
+            receipt.bytes_written += patiently(
+                task.store.put, "blocks", work.key, *parts_of(priced), noted=receipt.retried.append
+            )
         receipt.valuations += len(work.states) * (work.stop - work.start)
         receipt.priced += 1
+    else:
+        receipt.found += 1
     with _adding(receipt, "summing"):
         sums = sum_block(priced, work.cell, work.cells)
         if task.in_process:
             receipt.sums[work.key] = sums
-        if not task.in_process or work.stop - work.start >= _FEW:
-            task.store.put("sums", work.sum_key, {}, sums, durable=False)
+        if keeps_sums(task, work):
+            patiently(task.store.put, "sums", work.sum_key, {}, sums, durable=False, noted=receipt.retried.append)
 
 
 @contextlib.contextmanager
@@ -166,15 +205,6 @@ def sum_key(block: str, cell: NDArray[np.int64]) -> str:
     return digest("sums", block, cell).hex()
 
 
-def priced_from(stored: Stored) -> Priced:
-    """The block as it was priced; arrays stay mapped in memory."""
-    arrays = stored.arrays
-    problems = {int(row): str(text) for row, text in stored.meta["problems"]}
-    return Priced(
-        arrays["ticks"], arrays["base_value"], arrays["status"], arrays["wide"], arrays["wide_ticks"], problems
-    )
-
-
 def columns_to_store(store: Store, columns: Columns) -> str:
     """Keep a piece's terms for workers in other processes; returns the key."""
     names = {name: list(column.names) for name, column in columns.items() if isinstance(column, Names)}
@@ -187,7 +217,7 @@ def columns_to_store(store: Store, columns: Columns) -> str:
 @functools.lru_cache(maxsize=64)
 def columns_from_store(store: Store, key: str) -> Columns:
     """The terms of a piece."""
-    stored = store.get("pieces", key)
+    stored = patiently(store.get, "pieces", key)
     names = stored.meta["names"]
     return {
         name: Names(np.asarray(array), tuple(names[name])) if name in names else np.asarray(array)
@@ -197,17 +227,18 @@ def columns_from_store(store: Store, key: str) -> Columns:
 
 @functools.lru_cache(maxsize=4096)
 def _object_from_store(store: Store, key: str) -> MarketObject:
-    stored = store.get("panels", key)
+    stored = patiently(store.get, "panels", key)
     # copied: a mapped file holds a file handle as long as it is kept
     return object_from_parts(stored.meta, {name: np.array(array) for name, array in stored.arrays.items()})
 
 
-def _stored(task: Task, work: Work) -> Priced | None:
+def _stored(task: Task, work: Work, receipt: Receipt) -> Priced | None:
     """The block as it lies in the store; None where it is damaged, and then it is gone."""
     try:
-        return priced_from(task.store.get("blocks", work.key))
+        return priced_from(patiently(task.store.get, "blocks", work.key, noted=receipt.retried.append))
     except DamagedObject:
         task.store.discard("blocks", work.key)
+        receipt.damaged.append(work.key)
         return None
 
 
@@ -241,14 +272,3 @@ def _scratch(shape: tuple[int, int], kind: Any) -> NDArray[Any]:
 
 
 _HELD = threading.local()
-
-
-def _parts(priced: Priced) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    arrays: dict[str, NDArray[Any]] = {
-        "base_value": priced.base_value,
-        "status": priced.status,
-        "wide": priced.wide,
-        "wide_ticks": priced.wide_ticks,
-        "ticks": priced.ticks,
-    }
-    return {"problems": sorted([row, text] for row, text in priced.problems.items())}, arrays

@@ -3,6 +3,7 @@
 from riskgrid.formulas.bachelier import bachelier_value
 from riskgrid.formulas.backend import BACKEND
 from riskgrid.formulas.black import black_value
+from riskgrid.formulas.checksum import row_checksums
 from riskgrid.formulas.curve import discount_factors, paid_growth, weighted_nodes
 from riskgrid.formulas.elementary import exp, log
 from riskgrid.formulas.flow import check_flows, checked_flow_sum, flow_sum
@@ -33,6 +34,7 @@ __all__ = [
     "norm_pdf",
     "norm_ppf",
     "paid_growth",
+    "row_checksums",
     "sum_cells",
     "sum_groups",
     "sum_tree",

@@ -11,7 +11,7 @@ from riskgrid.formulas.bracket import surface_strip
 from riskgrid.formulas.compiled import loop, scalar
 from riskgrid.formulas.curve import discount_number
 from riskgrid.formulas.lane import line
-from riskgrid.formulas.memory import DOUBLE, memory, widest
+from riskgrid.formulas.memory import DOUBLE, ahead, memory, widest
 from riskgrid.formulas.opcode import (
     BACHELIER,
     BLACK,
@@ -27,6 +27,7 @@ from riskgrid.formulas.opcode import (
     SPREAD,
     SURFACE,
     TARGET,
+    TICK,
     TILE,
     WHERE,
     A,
@@ -35,6 +36,7 @@ from riskgrid.formulas.opcode import (
     D,
 )
 from riskgrid.formulas.strip import arithmetic, choice, comparison, function, node_sum, of_one, spread
+from riskgrid.formulas.tick import AHEAD, narrow_lines, tick_row
 
 
 @scalar
@@ -102,15 +104,21 @@ def look_up(op, a, step, tables, row, number, grids, place, out):  # type: ignor
                 out[j] = discount_number(out[j])
 
 
-@loop("scratch")
-def machine_loop(steps, tables, rows, numbers, grids, scratch, first, last, states):  # type: ignore[no-untyped-def]
+@loop("scratch", "ticks", "base", "flags")
+def machine_loop(  # type: ignore[no-untyped-def]
+    steps, tables, rows, numbers, grids, scratch, first, last, states, ticks, base, flags, scale, skip, sets
+):
     """Runs the steps for the trades first to last, strip by strip of the scratch memory's width.
 
     steps : (step, word).   tables : (2, table), address and bytes from row to row.   rows, numbers : (trade, column).
     grids : (2, node), nodes of all grids one after another, and the inverse distance to the next.
     scratch : (strip, state).   Tables are written where a step's target says so; addresses must be valid.
+    What `TICK` writes: ticks (trade - first, state - skip), where skip is 1 if the first state is the base and left
+    out, else 0; base (trade,), read, and set from the first state if sets is 1; flags (trade,), those of `tick_row`,
+    added to.   scale : ticks per unit.
     """
     widest()
+    lines = narrow_lines(ticks.shape[1])
     for begin in range(0, states, scratch.shape[1]):
         n = min(scratch.shape[1], states - begin)
         for t in range(first, last):
@@ -120,6 +128,14 @@ def machine_loop(steps, tables, rows, numbers, grids, scratch, first, last, stat
                 op = step[0]
                 out = memory(address(step, TARGET, tables, row, place), n)
                 a = strip(step, A, tables, row, number, place, tables[0, 0], n)
+                if op == TICK:
+                    here = skip if begin == 0 else 0
+                    if begin == 0 and sets == 1:
+                        base[t] = a[0] + 0.0  # minus nothing is nothing
+                    ahead(ticks, t - first + AHEAD, lines)
+                    counted = line(ticks, t - first)[begin - skip + here : begin - skip + n]
+                    flags[t] |= tick_row(a[here:], base[t], scale, counted)
+                    continue
                 if op >= NODES:
                     look_up(op, a, step, tables, row, number, grids, place, out)
                     continue

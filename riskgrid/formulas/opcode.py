@@ -28,4 +28,5 @@ BLACK, BLACK_ROW, BACHELIER = range(38, 41)
 # NODES, DISCOUNT : B is the panel, C says how many nodes, D where the trade's node rows and weights begin
 # SURFACE : A is the moneyness; B and C are the first strikes of both expiries; D says where the position and size of
 # the trade's grid begin, and the weights of the expiries
-NODES, DISCOUNT, SURFACE = range(41, 44)
+# TICK : A is the value, counted in ticks against the trade's base value
+NODES, DISCOUNT, SURFACE, TICK = range(41, 45)

@@ -4,31 +4,51 @@ import numpy as np
 
 from riskgrid.formulas.arrays import Array, Mask, Ticks
 from riskgrid.formulas.backend import BACKEND
-from riskgrid.formulas.compiled import loop
+from riskgrid.formulas.compiled import loop, scalar
 from riskgrid.formulas.lane import line
-from riskgrid.formulas.memory import widest
+from riskgrid.formulas.memory import ahead, widest
 
 INT32_LIMIT = 2147483647.0
 INT64_LIMIT = 9223372036854775808.0  # 2^63, the first float64 that does not fit
+NARROW = 128  # states of rows that end before the processor guesses what comes next
+AHEAD = 16  # rows
 MISSING_INT32 = np.int32(-2147483648)
+WIDE, MISSING = 1, 2  # flags of a row
 MISSING_INT64 = np.int64(-9223372036854775808)
 
 
-@loop("out", "wide", "missing")
-def to_int32_loop(values, base, scale, out, wide, missing):  # type: ignore[no-untyped-def]
-    """The range is tested before the cast, because casting NaN or a number out of range means nothing."""
+@scalar
+def narrow_lines(states):  # type: ignore[no-untyped-def]
+    """Cache lines of a row of ticks to be asked for ahead; of a long row none, the processor sees it coming."""
+    return states // 16 + 2 if states <= NARROW else 0
+
+
+@scalar
+def tick_row(values, level, scale, out):  # type: ignore[no-untyped-def]
+    """Ticks of one row; returns `WIDE` where a number does not fit, plus `MISSING` where one is missing or too large.
+
+    The range is tested before the cast, because casting NaN or a number out of range means nothing.
+    """
     widest()
+    outside = lacking = 0
+    for j in range(out.shape[0]):
+        x = np.rint((values[j] - level) * scale)
+        size = abs(x)
+        fits = size <= INT32_LIMIT
+        outside |= (size > INT32_LIMIT) & (size < np.inf)
+        lacking |= not fits
+        out[j] = np.int32(x if fits else 0.0) if fits else MISSING_INT32
+    return (WIDE if outside != 0 else 0) + (MISSING if lacking != 0 else 0)
+
+
+@loop("out", "flags")
+def to_int32_loop(values, base, scale, out, flags):  # type: ignore[no-untyped-def]
+    """Row by row, each asked for ahead of its turn."""
+    widest()
+    lines = narrow_lines(out.shape[1])
     for t in range(out.shape[0]):
-        out_row, values_row, level = line(out, t), line(values, t), base[t]
-        outside = lacking = 0
-        for j in range(out_row.shape[0]):
-            x = np.rint((values_row[j] - level) * scale)
-            size = abs(x)
-            fits = size <= INT32_LIMIT
-            outside |= (size > INT32_LIMIT) & (size < np.inf)
-            lacking |= not fits
-            out_row[j] = np.int32(x if fits else 0.0) if fits else MISSING_INT32
-        wide[t], missing[t] = outside != 0, lacking != 0
+        ahead(out, t + AHEAD, lines)
+        flags[t] = tick_row(line(values, t), base[t], scale, line(out, t))
 
 
 @loop("out", "missing")
@@ -74,12 +94,13 @@ def to_ticks(values: Array, base: Array, scale: float, out: Ticks) -> tuple[Mask
             f"out is {out.dtype} {out.shape}, base {base.shape}; "
             f"they must be int32 or int64 {values.shape} and ({len(values)},)"
         )
-    wide, missing = np.zeros((2, len(values)), np.bool_)
     with np.errstate(all="ignore"):
         if BACKEND == "numpy":
             return to_ticks_numpy(values, base, scale, out)
         if out.dtype == np.int32:
-            to_int32_loop(values, base, float(scale), out, wide, missing)
-        else:
-            to_int64_loop(values, base, float(scale), out, missing)
-    return wide, missing
+            flags = np.zeros(len(values), np.uint8)
+            to_int32_loop(values, base, float(scale), out, flags)
+            return (flags & WIDE) != 0, (flags & MISSING) != 0
+        missing = np.zeros(len(values), np.bool_)
+        to_int64_loop(values, base, float(scale), out, missing)
+        return np.zeros(len(values), np.bool_), missing

@@ -53,26 +53,40 @@ class Reading:
         self.objects, self.trades, self.recording = objects, trades, recording
         self.reads: list[tuple[tuple[str, ...], Index]] = []
         self.problems: dict[int, str] = {}
+        # by identity of the column, which is held: a pricer asks about the same one several times
+        self._answers: dict[Any, tuple[Names, dict[str, Any], Index, list[tuple[tuple[str, ...], Index]]]] = {}
 
     def read(
         self, name: Names, family: str, *, optional: bool = False, skip: Sequence[str] = ()
     ) -> tuple[dict[str, Any], Index]:
         """Objects by role, and each trade's place among them (-1: none). Empty names and ``skip`` ask for nothing."""
+        key = id(name), family, optional, tuple(skip)
+        if key not in self._answers:
+            known = len(self.reads)
+            found, index = self._read(name, family, optional=optional, skip=skip)
+            self._answers[key] = name, found, index, self.reads[known:]
+        else:
+            self.reads.extend(self._answers[key][3])
+        _, found, index, _ = self._answers[key]
+        return found, index
+
+    def _read(self, name: Names, family: str, *, optional: bool, skip: Sequence[str]) -> tuple[dict[str, Any], Index]:
         codes = codes_of(name, self.trades)
         roles = {
-            int(code): f"{family}:{name.names[code]}"
-            for code in np.unique(codes)
+            code: f"{family}:{name.names[code]}"
+            for code in np.flatnonzero(np.bincount(codes)).tolist()
             if name.names[code] not in ("", *skip)
         }
         position = np.full(len(name.names), -1, dtype=np.int64)
         found: dict[str, Any] = {}
+        place: dict[str, int] = {}
         for code, role in roles.items():
             answered = self._answer(role)
             if answered is None and not optional:
                 self.missing(role, np.flatnonzero(codes == code))
             if answered is not None:
                 found.setdefault(role, answered)  # two names may lead to one role
-                position[code] = list(found).index(role)
+                position[code] = place.setdefault(role, len(place))
         if self.recording and roles:
             named = np.full(len(name.names), -1, dtype=np.int64)
             named[list(roles)] = np.arange(len(roles))
@@ -125,4 +139,5 @@ class Reading:
 
 def codes_of(name: Names, trades: int) -> Index:
     """The codes of a column of names, one for each of ``trades`` trades."""
-    return np.broadcast_to(name.codes[:, 0], (trades,)).astype(np.int64)
+    codes = name.codes[:, 0]
+    return (codes if len(codes) == trades else np.broadcast_to(codes, (trades,))).astype(np.int64)

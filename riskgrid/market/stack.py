@@ -18,6 +18,9 @@ from riskgrid.terms import Values
 
 __all__ = ["Clock", "Rows", "Stack", "answer", "distinct"]
 
+#: Up to so many elements a dictionary finds distinct rows faster than arrays do.
+_FEW = 64
+
 type Weights = tuple[NDArray[np.int32], Values]
 type Index = NDArray[np.int64]
 
@@ -60,6 +63,11 @@ def distinct(*columns: Index) -> tuple[Index, Index]:
     count = len(columns[0])
     if not count:
         return np.empty((0, len(columns)), np.int64), np.empty(0, np.int64)
+    if count <= _FEW:
+        asked = list(zip(*(column.tolist() for column in columns), strict=True))
+        found = sorted(set(asked))
+        place_of = {row: place for place, row in enumerate(found)}
+        return np.array(found, np.int64), np.array([place_of[row] for row in asked], np.int64)
     combined, size = np.zeros(count, np.int64), 1
     for column in columns:
         low, high = int(column.min()), int(column.max())
@@ -130,13 +138,17 @@ class Stack:
     def vol(self, surface: Index, years: Values, moneyness: Any) -> Quantity:
         """Volatility per trade; surface, years : (trade,).   moneyness : (trade, state)."""
         surfaces: list[Surface] = self._objects  # type: ignore[assignment]
-        grids = sorted({tuple(found.moneyness.tolist()) for found in surfaces})
-        group = np.array([grids.index(tuple(found.moneyness.tolist())) for found in surfaces])
+        nodes = [tuple(found.moneyness.tolist()) for found in surfaces]
+        grids = sorted(set(nodes))
+        group = np.array([grids.index(grid) for grid in nodes])
         low, high = np.zeros((2, len(years)), np.int32)
         weight_low, weight_high = np.zeros((2, len(years)))
+        alike: dict[tuple[bytes, int], list[int]] = {}
         for position, found in enumerate(surfaces):
-            at = np.flatnonzero(surface == position)
-            rows = _expiry_rows(found, years[at], int(self._start[position]))
+            alike.setdefault((found.expiries.tobytes(), len(found.moneyness)), []).append(position)
+        for positions in alike.values():
+            at = _of_those(surface, positions)
+            rows = _expiry_rows(surfaces[positions[0]], years[at], self._start[surface[at]])
             low[at], high[at], weight_low[at], weight_high[at] = rows
         inputs = (self._panel(), moneyness)
         by_trade: tuple[NDArray[Any], ...] = (group[surface], low, high, weight_low, weight_high)
@@ -153,17 +165,24 @@ class Stack:
         return years
 
     def _node_rows(self, which: Index, years: Values, weights: Callable[[Any, Values], Weights]) -> Weights:
+        alike = _alike(self._objects)
+        if len(alike) == 1 and which.min(initial=0) >= 0:
+            index, weight = weights(self._objects[0], years)
+            index += self._start[which].astype(np.int32)[:, None]
+            return index, weight
         parts = []
-        for position, found in enumerate(self._objects):
-            at = np.flatnonzero(which == position)
-            index, weight = weights(found, years[at])
-            parts.append((at, index + self._start[position], weight))
+        for positions in alike:
+            at = _of_those(which, positions)
+            index, weight = weights(self._objects[positions[0]], years[at])
+            parts.append((at, index + self._start[which[at]][:, None], weight))
         width = max((index.shape[1] for _, index, _ in parts), default=1)
         all_index, all_weight = np.zeros((len(which), width), np.int32), np.zeros((len(which), width))
         for at, index, weight in parts:
             # a shorter row repeats its own last node at weight 0: another object's NaN must not leak in
-            all_index[at] = np.pad(index, ((0, 0), (0, width - index.shape[1])), mode="edge")
-            all_weight[at, : index.shape[1]] = weight
+            own = index.shape[1]
+            all_index[at, :own], all_weight[at, :own] = index, weight
+            if own < width:
+                all_index[at, own:] = index[:, -1:]
         return all_index, all_weight
 
     def _with_level(self, index: NDArray[np.int32], weight: Values, level: Index, factor: Values) -> Weights:
@@ -172,7 +191,7 @@ class Stack:
             return index, weight
         row = np.where(has, self._level_start[np.maximum(level, 0)], index[:, -1]).astype(np.int32)
         extra = np.where(has, factor, 0.0)
-        return np.column_stack([index, row]).astype(np.int32), np.column_stack([weight, extra])
+        return np.concatenate([index, row[:, None]], axis=1), np.concatenate([weight, extra[:, None]], axis=1)
 
     def _carried(self, index: NDArray[np.int32], weight: Values, curve: Index, day: Index) -> Weights:
         base, date = (when.astype(np.int64) for when in (self._clock.base_date, self._clock.date))
@@ -188,6 +207,20 @@ class Stack:
         return np.concatenate([index, both], axis=1).astype(np.int32), np.concatenate([weight, extra], axis=1)
 
 
+def _of_those(which: Index, positions: list[int]) -> Index:
+    return np.flatnonzero(which == positions[0] if len(positions) == 1 else np.isin(which, positions))
+
+
+def _alike(objects: Sequence[MarketObject]) -> list[list[int]]:
+    """Positions of the objects by what their weights follow from: their nodes' times and how they interpolate."""
+    found: dict[Any, list[int]] = {}
+    for position, each in enumerate(objects):
+        how = getattr(each, "interpolation", ""), getattr(each, "extrapolation", "")
+        times = getattr(each, "times", None)
+        found.setdefault((how, position if times is None else times.tobytes()), []).append(position)
+    return list(found.values())
+
+
 def _log_discount(curve: Curve, years: Values) -> Weights:
     return curve_weights(curve.times, years, curve.interpolation, curve.extrapolation)
 
@@ -200,14 +233,16 @@ def _price(prices: Prices, years: Values) -> Weights:
     return price_weights(prices.times, years)
 
 
-def _expiry_rows(surface: Surface, years: Values, start: int) -> tuple[Any, Any, Values, Values]:
+def _expiry_rows(surface: Surface, years: Values, start: Index) -> tuple[Any, Any, Values, Values]:
     """First panel rows of the two expiries around each trade's, and their weights on squared volatility.
+
+    start : the first row of each trade's surface, one of those that have these expiries and as many strikes.
 
     Total variance is linear between expiries; volatility is flat before the first and after the last.
     """
     times, strikes = surface.expiries, len(surface.moneyness)
-    inside = np.clip(years, times[0], times[-1])
-    high = np.clip(np.searchsorted(times, inside), 1 if len(times) > 1 else 0, len(times) - 1)
+    inside = np.minimum(np.maximum(years, times[0]), times[-1])
+    high = np.minimum(np.maximum(times.searchsorted(inside), 1 if len(times) > 1 else 0), len(times) - 1)
     low = np.maximum(high - 1, 0)
     span = np.where(high > low, times[high] - times[low], 1.0)
     share = np.where(high > low, (inside - times[low]) / span, 0.0)

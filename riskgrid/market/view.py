@@ -261,7 +261,8 @@ class Market:
         self.reading.problem(trades, sentence)
 
     def _column(self, date: Dates) -> Dates:
-        return np.broadcast_to(np.asarray(date, dtype="datetime64[D]").reshape(-1), (self.trades,))
+        days = np.asarray(date, dtype="datetime64[D]").reshape(-1)
+        return days if len(days) == self.trades else np.broadcast_to(days, (self.trades,))
 
     def _days(self, date: Dates) -> Index:
         return self._column(date).astype(np.int64)

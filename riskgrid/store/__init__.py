@@ -1,7 +1,42 @@
 """The block store and the catalogue of runs: the only place that touches files and the database of a run."""
 
-from riskgrid.store.catalogue import Catalogue, RunRow
-from riskgrid.store.failure import explained
-from riskgrid.store.objects import Store, Stored
+from __future__ import annotations
 
-__all__ = ["Catalogue", "RunRow", "Store", "Stored", "explained"]
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from riskgrid.store.failure import explained
+from riskgrid.store.objects import KINDS, Store, store_of
+from riskgrid.store.row import BATCH, ENDINGS, INTERACTIVE, RunRow
+from riskgrid.store.stored import Stored
+
+if TYPE_CHECKING:
+    from riskgrid.store.catalogue import Catalogue
+    from riskgrid.store.database import Database
+    from riskgrid.store.journal import Journal
+    from riskgrid.store.queue import Queue
+
+__all__ = [
+    "BATCH",
+    "ENDINGS",
+    "INTERACTIVE",
+    "KINDS",
+    "Catalogue",
+    "Database",
+    "Journal",
+    "Queue",
+    "RunRow",
+    "Store",
+    "Stored",
+    "explained",
+    "store_of",
+]
+
+# imported when first used: SQLAlchemy costs a worker that only reads blocks more than all the rest
+_HOME = {"Catalogue": "catalogue", "Database": "database", "Journal": "journal", "Queue": "queue"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"riskgrid.store.{_HOME[name]}"), name)

@@ -1,238 +1,247 @@
-"""The catalogue of runs in SQLite: which run asked what, when, and how it ended."""
+"""The catalogue of runs in SQL: which run asked what, when, and how it ended."""
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import dataclasses
-import errno
 import json
-import os
-import shutil
-import sqlite3
-import threading
-import time
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from riskgrid.errors import BadSpec, StoreError, UnknownName
-from riskgrid.store.failure import explained
+import sqlalchemy as sa
 
-__all__ = ["Catalogue", "RunRow"]
+from riskgrid.errors import BadSpec, UnknownName
+from riskgrid.store import tables
+from riskgrid.store.clock import arrival, now, stamp
+from riskgrid.store.database import Database
+from riskgrid.store.journal import changed, lease_lost, noted, told
+from riskgrid.store.row import RunRow
 
-#: With less than this free, what SQLite calls an I/O error is a full disk.
-_ROOM = 1 << 18
+__all__ = ["LAPSED", "SELECTED", "Catalogue", "RunRow", "inserted", "row_of", "unknown"]
 
-#: Seconds to wait for others that write.
-_PATIENCE = 30.0
+_RUN = tables.run.c
 
-_SCHEMA = """
-create table if not exists run (
-  run_id text primary key, content_id text not null, result_id text, parent text, name text not null,
-  as_of text not null, created text not null, status text not null, trades integer not null,
-  scenarios integer not null, seconds real not null, manifest text not null
-);
-create index if not exists run_by_content on run (content_id, status);
-create table if not exists name (name text not null, run_id text not null, created text not null);
-"""
+#: Kinds of inputs that have names.
+_KINDS = ("market", "portfolio", "scenarios")
 
+#: Of a run whose holder has not been heard of for longer than its lease.
+LAPSED = sa.and_(_RUN.status == "running", _RUN.lease_until < now())
 
-@dataclass(frozen=True)
-class RunRow:
-    """One execution. status : ``running``, ``complete``, ``partial``, ``failed`` or ``interrupted``.
+_STATUS = sa.case((LAPSED, "interrupted"), else_=_RUN.status)
+_LATEST = (_RUN.created.desc(), arrival().desc())
+_FIELDS = tuple(field.name for field in dataclasses.fields(RunRow))
 
-    manifest : JSON object.
-    """
+#: The query of whole rows, to be read by ``row_of``.
+SELECTED = sa.select(*(_STATUS.label("status") if field == "status" else _RUN[field] for field in _FIELDS))
 
-    run_id: str
-    content_id: str
-    name: str
-    as_of: str
-    trades: int
-    scenarios: int
-    status: str = "running"
-    result_id: str | None = None
-    parent: str | None = None
-    created: str = ""
-    seconds: float = 0.0
-    manifest: dict[str, Any] = dataclasses.field(default_factory=dict)
+# every what-if asks the first: it is put together once
+_ASKED = SELECTED.where(_RUN.content_id == sa.bindparam("question")).order_by(*_LATEST).limit(1)
+_FINISHED = _ASKED.where(_RUN.status == "complete")
+_UNFINISHED = _ASKED.where(_RUN.status.in_(("queued", "running", "interrupted", "failed", "cancelled")))
 
 
 class Catalogue:
-    """Runs of one store. Every write is a transaction that takes its lock first, so none is lost between processes."""
+    """Runs of one store. Every write is a transaction that takes its lock first, so none is lost between processes.
 
-    def __init__(self, root: Path) -> None:
-        self.path = root / "catalogue.sqlite"
+    where : a store's folder, or the URL of a database, ``sqlite:///FILE`` or ``postgresql://USER@HOST/DATABASE``.
+    """
+
+    def __init__(self, where: Database | Path | str) -> None:
+        self.database = Database(where)
+
+    @property
+    def path(self) -> Path | None:
+        """The file of an embedded catalogue."""
+        return self.database.path
 
     def close(self) -> None:
-        """Let go of the file, which this process else keeps open."""
-        _OPEN.close(self.path)
+        """Let go of the connections, which this process else keeps open."""
+        self.database.close()
 
-    def add(self, row: RunRow) -> None:
-        """Record that a run has started."""
-        created = row.created or datetime.now(UTC).isoformat(timespec="milliseconds")
-        values = {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
-        values |= {"created": created, "manifest": json.dumps(row.manifest, sort_keys=True)}
-        columns = ", ".join(values)
-        marks = ", ".join(f":{name}" for name in values)
-        with self._transaction() as connection:
-            connection.execute(f"insert into run ({columns}) values ({marks})", values)
+    def add(self, row: RunRow, *, audit: str = "", lease: float | None = None) -> None:
+        """Record a run as it stands.
+
+        audit : verb under which the audit trail notes it.   lease : seconds for which its runner holds it from now.
+        """
+
+        def work(connection: sa.Connection) -> None:
+            statement, values = inserted(row)
+            if lease is not None:
+                statement = statement.values(lease_until=now() + lease)
+                values.pop("lease_until")
+            connection.execute(statement, values)
+            if audit:
+                noted(connection, row.principal, audit, row.run_id, {"status": row.status})
+
+        self.database.write(work)
 
     def finish(
-        self, run_id: str, status: str, *, result_id: str | None, seconds: float, manifest: dict[str, Any]
+        self,
+        run_id: str,
+        status: str,
+        *,
+        result_id: str | None,
+        seconds: float,
+        manifest: Mapping[str, Any],
+        reason: str = "",
+        fence: int | None = None,
     ) -> None:
-        """Record how a run ended, in one step."""
-        with self._transaction() as connection:
-            connection.execute(
-                "update run set status = ?, result_id = ?, seconds = ?, manifest = ? where run_id = ?",
-                (status, result_id, seconds, json.dumps(manifest, sort_keys=True), run_id),
-            )
+        """Record how a run ended, in one step. fence : the lease under which it ran; LeaseLost if it is another's."""
+        ended = {
+            "status": status,
+            "result_id": result_id,
+            "seconds": seconds,
+            "manifest": json.dumps(dict(manifest), sort_keys=True),
+            "reason": reason,
+            "ended": stamp(),
+            "lease_until": None,
+        }
+
+        def work(connection: sa.Connection) -> None:
+            statement = changed(run_id, fence).values(ended).returning(_RUN.events, _RUN.principal)
+            found = connection.execute(statement).first()
+            if found is None:
+                raise unknown(connection, run_id) if fence is None else lease_lost(run_id, fence)
+            told(connection, run_id, found.events, status, {"reason": reason} if reason else {})
+            noted(connection, found.principal, "finish", run_id, {"status": status})
+
+        self.database.write(work)
 
     def call(self, run_id: str, name: str) -> None:
         """Give a run a further name."""
-        created = datetime.now(UTC).isoformat(timespec="milliseconds")
-        with self._transaction() as connection:
-            connection.execute("insert into name values (?, ?, ?)", (name, run_id, created))
+        statement = tables.name.insert().values(name=name, run_id=run_id, created=stamp())
+        self.database.write(lambda connection: connection.execute(statement))
 
     def get(self, run: str) -> RunRow:
         """A run by its id, its name (the latest finished one of that name), or the beginning of its id."""
-        begins = "instr(run_id, :run) = 1"  # no pattern: a name may hold its wildcards
-        named = "(name = :run or run_id in (select run_id from name where name.name = :run))"
-        finished = "status in ('complete', 'partial') desc"  # a later failure does not hide a good run
-        for condition in ("run_id = :run", named, begins) if run else ():
-            rows = self._rows(f"where {condition} order by {finished}, created desc, rowid desc limit 2", {"run": run})
-            if len(rows) == 2 and condition == begins:
-                raise BadSpec(f"'{run}' begins more than one run id, e.g. {rows[0].run_id} and {rows[1].run_id}")
-            if rows:
-                return rows[0]
-        raise UnknownName("run", run, {row.run_id for row in self.list()} | {row.name for row in self.list()} - {""})
+        further = sa.select(tables.name.c.run_id).where(tables.name.c.name == run)
+        begins = sa.func.substr(_RUN.run_id, 1, len(run)) == run  # no pattern: a name may hold its wildcards
+        finished = _RUN.status.in_(("complete", "partial")).desc()  # a later failure does not hide a good run
+
+        def work(connection: sa.Connection) -> RunRow:
+            for condition in (_RUN.run_id == run, sa.or_(_RUN.name == run, _RUN.run_id.in_(further)), begins):
+                query = SELECTED.where(condition).order_by(finished, *_LATEST).limit(2)
+                rows = _rows(connection, query) if run else []
+                if len(rows) == 2 and condition is begins:
+                    raise BadSpec(f"'{run}' begins more than one run id, e.g. {rows[0].run_id} and {rows[1].run_id}")
+                if rows:
+                    return rows[0]
+            raise unknown(connection, run)
+
+        return self.database.read(work)
 
     def finished(self, content_id: str) -> RunRow | None:
         """The latest complete run of the same question, if there is one."""
-        query = "where content_id = :content_id and status = 'complete' order by created desc, rowid desc limit 1"
-        rows = self._rows(query, {"content_id": content_id})
-        return rows[0] if rows else None
+        return self._first(_FINISHED, content_id)
 
-    def list(self, limit: int = 1000) -> Sequence[RunRow]:
-        """Runs, latest first."""
-        return self._rows(f"order by created desc, rowid desc limit {int(limit)}")
+    def unfinished(self, content_id: str) -> RunRow | None:
+        """The latest run of the same question that is not finished and may be taken up, if there is one."""
+        return self._first(_UNFINISHED, content_id)
 
-    def _rows(self, tail: str, values: Mapping[str, Any] | None = None) -> Sequence[RunRow]:
-        if not self.path.exists():
-            return []
-        with self._connection() as connection:
-            found = connection.execute(f"select * from run {tail}", values or {}).fetchall()
-        return [RunRow(**{**dict(row), "manifest": json.loads(row["manifest"])}) for row in found]
+    def list(self, limit: int = 1000, *, status: str | None = None, before: str | None = None) -> Sequence[RunRow]:
+        """Runs, latest first. before : the id of a run, for those that follow it in this list."""
 
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._connection() as connection:
-            connection.execute("begin immediate")
-            try:
-                yield connection
-            except BaseException:
-                connection.execute("rollback")
-                raise
-            connection.execute("commit")
+        def work(connection: sa.Connection) -> Sequence[RunRow]:
+            query = SELECTED.order_by(*_LATEST).limit(limit)
+            if status is not None:
+                query = query.where(_STATUS.in_((status,)))
+            if before is not None:
+                place = connection.execute(sa.select(_RUN.created, arrival()).where(_RUN.run_id == before)).first()
+                if place is None:
+                    raise unknown(connection, before)
+                query = query.where(sa.tuple_(_RUN.created, arrival()) < sa.tuple_(*place))
+            return _rows(connection, query)
 
-    @contextlib.contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        try:
-            if self.path.exists() and not os.access(self.path.parent, os.W_OK):
-                # a store that may only be read: without the files that SQLite would lay beside it
-                connection = sqlite3.connect(f"file:{self.path}?immutable=1", uri=True, isolation_level=None)
-                connection.row_factory = sqlite3.Row
-                with contextlib.closing(connection):
-                    yield connection
-            else:
-                with _OPEN.connection(self.path) as connection:
-                    yield connection
-        except sqlite3.Error as error:
-            if shutil.disk_usage(self.path.parent).free < _ROOM:
-                raise explained("write", self.path, OSError(errno.ENOSPC, "")) from error
-            raise StoreError(f"the catalogue {self.path} refused: {error}") from error
-        except OSError as error:
-            raise StoreError(f"cannot open the catalogue {self.path}: {error}") from error
+        return self.database.read(work)
 
+    def count(self) -> int:
+        """How many runs there are."""
+        query = sa.select(sa.func.count()).select_from(tables.run)
+        return int(self.database.read(lambda connection: connection.scalar(query) or 0))
 
-class _Connections:
-    """A few open connections, one a file, lent to one thread at a time.
+    def children(self, run_id: str) -> Sequence[RunRow]:
+        """The what-ifs of a run, latest first."""
+        query = SELECTED.where(_RUN.parent == run_id).order_by(*_LATEST)
+        return self.database.read(lambda connection: _rows(connection, query))
 
-    The last connection that closes has SQLite write its log back into the file, which costs more than a commit.
-    """
+    def remove(self, run_id: str) -> None:
+        """Forget a run with its names, events and attempts. BadSpec where it has what-ifs or is running."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._open: OrderedDict[Path, tuple[tuple[int, ...], sqlite3.Connection]] = OrderedDict()
-        self._lock = threading.RLock()
-        atexit.register(self.close)
-        os.register_at_fork(after_in_child=self._forget)
+        def work(connection: sa.Connection) -> None:
+            query = sa.select(_STATUS).where(_RUN.run_id == run_id).with_for_update()
+            status = connection.scalar(query)
+            if status is None:
+                raise unknown(connection, run_id)
+            if status == "running":
+                raise BadSpec(f"run '{run_id}' is running; only one that has ended can be removed")
+            children = connection.scalars(sa.select(_RUN.run_id).where(_RUN.parent == run_id).limit(3)).all()
+            if children:
+                raise BadSpec(f"run '{run_id}' has what-ifs, e.g. {', '.join(children)}; remove those first")
+            for table in (tables.event, tables.attempt, tables.name, tables.run):
+                connection.execute(table.delete().where(table.c.run_id == run_id))
 
-    @contextlib.contextmanager
-    def connection(self, path: Path) -> Iterator[sqlite3.Connection]:
-        """The connection to a file, opened where there is none or the file is another by now."""
-        with self._lock:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            found = self._open.pop(path, None)
-            if found is not None and found[0] != _identity(path):
-                found[1].close()
-                found = None
-            if found is None:
-                connection = _opened(path)
-                found = _identity(path), connection
-            self._open[path] = found
-            while len(self._open) > self._most:
-                self._open.popitem(last=False)[1][1].close()
-            try:
-                yield found[1]
-            except sqlite3.Error:
-                self._open.pop(path)[1].close()  # what is broken is opened anew
-                raise
+        self.database.write(work)
 
-    def _forget(self) -> None:
-        # a forked child must not close what is its parent's
-        self._inherited, self._open, self._lock = self._open, OrderedDict(), threading.RLock()
+    def keep_name(self, kind: str, name: str, key: str, principal: str = "") -> None:
+        """Name an input. kind : ``portfolio``, ``market`` or ``scenarios``.   The latest input of a name has it."""
+        _check_kind(kind)
+        values = {"kind": kind, "name": name, "key": key, "principal": principal}
 
-    def close(self, path: Path | None = None) -> None:
-        """Close the connection to a file, or all of them."""
-        with self._lock:
-            for each in [path] if path is not None else list(self._open):
-                if each in self._open:
-                    self._open.pop(each)[1].close()
+        def work(connection: sa.Connection) -> None:
+            connection.execute(tables.input_name.insert().values(created=stamp()), values)
+            noted(connection, principal, "name", name, {"kind": kind, "key": key})
+
+        self.database.write(work)
+
+    def named(self, kind: str, name: str) -> str:
+        """The key of a named input. UnknownName lists the known ones."""
+        known = self.names(kind)
+        if name not in known:
+            raise UnknownName(f"named {kind}", name, known)
+        return known[name]
+
+    def names(self, kind: str) -> Mapping[str, str]:
+        """The keys of the named inputs of a kind, by name."""
+        _check_kind(kind)
+        named = tables.input_name.c
+        query = sa.select(named.name, named.key).where(named.kind == kind).order_by(named.id)
+        rows = self.database.read(lambda connection: connection.execute(query).all())
+        return {row.name: row.key for row in rows}  # a later row takes the place of an earlier one
+
+    def _first(self, query: sa.Select[Any], content_id: str) -> RunRow | None:
+        found = self.database.read(lambda connection: connection.execute(query, {"question": content_id}).first())
+        return None if found is None else row_of(found)
 
 
-def _opened(path: Path) -> sqlite3.Connection:
-    until = time.monotonic() + _PATIENCE
-    while True:
-        connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
-        try:
-            connection.row_factory = sqlite3.Row
-            connection.execute("pragma journal_mode = wal")
-            connection.execute("pragma synchronous = full")
-            connection.executescript(_SCHEMA)
-        except sqlite3.OperationalError as error:
-            connection.close()
-            # a new file that others open too: SQLite does not wait for the lock while the journal's mode changes
-            if "locked" not in str(error) or time.monotonic() > until:
-                raise
-            time.sleep(0.01)
-        except BaseException:
-            connection.close()
-            raise
-        else:
-            return connection
+def row_of(found: sa.Row[Any]) -> RunRow:
+    """The run of a row that a query found."""
+    values = dict(found._mapping)
+    return RunRow(**values | {name: json.loads(values[name]) for name in ("manifest", "request")})
 
 
-def _identity(path: Path) -> tuple[int, ...]:
-    try:
-        found = path.stat()
-        return found.st_dev, found.st_ino
-    except FileNotFoundError:
-        return ()
+def inserted(row: RunRow, insert: Any = sa.insert) -> tuple[Any, dict[str, Any]]:
+    """The statement that inserts a run and its values; times that it does not say are the database's now."""
+    values = {field: getattr(row, field) for field in _FIELDS}
+    values |= {name: json.dumps(values[name], sort_keys=True) for name in ("manifest", "request")}
+    moments = {"created"}
+    if row.status != "queued":
+        moments |= {"started"} | ({"ended"} if row.status != "running" else set())
+    unsaid = {name for name in moments if not values[name]}
+    kept = {name: value for name, value in values.items() if name not in unsaid}
+    return insert(tables.run).values({name: stamp() for name in sorted(unsaid)}), kept
 
 
-_OPEN = _Connections(8)
+def unknown(connection: sa.Connection, run: str) -> UnknownName:
+    """The error of a run that is not there; lists the latest."""
+    query = sa.select(_RUN.run_id, _RUN.name).order_by(*_LATEST).limit(1000)
+    known = {word for row in connection.execute(query) for word in row}
+    return UnknownName("run", run, known - {""})
+
+
+def _rows(connection: sa.Connection, query: sa.Select[Any]) -> Sequence[RunRow]:
+    return [row_of(found) for found in connection.execute(query)]
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in _KINDS:
+        raise UnknownName("kind of input", kind, _KINDS)

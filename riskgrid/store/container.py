@@ -7,51 +7,82 @@ import io
 import json
 import mmap
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from riskgrid.formulas import row_checksums
+
 __all__ = ["from_file", "to_chunks"]
 
 type Arrays = dict[str, NDArray[Any]]
+type Rows = dict[str, tuple[NDArray[Any], NDArray[np.uint64]]]
+type Chunks = list[bytes | memoryview]
 
 
-def to_chunks(
-    meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], *, checked: bool = False
-) -> list[bytes | memoryview]:
+def to_chunks(meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], *, by_row: Sequence[str] = ()) -> Chunks:
     """The bytes of a file that :func:`from_file` reads; ``meta`` is JSON, arrays hold numbers, dates or flags.
 
-    checked : with a checksum of all of it, which reading compares.
+    by_row : arrays of numbers each row of which has a checksum of its own, so that a row can be verified without the
+    others. All else is in the checksum of the whole, which reading compares; of these arrays it is their checksums.
     """
-    body = [chunk for array in arrays.values() for chunk in _segment(array)]
-    described: dict[str, Any] = {"meta": meta, "arrays": list(arrays), "bytes": sum(map(len, body))}
-    if checked:
-        described["checksum"] = functools.reduce(
-            lambda sofar, chunk: zlib.crc32(chunk, sofar), body, _of_head(described)
-        )
+    apart = {name: np.ascontiguousarray(arrays[name]) for name in by_row if name in arrays}
+    whole = [array for name, array in arrays.items() if name not in apart]
+    whole += [row_checksums(array) for array in apart.values()]
+    body = [chunk for array in whole for chunk in _segment(array)]
+    rows = [_segment(array) for array in apart.values()]
+    described: dict[str, Any] = {
+        "meta": meta,
+        "arrays": [name for name in arrays if name not in apart],
+        "by_row": list(apart),
+        "bytes": sum(map(len, body)) + sum(len(chunk) for segment in rows for chunk in segment),
+    }
+    covered = [*body, *(header for header, _ in rows)]
+    described["checksum"] = functools.reduce(lambda crc, chunk: zlib.crc32(chunk, crc), covered, _of_head(described))
     head = _text(described)
-    return [*_segment(np.frombuffer(head, np.uint8)), *body]
+    return [*_segment(np.frombuffer(head, np.uint8)), *body, *(chunk for segment in rows for chunk in segment)]
 
 
-def from_file(path: Path) -> tuple[dict[str, Any], Arrays]:
-    """What was written, its arrays mapped into memory and read-only; OSError or ValueError where it cannot be read."""
+def from_file(path: Path, *, mapped: bool = True) -> tuple[dict[str, Any], Arrays, Rows]:
+    """What was written, read-only: meta, arrays, and the arrays by row with the checksums their rows should have.
+
+    mapped : arrays stay in the file and are read when they are used. A file that others cut short after it was opened
+    then ends the process; not mapped, that is one more ValueError.
+    OSError where it cannot be read; ValueError, KeyError, TypeError or EOFError where it is not what was written.
+    """
     with path.open("rb") as file:
-        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    head, position = _array_at(mapped, 0)
+        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if mapped else file.read()
+    head, begin = _array_at(content, 0)
     described = json.loads(head.tobytes())
-    if len(mapped) - position != described["bytes"]:
-        raise ValueError(f"{len(mapped) - position} bytes of arrays where {described['bytes']} were written")
-    if "checksum" in described:
-        written = described.pop("checksum")
-        if zlib.crc32(memoryview(mapped)[position:], _of_head(described)) != written:
-            raise ValueError("its checksum is another than when it was written")
+    if len(content) - begin != described["bytes"]:
+        raise ValueError(f"{len(content) - begin} bytes of arrays where {described['bytes']} were written")
     arrays: Arrays = {}
+    checksums: Arrays = {}
+    position = begin
     for name in described["arrays"]:
-        arrays[name], position = _array_at(mapped, position)
-    return described["meta"], arrays
+        arrays[name], position = _array_at(content, position)
+    for name in described["by_row"]:
+        checksums[name], position = _array_at(content, position)
+    covered = [(begin, position)]
+    rows: Rows = {}
+    for name, expected in checksums.items():
+        covered.append((position, _data_at(content, position)))
+        array, position = _array_at(content, position)
+        rows[name] = array, expected
+    _compare(memoryview(content), covered, described)
+    return described["meta"], arrays, rows
+
+
+def _compare(content: memoryview, covered: list[tuple[int, int]], described: dict[str, Any]) -> None:
+    written = described.pop("checksum")
+    found = _of_head(described)
+    for start, stop in covered:
+        found = zlib.crc32(content[start:stop], found)
+    if found != written:
+        raise ValueError("its checksum is another than when it was written")
 
 
 def _text(described: Mapping[str, Any]) -> bytes:
@@ -62,7 +93,7 @@ def _of_head(described: Mapping[str, Any]) -> int:
     return zlib.crc32(_text(described))
 
 
-def _segment(array: NDArray[Any]) -> list[bytes | memoryview]:
+def _segment(array: NDArray[Any]) -> Chunks:
     array = np.ascontiguousarray(array)
     stored = array.view(np.int64) if array.dtype.kind == "M" else array
     header = io.BytesIO()
@@ -70,11 +101,16 @@ def _segment(array: NDArray[Any]) -> list[bytes | memoryview]:
     return [header.getvalue(), stored.reshape(-1).view(np.uint8).data if stored.size else b""]
 
 
-def _array_at(mapped: mmap.mmap, position: int) -> tuple[NDArray[Any], int]:
-    start = position + 10 + int.from_bytes(mapped[position + 8 : position + 10], "little")
-    shape, dtype = _described(mapped[position:start])
+def _data_at(content: mmap.mmap | bytes, position: int) -> int:
+    """Where the numbers of a segment begin."""
+    return position + 10 + int.from_bytes(content[position + 8 : position + 10], "little")
+
+
+def _array_at(content: mmap.mmap | bytes, position: int) -> tuple[NDArray[Any], int]:
+    start = _data_at(content, position)
+    shape, dtype = _described(content[position:start])
     count = int(np.prod(shape))
-    array = np.frombuffer(mapped, dtype, count, start).reshape(shape)
+    array = np.frombuffer(content, dtype, count, start).reshape(shape)
     return array, start + count * dtype.itemsize
 
 

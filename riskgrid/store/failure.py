@@ -9,8 +9,11 @@ from riskgrid.errors import StoreError
 
 __all__ = ["explained"]
 
+#: What a shared file system says while a server or the way to it is down.
+_TRANSIENT = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN})
 
-def explained(verb: str, path: Path, error: Exception) -> StoreError:
+
+def explained(verb: str, path: Path | str, error: Exception) -> StoreError:
     """The StoreError that says why a file cannot be read or written, and what to do."""
     number = getattr(error, "errno", None)
     reason = {
@@ -20,4 +23,6 @@ def explained(verb: str, path: Path, error: Exception) -> StoreError:
         errno.EPERM: "no permission; set RISKGRID_HOME to a folder this user may write to",
         errno.EROFS: "the file system is read-only; set RISKGRID_HOME to a folder this user may write to",
     }.get(number or 0, str(error) or type(error).__name__)
-    return StoreError(f"cannot {verb} {path}: {reason}")
+    made = StoreError(f"cannot {verb} {path}: {reason}")
+    made.transient = number in _TRANSIENT or isinstance(error, TimeoutError)
+    return made

@@ -1,80 +1,123 @@
-"""Immutable objects by kind and key in a local folder: written whole or not at all, never changed."""
+"""Immutable objects by kind and key, in a local folder or an object store: written whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import os
-import shutil
-import threading
-import uuid
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from riskgrid.errors import DamagedObject, StoreError
-from riskgrid.store.catalogue import Catalogue
+from riskgrid.errors import BadSpec, DamagedObject, StoreError
+from riskgrid.settings import settings
+from riskgrid.store.backend import Backend, Entry
 from riskgrid.store.container import from_file, to_chunks
 from riskgrid.store.failure import explained
+from riskgrid.store.folder import Folder
+from riskgrid.store.stored import Stored
 
-__all__ = ["Store", "Stored"]
+if TYPE_CHECKING:
+    from riskgrid.store.catalogue import Catalogue
+    from riskgrid.store.journal import Journal
+    from riskgrid.store.queue import Queue
 
-KINDS = ("blocks", "sums", "panels", "pieces", "cells", "plans", "inputs", "reads")
+__all__ = ["KINDS", "Store", "Stored", "store_of"]
 
+KINDS = ("blocks", "sums", "panels", "pieces", "cells", "plans", "changes", "inputs", "reads", "quarantine")
 
-@dataclass(frozen=True)
-class Stored:
-    """A stored object: plain values and arrays, the arrays mapped into memory and read-only."""
+#: Arrays so large that they are verified row by row, by whoever reads the row.
+_BY_ROW = {"blocks": ("wide_ticks", "ticks")}
 
-    meta: Mapping[str, Any]
-    arrays: Mapping[str, NDArray[Any]]
+#: Kinds whose arrays stay in their files: what processes of a machine share, or read a little of.
+_MAPPED = frozenset({"blocks", "pieces"})
 
 
 class Store:
-    """A folder of immutable objects. ``put`` is atomic and durable, ``get`` maps; every failure is a StoreError.
+    """Immutable objects of a folder or bucket. ``put`` is atomic and durable; every failure is a StoreError.
 
+    where : a folder, or ``s3://bucket/prefix``.   catalogue : URL of the database of runs; by default a folder has its
+    own, and a bucket that of ``$RISKGRID_CATALOGUE``.
     Opening a store a process may not write to succeeds; the first ``put`` says so.
     """
 
-    def __init__(self, root: Path | str) -> None:
-        self.root = Path(root).expanduser().absolute()
+    def __init__(self, where: Path | str, catalogue: str | None = None) -> None:
+        self.remote = isinstance(where, str) and "://" in where
+        self.where = str(where).rstrip("/") if self.remote else str(Path(where).expanduser().absolute())
+        self._catalogue = catalogue
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Store) and other.root == self.root
+        return isinstance(other, Store) and (other.where, other._catalogue) == (self.where, self._catalogue)
 
     def __hash__(self) -> int:
-        return hash(self.root)
+        return hash(self.where)
 
-    def __reduce__(self) -> tuple[type[Store], tuple[Path]]:
-        return Store, (self.root,)
+    def __repr__(self) -> str:
+        return f"Store({self.where!r})"
+
+    def __reduce__(self) -> tuple[type[Store], tuple[str, str | None]]:
+        return Store, (self.where, self._catalogue)
+
+    @property
+    def root(self) -> Path:
+        """The folder. BadSpec where the store is a bucket."""
+        if self.remote:
+            raise BadSpec(f"the store {self.where} is no folder of this machine")
+        return Path(self.where)
+
+    @functools.cached_property
+    def backend(self) -> Backend:
+        """Where the objects lie. BadSpec for a URL of another kind, or without the extra that reads it."""
+        if not self.remote:
+            return Folder(self.root)
+        from riskgrid.store.bucket import bucket_of
+
+        return bucket_of(self.where)
 
     @functools.cached_property
     def catalogue(self) -> Catalogue:
-        """The catalogue of runs beside the objects."""
-        return Catalogue(self.root)
+        """The catalogue of runs beside the objects. BadSpec where nobody says which database has it."""
+        from riskgrid.store.catalogue import Catalogue
+
+        return Catalogue(self._database)
+
+    @functools.cached_property
+    def queue(self) -> Queue:
+        """The queue of runs that are to be executed, in the same database."""
+        from riskgrid.store.queue import Queue
+
+        return Queue(self._database)
+
+    @functools.cached_property
+    def journal(self) -> Journal:
+        """Events, attempts and the audit trail, in the same database."""
+        from riskgrid.store.journal import Journal
+
+        return Journal(self._database)
+
+    @property
+    def _database(self) -> Any:
+        if self._catalogue is not None:
+            return self._catalogue
+        if self.remote:
+            raise BadSpec(
+                f"the store {self.where} has no database of runs of its own; set RISKGRID_CATALOGUE to the URL of one, "
+                "e.g. postgresql://user@host/riskgrid, or say Store(where, catalogue=URL)"
+            )
+        return self.root
 
     def path(self, kind: str, key: str) -> Path:
-        """Where an object lies; two hexadecimal digits of the key spread objects over folders."""
-        return self.root / kind / key[:2] / key
+        """Where an object of a folder lies. BadSpec where the store is a bucket."""
+        return Folder(self.root).path(kind, key)
 
     def has(self, kind: str, keys: Iterable[str]) -> set[str]:
         """Which of these keys are stored."""
-        wanted = set(keys)
-        if len(wanted) < 64:
-            return {key for key in wanted if self.path(kind, key).exists()}
-        # one listing a folder is cheaper than a look-up a key
-        found: set[str] = set()
-        for folder in {key[:2] for key in wanted}:
-            try:
-                found.update(os.listdir(self.root / kind / folder))
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                raise explained("read", self.root / kind / folder, error) from error
-        return wanted & found
+        return self.backend.has(kind, keys)
+
+    def list(self, kind: str) -> Iterator[Entry]:
+        """Every object of a kind, with its size and age."""
+        return self.backend.list(kind)
 
     def put(
         self, kind: str, key: str, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], *, durable: bool = True
@@ -82,45 +125,30 @@ class Store:
         """Store an object, return its size in bytes; where the key exists it is left alone.
 
         durable : it is on the disk when this returns.   What can be made anew need not be: reading finds out by its
-        checksum if a crash of the machine has damaged it, and it is then written again. Blocks alone have no checksum
-        yet: they are too large to be read twice.
+        checksum if a crash of the machine has damaged it, and it is then written again.
         """
-        path = self.path(kind, key)
-        if path.exists() and (durable or not self.discard_damaged(kind, [key])):
-            return 0
-        partial = path.with_name(f".{key}.{os.getpid()}.{threading.get_ident()}.{uuid.uuid4().hex[:8]}")
-        chunks = to_chunks(meta, arrays, checked=kind != "blocks")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with partial.open("wb", buffering=0) as file:
-                size = sum(_write_all(file, chunk) for chunk in chunks)
-                if durable:
-                    os.fsync(file.fileno())
-            partial.replace(path)
-            if durable:
-                _sync_folder(path.parent)
-        except BaseException as error:
-            with contextlib.suppress(OSError):
-                partial.unlink(missing_ok=True)
-            if isinstance(error, OSError):
-                raise explained("write", path, error) from error
-            raise
-        return size
+        backend = self.backend
+        if backend.has(kind, [key]):
+            trusted = durable or not backend.torn
+            if trusted or not self.discard_damaged(kind, [key]):
+                return 0
+        chunks = to_chunks(meta, arrays, by_row=_BY_ROW.get(kind, ()))
+        return backend.put(kind, key, chunks, durable=durable)
 
     def get(self, kind: str, key: str) -> Stored:
-        """The object of a key; StoreError where there is none, DamagedObject where it is not what was written."""
-        path = self.path(kind, key)
-        try:
-            return Stored(*from_file(path))
-        except FileNotFoundError:
-            raise StoreError(f"no object '{key}' of kind '{kind}' in the store {self.root}") from None
-        except OSError as error:
-            raise explained("read", path, error) from error
-        except (ValueError, KeyError, TypeError, EOFError) as error:
-            raise DamagedObject(f"{path} is damaged ({error}); ask the same question again, it is made anew") from error
+        """The object of a key; StoreError where there is none, DamagedObject where it is not what was written.
+
+        Rows of a block are verified as they are read; a block with a damaged row is thrown away on the spot, as else
+        nobody would find out before they read that row again.
+        """
+        return self._opened(kind, key, lambda reason: self._thrown_away(kind, key, reason))
+
+    def check(self, kind: str, key: str) -> None:
+        """Read all of an object. StoreError where there is none, DamagedObject where it is not what was written."""
+        self._opened(kind, key, lambda reason: self._damage(kind, key, reason)).check()
 
     def discard_damaged(self, kind: str, keys: Iterable[str]) -> set[str]:
-        """Forget those of the keys whose objects are there but are not what was written; returns them."""
+        """Forget those of the keys whose objects are there but cannot be opened as they were written; returns them."""
         damaged = set()
         for key in self.has(kind, keys):
             try:
@@ -132,40 +160,56 @@ class Store:
 
     def discard(self, kind: str, key: str) -> None:
         """Forget an object, if it is there."""
-        path = self.path(kind, key)
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise explained("remove", path, error) from error
+        self.backend.remove(kind, key)
 
     def check_writable(self) -> None:
         """Raise the StoreError that a ``put`` would raise, before any work is done."""
+        self.backend.check_writable()
+
+    def free_bytes(self) -> int | None:
+        """Bytes free on the disk of the store; None of a bucket."""
+        return self.backend.free_bytes()
+
+    def _opened(self, kind: str, key: str, damaged: Callable[[str], DamagedObject]) -> Stored:
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            probe = self.root / f".probe.{uuid.uuid4().hex}"
-            probe.touch()
-            probe.unlink()
+            try:
+                return self._read(kind, key, damaged)
+            except (ValueError, KeyError, TypeError, EOFError):
+                if not self.backend.forget_copy(kind, key):
+                    raise
+                return self._read(kind, key, damaged)  # it may be this machine's copy alone that is damaged
+        except FileNotFoundError:
+            raise StoreError(f"no object '{key}' of kind '{kind}' in the store {self.where}") from None
         except OSError as error:
-            raise explained("write", self.root, error) from error
+            raise explained("read", self.backend.name(kind, key), error) from error
+        except (ValueError, KeyError, TypeError, EOFError) as error:
+            raise self._damage(kind, key, str(error)) from error
 
-    def free_bytes(self) -> int:
-        """Bytes free on the disk of the store."""
-        return shutil.disk_usage(self.root).free
+    def _read(self, kind: str, key: str, damaged: Callable[[str], DamagedObject]) -> Stored:
+        try:
+            return Stored(*from_file(self.backend.file(kind, key), mapped=kind in _MAPPED), damaged)
+        except FileNotFoundError:
+            if not self.remote:
+                raise
+            # another process may have needed the room of the copy
+            return Stored(*from_file(self.backend.file(kind, key), mapped=kind in _MAPPED), damaged)
+
+    def _damage(self, kind: str, key: str, reason: str) -> DamagedObject:
+        place = self.backend.name(kind, key)
+        return DamagedObject(f"{place} is damaged ({reason}); ask the same question again, it is made anew")
+
+    def _thrown_away(self, kind: str, key: str, reason: str) -> DamagedObject:
+        with contextlib.suppress(StoreError):  # a store that may only be read
+            self.discard(kind, key)
+        return self._damage(kind, key, reason)
 
 
-def _write_all(file: Any, chunk: bytes | memoryview) -> int:
-    view = memoryview(chunk)
-    done = 0
-    while done < len(view):  # the system may take less than it was given
-        done += file.write(view[done : done + (1 << 30)])
-    return done
-
-
-def _sync_folder(folder: Path) -> None:
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def store_of(where: Store | Path | str | None = None) -> Store:
+    """The store of a folder or URL; by default ``$RISKGRID_STORE`` with the database ``$RISKGRID_CATALOGUE``."""
+    if isinstance(where, Store):
+        return where
+    chosen = settings()
+    if where is None:
+        return Store(chosen.store, chosen.catalogue)
+    made = Store(where)
+    return Store(where, chosen.catalogue) if made.remote else made

@@ -48,7 +48,13 @@ def figures(*, quick: bool = False) -> list[Figure]:
         blocks = [replace(block, ticks=np.array(block.ticks)) for block in mapped]
         ticks = [block.ticks for block in blocks]
 
-        def ours(load: Callable[[int], Any]) -> tuple[Any, Any]:
+        def in_memory(at: int, _: Any) -> Any:
+            return blocks[at]
+
+        def mapped_once(at: int, _: Any) -> Any:
+            return mapped[at]
+
+        def ours(load: Callable[[int, Any], Any]) -> tuple[Any, Any]:
             tree = cube.tree(TREE, in_cells=False)
             sums = trade_sums(tree, place, load, 1000)
             nodes = np.empty((len(tree.parent), 1000))
@@ -63,18 +69,18 @@ def figures(*, quick: bool = False) -> list[Figure]:
         def numpy() -> Any:
             return np.add.reduceat(rows, first[:-1], axis=0, dtype=np.int64)
 
-        assert_equal("sums", numpy(), trade_sums(tree, place, blocks.__getitem__, 1000).pnl, 0)
-        for one, other in zip(ours(blocks.__getitem__), ours(cube.block), strict=True):
+        assert_equal("sums", numpy(), trade_sums(tree, place, in_memory, 1000).pnl, 0)
+        for one, other in zip(ours(in_memory), ours(cube.block), strict=True):
             assert_equal("measures", one, other, 0)
         threads = settings().threads
         contenders: dict[str, Callable[[], Any]] = {
             "plain sum, 1 thread": _with(1, lambda: [plain_sum(part) for part in ticks]),
-            "blocks in memory, 1 thread": _with(1, lambda: ours(blocks.__getitem__)),
-            "blocks mapped once, 1 thread": _with(1, lambda: ours(mapped.__getitem__)),
+            "blocks in memory, 1 thread": _with(1, lambda: ours(in_memory)),
+            "blocks mapped once, 1 thread": _with(1, lambda: ours(mapped_once)),
             "blocks in files, 1 thread": _with(1, lambda: ours(cube.block)),
             "NumPy: reduceat of sorted rows, sums alone": _with(1, numpy),
             f"plain sum, {threads} threads": _with(threads, lambda: _side_by_side(ticks, threads)),
-            f"blocks in memory, {threads} threads": _with(threads, lambda: ours(blocks.__getitem__)),
+            f"blocks in memory, {threads} threads": _with(threads, lambda: ours(in_memory)),
             f"blocks in files, {threads} threads": _with(threads, lambda: ours(cube.block)),
         }
         medians = in_turns(contenders, 3 if quick else 9)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from riskgrid.cluster import Threads
-from riskgrid.engine import execute as module
+from riskgrid.engine import sending as module
 from riskgrid.engine.execute import execute, planned
 from riskgrid.engine.outcome import CellSums
 from riskgrid.engine.plan import Pricing

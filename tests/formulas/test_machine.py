@@ -14,12 +14,13 @@ from riskgrid.formulas.memory import memory
 TRADES, STATES = 3, 37
 
 
-def run(steps, tables, rows, numbers, *, width=16, first=0, last=TRADES):
+def run(steps, tables, rows, numbers, *, width=16, first=0, last=TRADES, counted=None):
     scratch = np.full((opcode.SPREADS + 2, width), np.nan)
     strips = [(scratch[n].ctypes.data, 0) for n in range(len(scratch))]
     places = np.array([*strips, *((table.ctypes.data, table.strides[0]) for table in tables)], np.int64).T.copy()
     words = np.array([[*step, *[opcode.PLACE, 0, 0] * ((opcode.WORDS - len(step)) // 3)] for step in steps], np.int64)
-    machine_loop(words, places, rows, numbers, np.zeros((2, 1)), scratch, first, last, STATES)
+    nowhere = np.empty((0, 0), np.int32), np.empty(0), np.empty(0, np.uint8), 1.0, 0, 0
+    machine_loop(words, places, rows, numbers, np.zeros((2, 1)), scratch, first, last, STATES, *(counted or nowhere))
 
 
 @pytest.mark.parametrize("width", [1, 16, 37, 64])
@@ -42,6 +43,18 @@ def test_machine__writes_a_number_over_a_strip_for_what_takes_strips_only():
     step = (opcode.MAXIMUM, opcode.TILE, shared + 1, 0, opcode.SHARED, shared, -1, opcode.SPREAD, 0, 0)
     run([step], [table, tile], np.zeros((TRADES, 1), np.int64), np.array([[0.0], [0.5], [np.nan]]))
     np.testing.assert_array_equal(tile, np.maximum(table, [[0.0], [0.5], [np.nan]]))
+
+
+@pytest.mark.parametrize("width", [16, 37, 64])
+def test_machine__counts_ticks_against_the_first_state(width):
+    table = np.arange(2.0 * STATES).reshape(2, STATES)
+    ticks, base, flags = np.full((2, STATES - 1), 7, np.int32), np.zeros(TRADES), np.zeros(TRADES, np.uint8)
+    step = (opcode.TICK, opcode.PLACE, 0, 0, opcode.SHARED, opcode.SPREADS + 2, 0)
+    rows, counted = np.array([[0], [1], [0]]), (ticks, base, flags, 4.0, 1, 1)
+    run([step], [table], rows, np.zeros((TRADES, 1)), width=width, first=1, last=3, counted=counted)
+    np.testing.assert_array_equal(ticks, [4 * np.arange(1, STATES)] * 2)
+    assert base.tolist() == [0.0, STATES, 0.0]
+    assert flags.tolist() == [0, 0, 0]
 
 
 def test_memory__is_that_of_the_address():

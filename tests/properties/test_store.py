@@ -36,7 +36,7 @@ def test_a_file_of_arrays_is_read_as_it_was_written(meta, named):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file"
         path.write_bytes(b"".join(bytes(chunk) for chunk in to_chunks(meta, named)))
-        found_meta, found = from_file(path)
+        found_meta, found, _ = from_file(path)
         assert found_meta == meta
         assert_same(found, named)
 

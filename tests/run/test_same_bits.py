@@ -8,7 +8,7 @@ from concurrent.futures import Future
 import numpy as np
 import pytest
 
-from riskgrid.engine import execute
+from riskgrid.engine import sending
 from riskgrid.portfolio import Portfolio
 from riskgrid.reporting import report
 from riskgrid.result import open_run
@@ -85,7 +85,7 @@ def test_processes_give_the_same_bits(finished, again):
 
 
 def test_tasks_in_reversed_order_give_the_same_bits(finished, again, monkeypatch):
-    monkeypatch.setattr(execute, "_TASK_SECONDS", {True: 0.0, False: 0.0})  # a task for each block
+    monkeypatch.setattr(sending, "_TASK_SECONDS", {True: 0.0, False: 0.0})  # a task for each block
     workers = Backwards()
     done = again(cluster=workers)
     assert len(workers.ran) == done.manifest["blocks"]["priced"]

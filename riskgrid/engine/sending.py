@@ -1,0 +1,146 @@
+"""Send blocks out: bundle them into tasks by what they cost, and keep so many of these on their way."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from riskgrid.cluster import Workers
+from riskgrid.engine.adding import distinct_cells
+from riskgrid.engine.cost import cost_of, learned
+from riskgrid.engine.numerics import engine_code, numerics_digest
+from riskgrid.engine.outcome import Outcome
+from riskgrid.engine.plan import Block, Piece, Pricing
+from riskgrid.engine.task import Task, Work, columns_to_store, run_task, sum_key
+from riskgrid.engine.timing import Arrivals, spending
+from riskgrid.market.states import MarketStates
+from riskgrid.store import Store
+
+__all__ = ["Flight", "Sender", "Sent", "work_of"]
+
+#: Seconds of work a task bundles: a scheduler needs about a millisecond for each.
+_TASK_SECONDS = {True: 0.05, False: 0.1}
+#: The same by worker: one scheduler sends out 1,500 tasks a second at most, a quarter of which is enough.
+_SCHEDULING = 2.6e-3
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A task on its way. at : when it was sent.   alone : nothing else of this run was on its way."""
+
+    task: Task
+    piece: Piece
+    at: float
+    alone: bool = False
+
+
+@dataclass
+class Flight:
+    """Tasks on their way, and when each that came back was sent and answered."""
+
+    tasks: dict[Any, Sent] = field(default_factory=dict)
+    done: Arrivals = field(default_factory=Arrivals)
+    spans: list[tuple[float, float]] = field(default_factory=list)
+
+
+class Sender:
+    """Makes tasks of blocks and starts them. receive : what to call where there are enough on their way."""
+
+    receive: Callable[[], None]
+
+    def __init__(
+        self, states: MarketStates, pricing: Pricing, store: Store, workers: Workers, outcome: Outcome
+    ) -> None:
+        self.states, self.pricing, self.store, self.workers, self.outcome = states, pricing, store, workers, outcome
+        self.flight = Flight()
+        self._panels: dict[str, str | None] = {}
+        self._halt = threading.Event()
+
+    def dispatch(self, piece: Piece, works: list[Work]) -> None:
+        """Send blocks of a piece."""
+        name, own = piece.instrument.name, getattr(piece.instrument.price, "__module__", None)
+        shared = not self.workers.in_process
+        with spending(self.outcome.seconds, "panels"):
+            columns = columns_to_store(self.store, piece.columns) if shared else piece.columns
+        if isinstance(columns, str):
+            self.outcome.used["pieces"].add(columns)
+        task = Task(
+            self.store,
+            name if own is not None and own.startswith("riskgrid.") else piece.instrument,
+            columns,
+            {},
+            self.states.dates,
+            self.pricing,
+            self.states.snapshot.numeraire,
+            numerics_digest(),
+            (engine_code(), piece.instrument.code),
+            (),
+            None if shared else self._halt,
+        )
+        bundle: list[Work] = []
+        expected, enough = 0.0, _TASK_SECONDS[self.workers.in_process]
+        if shared:
+            enough = max(enough, _SCHEDULING * self.workers.count)
+        for work in works:
+            bundle.append(work)
+            size = (work.stop - work.start) * len(work.states)
+            if len(works) > 1:
+                expected += size * self._cost(name) * (0.05 if work.priced else 1.0)
+            if expected >= enough:
+                self.submit(self._bundled(task, bundle), piece)
+                bundle, expected = [], 0.0
+        if bundle:
+            self.submit(self._bundled(task, bundle), piece)
+
+    def submit(self, task: Task, piece: Piece, *, alone: bool = False) -> None:
+        """Start a task."""
+        while len(self.flight.tasks) >= 4 * self.workers.count + 2:  # a window: the scheduler never holds the whole run
+            self.receive()
+        key = f"riskgrid-{task.works[0].key[:24]}-{len(task.works)}-{time.monotonic_ns()}"
+        at = time.perf_counter()
+        with spending(self.outcome.seconds, "submitting"):
+            future = self.workers.submit(run_task, task, key=key, done=self.flight.done)
+        self.flight.tasks[future] = Sent(task, piece, at, alone)
+
+    def cancel(self) -> None:
+        """Take back what is on its way; in this process, it has ended when this returns."""
+        self._halt.set()
+        self.workers.cancel(list(self.flight.tasks))
+
+    def _bundled(self, task: Task, works: list[Work]) -> Task:
+        """The task with these blocks and what they read: workers start while later panels are still being made."""
+        with spending(self.outcome.seconds, "panels"):
+            roles = {role for work in works for role in work.roles}
+            objects = {role: self._object(role, not self.workers.in_process) for role in sorted(roles)}
+        return replace(task, works=tuple(works), objects=objects)
+
+    def _cost(self, instrument: str) -> float:
+        """Seconds a valuation takes: of this run, else of the store's latest one, else a guess."""
+        return self.outcome.labour.cost(instrument) or cost_of(instrument, self._learned)
+
+    @functools.cached_property
+    def _learned(self) -> dict[str, float]:
+        return learned(self.store)
+
+    def _object(self, role: str, shared: bool) -> Any:
+        if not shared:
+            return self.states[role]
+        if role not in self._panels:
+            found = self.states[role]
+            key = None if found is None else found.digest().hex()
+            if found is not None and key is not None:
+                self.store.put("panels", key, *found.parts(), durable=False)
+                self.outcome.used["panels"].add(key)
+            self._panels[role] = key
+        return self._panels[role]
+
+
+def work_of(piece: Piece, block: Block, priced: bool) -> Work:
+    """What is to be done about a block. priced : it is stored already."""
+    cell, codes = distinct_cells(piece.cell[block.start : block.stop])
+    key = sum_key(block.key, codes)
+    return Work(block.key, key, block.start, block.stop, block.roles, block.states, codes, len(cell), priced)

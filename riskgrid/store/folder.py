@@ -1,0 +1,157 @@
+"""A local folder as the place of a store: a file an object, written beside its name and then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import threading
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from riskgrid.store.backend import Entry
+from riskgrid.store.failure import explained
+
+__all__ = ["Folder", "write_file"]
+
+
+class Folder:
+    """Objects as ``kind/ab/abcd...``: two hexadecimal digits of the key spread them over folders."""
+
+    torn = True
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, kind: str, key: str) -> Path:
+        """Where an object lies."""
+        return self.root / kind / key[:2] / key
+
+    def file(self, kind: str, key: str) -> Path:
+        """The object's own file, there or not: opening it tells."""
+        return self.path(kind, key)
+
+    def name(self, kind: str, key: str) -> str:
+        """The object's path."""
+        return str(self.path(kind, key))
+
+    def forget_copy(self, kind: str, key: str) -> bool:  # noqa: ARG002, see Backend
+        """There are no copies beside the objects themselves."""
+        return False
+
+    def has(self, kind: str, keys: Iterable[str]) -> set[str]:
+        """Which of these keys have a file."""
+        wanted = set(keys)
+        if len(wanted) < 64:
+            return {key for key in wanted if self.path(kind, key).exists()}
+        # one listing a folder is cheaper than a look-up a key
+        found: set[str] = set()
+        for folder in {key[:2] for key in wanted}:
+            try:
+                found.update(os.listdir(self.root / kind / folder))
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise explained("read", self.root / kind / folder, error) from error
+        return wanted & found
+
+    def put(self, kind: str, key: str, chunks: Sequence[bytes | memoryview], *, durable: bool) -> int:
+        """Write a file; see :func:`write_file`."""
+        path = self.path(kind, key)
+        try:
+            return write_file(path, chunks, durable=durable)
+        except OSError as error:
+            raise explained("write", path, error) from error
+
+    def remove(self, kind: str, key: str) -> None:
+        """Remove the file, if it is there."""
+        path = self.path(kind, key)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise explained("remove", path, error) from error
+
+    def list(self, kind: str) -> Iterator[Entry]:
+        """Every object of a kind."""
+        for found in self._scan(kind):
+            if not found.name.startswith("."):
+                with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+                    yield _entry(found)
+
+    def leftovers(self) -> Iterator[tuple[Path, Entry]]:
+        """Files that never got their name."""
+        kinds = sorted(path.name for path in self.root.iterdir() if path.is_dir()) if self.root.is_dir() else []
+        for kind in kinds:
+            for found in self._scan(kind):
+                if found.name.startswith("."):
+                    with contextlib.suppress(FileNotFoundError):
+                        yield Path(found.path), _entry(found)
+
+    def _scan(self, kind: str) -> Iterator[os.DirEntry[str]]:
+        try:
+            folders = sorted(path for path in (self.root / kind).iterdir() if path.is_dir())
+            for folder in folders:
+                with os.scandir(folder) as entries:
+                    yield from [entry for entry in entries if entry.is_file(follow_symlinks=False)]
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise explained("read", self.root / kind, error) from error
+
+    def check_writable(self) -> None:
+        """Raise the StoreError that a ``put`` would raise, before any work is done."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            probe = self.root / f".probe.{uuid.uuid4().hex}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise explained("write", self.root, error) from error
+
+    def free_bytes(self) -> int:
+        """Bytes free on the folder's disk."""
+        return shutil.disk_usage(self.root).free
+
+
+def write_file(path: Path, chunks: Iterable[bytes | memoryview], *, durable: bool) -> int:
+    """Write a file whole or not at all, return its size. durable : it is on the disk when this returns. OSError."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.{uuid.uuid4().hex[:8]}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb", buffering=0) as file:
+            size = sum(_write_all(file, chunk) for chunk in chunks)
+            if durable:
+                os.fsync(file.fileno())
+        partial.replace(path)
+        if durable:
+            _sync_folder(path.parent)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
+    return size
+
+
+def _entry(found: os.DirEntry[str]) -> Entry:
+    status = found.stat()
+    return Entry("" if found.name.startswith(".") else found.name, status.st_size, status.st_mtime)
+
+
+def _write_all(file: Any, chunk: bytes | memoryview) -> int:
+    view = memoryview(chunk)
+    done = 0
+    while done < len(view):  # the system may take less than it was given
+        done += file.write(view[done : done + (1 << 30)])
+    return done
+
+
+def _sync_folder(folder: Path) -> None:
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

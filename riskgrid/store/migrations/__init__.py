@@ -1,0 +1,1 @@
+"""The tables of the catalogue, made step by step."""

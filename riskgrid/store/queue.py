@@ -1,0 +1,228 @@
+"""The queue of runs to execute: submitted once, leased for a while by one runner at a time, cancelled and resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from riskgrid.errors import BadSpec
+from riskgrid.store import tables
+from riskgrid.store.catalogue import LAPSED, SELECTED, inserted, row_of, unknown
+from riskgrid.store.clock import age, arrival, now, stamp
+from riskgrid.store.database import Database
+from riskgrid.store.journal import changed, lease_lost, noted, told
+from riskgrid.store.row import RunRow
+
+__all__ = ["Queue", "Waiting"]
+
+_RUN = tables.run.c
+_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_WAITING = sa.or_(_RUN.status == "queued", LAPSED)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Runs of one priority that no runner holds. oldest : seconds since the first of them was created."""
+
+    count: int
+    oldest: float
+
+
+class Queue:
+    """Runs as jobs. Leases go by the database's clock and carry a number, the fence, that only ever grows: who holds an
+    older one can change nothing any more.
+    """
+
+    def __init__(self, where: Database | Path | str) -> None:
+        self.database = Database(where)
+
+    def submit(self, row: RunRow) -> RunRow:
+        """Queue a run. Where its principal has used its ``request_key`` before, the earlier run comes back.
+
+        BadSpec where that earlier one asked for something else.
+        """
+
+        def work(connection: sa.Connection) -> RunRow:
+            statement, values = inserted(replace(row, status="queued", events=1), _INSERT[connection.dialect.name])
+            statement = statement.on_conflict_do_nothing(
+                index_elements=[_RUN.principal, _RUN.request_key], index_where=_RUN.request_key.is_not(None)
+            )
+            made = connection.execute(statement.returning(_RUN.run_id), values).first() is not None
+            if not made:
+                return self._earlier(connection, row)
+            told(connection, row.run_id, 1, "queued", {"principal": row.principal})
+            noted(connection, row.principal, "submit", row.run_id, {"priority": row.priority})
+            return self._row(connection, row.run_id)
+
+        return self.database.write(work)
+
+    def lease(self, runner: str, seconds: float, *, least_priority: int | None = None) -> RunRow | None:
+        """The next run for a runner, its own for so many seconds; None where none waits.
+
+        Next is the largest priority, then the oldest. A run whose lease has lapsed waits again.
+        """
+        query = sa.select(_RUN.run_id).where(_WAITING)
+        if least_priority is not None:
+            query = query.where(_RUN.priority >= least_priority)
+        oldest = query.order_by(_RUN.priority.desc(), _RUN.created, arrival()).limit(1)
+        # rendered on PostgreSQL alone; one UPDATE of SQLite is atomic by itself
+        first = oldest.with_for_update(skip_locked=True).correlate(None).scalar_subquery()
+        return self.database.write(lambda connection: self._leased(connection, _RUN.run_id == first, runner, seconds))
+
+    def claim(self, run_id: str, runner: str, seconds: float) -> RunRow | None:
+        """This run for a runner, whether it waits, failed, was cancelled or interrupted, or runs without a lease.
+
+        None where another holds it or it is finished. UnknownName for no run.
+        """
+        ended = _RUN.status.in_(("failed", "cancelled", "interrupted"))
+        unheld = sa.and_(_RUN.status == "running", _RUN.lease_until.is_(None))
+        condition = sa.and_(_RUN.run_id == run_id, sa.or_(_WAITING, ended, unheld))
+        fresh = {"cancel_asked": False, "reason": "", "ended": None}
+
+        def work(connection: sa.Connection) -> RunRow | None:
+            row = self._leased(connection, condition, runner, seconds, fresh)
+            if row is None and connection.scalar(sa.select(_RUN.run_id).where(_RUN.run_id == run_id)) is None:
+                raise unknown(connection, run_id)
+            return row
+
+        return self.database.write(work)
+
+    def renew(self, run_id: str, fence: int, seconds: float) -> bool:
+        """Hold a run for so many seconds from now; returns whether its cancelling was asked for. LeaseLost if lost."""
+        statement = (
+            tables.run.update()
+            .where(_RUN.run_id == run_id, _RUN.fence == fence, _RUN.status == "running")
+            .values(lease_until=now() + seconds)
+            .returning(_RUN.cancel_asked)
+        )
+        asked = self.database.write(lambda connection: connection.execute(statement).scalar())
+        if asked is None:
+            raise lease_lost(run_id, fence)
+        return bool(asked)
+
+    def release(self, run_id: str, fence: int, *, reason: str = "") -> None:
+        """Give a run back to the queue, which is no attempt. LeaseLost if it is another's."""
+        back = changed(run_id, fence).values(
+            status="queued", runner=None, lease_until=None, reason=reason, attempts=_RUN.attempts - 1
+        )
+
+        def work(connection: sa.Connection) -> None:
+            seq = connection.execute(back.returning(_RUN.events)).scalar()
+            if seq is None:
+                raise lease_lost(run_id, fence)
+            told(connection, run_id, seq, "queued", {"reason": reason})
+
+        self.database.write(work)
+
+    def cancel(self, run_id: str, principal: str) -> str:
+        """Cancel a run: ``cancelled`` where no runner holds it, else ``cancelling``, which its runner reads.
+
+        BadSpec where it has ended.
+        """
+
+        def work(connection: sa.Connection) -> str:
+            row = self._row(connection, run_id, lock=True)
+            if row.status not in ("queued", "running", "interrupted") or row.ended:
+                raise BadSpec(
+                    f"run '{run_id}' has ended already: it is {row.status}; one that waits or runs can be cancelled"
+                )
+            if row.status == "running":
+                values: dict[str, Any] = {"cancel_asked": True}
+            else:
+                values = {"status": "cancelled", "ended": stamp(), "lease_until": None, "reason": "cancelled"}
+            seq = connection.execute(changed(run_id).values(values).returning(_RUN.events)).scalar_one()
+            kind = "cancelling" if row.status == "running" else "cancelled"
+            told(connection, run_id, seq, kind, {"principal": principal})
+            noted(connection, principal, "cancel", run_id, {"status": kind})
+            return kind
+
+        return self.database.write(work)
+
+    def resume(self, run_id: str, principal: str) -> RunRow:
+        """Queue a run again that failed, was cancelled or interrupted, or is partial. BadSpec for any other."""
+        values = {
+            "status": "queued",
+            "runner": None,
+            "lease_until": None,
+            "cancel_asked": False,
+            "reason": "",
+            "ended": None,
+        }
+
+        def work(connection: sa.Connection) -> RunRow:
+            row = self._row(connection, run_id, lock=True)
+            if row.status not in ("failed", "cancelled", "interrupted", "partial"):
+                raise BadSpec(
+                    f"run '{run_id}' is {row.status}; only one that failed, was cancelled or interrupted, or is "
+                    "partial can be resumed"
+                )
+            seq = connection.execute(changed(run_id).values(values).returning(_RUN.events)).scalar_one()
+            told(connection, run_id, seq, "queued", {"principal": principal})
+            noted(connection, principal, "resume", run_id, {"status": row.status})
+            return self._row(connection, run_id)
+
+        return self.database.write(work)
+
+    def waiting(self) -> Mapping[int, Waiting]:
+        """How many runs wait for a runner and for how long, by priority, the largest first."""
+        query = (
+            sa.select(_RUN.priority, sa.func.count(), sa.func.max(age(_RUN.created)))
+            .where(_WAITING)
+            .group_by(_RUN.priority)
+            .order_by(_RUN.priority.desc())
+        )
+        rows = self.database.read(lambda connection: connection.execute(query).all())
+        return {priority: Waiting(count, max(oldest, 0.0)) for priority, count, oldest in rows}
+
+    def _leased(
+        self,
+        connection: sa.Connection,
+        condition: sa.ColumnElement[bool],
+        runner: str,
+        seconds: float,
+        further: Mapping[str, Any] | None = None,
+    ) -> RunRow | None:
+        statement = (
+            tables.run.update()
+            .where(condition)
+            .values(
+                status="running",
+                runner=runner,
+                fence=_RUN.fence + 1,
+                attempts=_RUN.attempts + 1,
+                events=_RUN.events + 1,
+                lease_until=now() + seconds,
+                started=stamp(),
+                **further or {},
+            )
+            .returning(*(_RUN[column.name] for column in tables.run.columns))
+        )
+        found = connection.execute(statement).first()
+        if found is None:
+            return None
+        row = row_of(found)
+        told(connection, row.run_id, row.events, "running", {"attempt": row.attempts, "runner": runner})
+        return row
+
+    def _earlier(self, connection: sa.Connection, row: RunRow) -> RunRow:
+        """The run that this principal submitted under the same key."""
+        query = SELECTED.where(_RUN.principal == row.principal, _RUN.request_key == row.request_key)
+        earlier = row_of(connection.execute(query).one())
+        if earlier.request_digest != row.request_digest:
+            raise BadSpec(
+                f"the request key '{row.request_key}' was used for another request, run '{earlier.run_id}'; "
+                "a new key is right for a new request"
+            )
+        return earlier
+
+    def _row(self, connection: sa.Connection, run_id: str, *, lock: bool = False) -> RunRow:
+        query = SELECTED.where(_RUN.run_id == run_id)
+        found = connection.execute(query.with_for_update() if lock else query).first()
+        if found is None:
+            raise unknown(connection, run_id)
+        return row_of(found)
