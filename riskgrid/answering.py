@@ -44,7 +44,10 @@ def answer(
     cells = cells_of(labels, asked.spec.cell_labels, len(asked.portfolio))
     catalogue = store.catalogue
     trades, scenarios = len(asked.portfolio), asked.scenarios.sizes["scenario"]
-    row = RunRow(uuid.uuid4().hex[:12], asked.content_id, name, str(asked.market.date), trades, scenarios)
+    parent = asked.origin.run_id if asked.origin is not None else None
+    row = RunRow(
+        uuid.uuid4().hex[:12], asked.content_id, name, str(asked.market.date), trades, scenarios, parent=parent
+    )
     with connect(cluster) as workers, ThreadPoolExecutor(1, thread_name_prefix="riskgrid-inputs") as keeper:
         catalogue.add(row)
         # inputs are kept while blocks are priced: most of it is waiting for the disk
@@ -108,7 +111,7 @@ def _committed(
 
 
 def live_root(run: Run) -> Live:
-    """The plan of a stored run that is no what-if, planned again."""
+    """The plan of a stored run that has all its inputs itself, planned again."""
     states = MarketStates(run.market, scenario_set.check_against(run.scenarios, run.market))
     spec = Spec.of(run.manifest)
     pricing = spec.pricing

@@ -101,6 +101,38 @@ class ChildSums:
             total[here] = after
         self._touched[here] = True
 
+    def take_out(self, sums: CellSums, cells: NDArray[np.int64]) -> None:
+        """Take sums out of cells, one row each."""
+        for name in CellSums.__dataclass_fields__:
+            getattr(self._sums, name)[cells] -= getattr(sums, name)
+        self._touched[cells] = True
+
+    def move(self, sums: CellSums, pairs: NDArray[np.int64], rest: NDArray[np.int64]) -> None:
+        """Take each row of ``sums`` from one cell to another, then all that is left of further cells.
+
+        pairs, rest : (2, move), the cell each comes from and the one it goes to; those of ``rest`` come from distinct
+        cells. Nothing is added before everything is taken: a cell may give and get. MoneyOverflow as :meth:`add`.
+        """
+        names = CellSums.__dataclass_fields__
+        for name in names:
+            np.subtract.at(getattr(self._sums, name), pairs[0], getattr(sums, name))
+        left = CellSums(**{name: getattr(self._sums, name)[rest[0]] for name in names})
+        for name in names:
+            getattr(self._sums, name)[rest[0]] = 0
+        self._give(sums, pairs[1])
+        self._give(left, rest[1])
+        self._touched[np.concatenate([pairs[0], rest[0]])] = True
+
+    def _give(self, sums: CellSums, target: NDArray[np.int64]) -> None:
+        for name in CellSums.__dataclass_fields__:
+            total, parts = getattr(self._sums, name), getattr(sums, name)
+            for at, part in zip(target.tolist(), parts, strict=True):
+                after = total[at] + part
+                if np.any(((total[at] ^ after) & (part ^ after)) < 0):
+                    raise MoneyOverflow("money of a cell")
+                total[at] = after
+        self._touched[target] = True
+
     def touched(self) -> NDArray[np.int64]:
         """Cells that are not as in the parent."""
         return np.flatnonzero(self._touched)

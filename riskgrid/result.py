@@ -70,10 +70,10 @@ class Run:
         """Whether everything the run needs can be read; damaged blocks are thrown away, to be priced anew."""
         try:
             keys = set(self._placement.keys)
-            self.store.get("changes" if self.row.parent else "cells", self.run_id)
+            self.store.get("changes" if self.beside else "cells", self.run_id)
         except StoreError:
             return False
-        if not (self.parent.whole() if self.row.parent else whole_inputs(self.store, self.manifest["inputs"])):
+        if not (self.parent.whole() if self.beside else whole_inputs(self.store, self.manifest["inputs"])):
             return False
         return not self.store.discard_damaged("blocks", keys) and self.store.has("blocks", keys) == keys
 
@@ -81,6 +81,11 @@ class Run:
     def instruments(self) -> tuple[str, ...]:
         """Names of the instruments it prices."""
         return tuple(self.manifest["instruments"])
+
+    @property
+    def beside(self) -> bool:
+        """Whether it is a what-if kept beside its parent, which it needs; one answered in full has all of its own."""
+        return bool(self.manifest.get("beside"))
 
     @functools.cached_property
     def parent(self) -> Run:
@@ -97,29 +102,28 @@ class Run:
     @functools.cached_property
     def portfolio(self) -> Portfolio:
         """The trades."""
-        if self.row.parent:
-            before = self.parent.portfolio
-            return self.branch.changes.delta(before).applied(before)
+        if self.beside:
+            return self.branch.changes.portfolio(self.parent.portfolio)
         return load_portfolio(self.store, self.manifest["inputs"]["portfolio"])
 
     @functools.cached_property
     def market(self) -> MarketSnapshot:
         """The base state."""
-        if self.row.parent:
+        if self.beside:
             return self.branch.changes.market(self.parent.market)
         return load_snapshot(self.store, self.manifest["inputs"]["market"])
 
     @functools.cached_property
     def scenarios(self) -> xr.Dataset:
         """The scenario set."""
-        if self.row.parent:
+        if self.beside:
             return self.parent.scenarios
         return load_scenarios(self.store, self.manifest["inputs"]["scenarios"])
 
     @functools.cached_property
     def cube(self) -> Cube:
         """Labelled views of the P&L."""
-        if self.row.parent:
+        if self.beside:
             above, live = self.parent.cube, self.__dict__.get("live")
             sums = live.cells.sums if live else self.branch.cells(above.cell_labels.values, above.cells)
             values = self.branch.values
@@ -150,7 +154,7 @@ class Run:
 
     @functools.cached_property
     def _placement(self) -> Placement:
-        if self.row.parent:
+        if self.beside:
             before = self.parent.portfolio
             delta = self.branch.changes.delta(before)
             return self.branch.placed(self.parent._placement, before, delta, self.portfolio)

@@ -309,3 +309,10 @@ def test_what_if__plans_trades_again_that_an_eager_pricer_refused_at_other_level
     assert int(child.cells.unpriced.sum()) == 0
     assert float(child.aggregate()["base_value"][0]) == 1995.0
     assert rg.open_run("below", store=tmp_path).result_id == child.result_id
+
+
+def test_what_if__of_what_if_finds_trades_that_lie_in_different_steps(parent, tmp_path):
+    early, late = IDS["fx_forward"][2], IDS["fx_forward"][4]
+    first = rg.what_if(parent, {"resize": {early: 5.0}})
+    changes = Changes(resize={early: 6.0, late: 7.0})
+    assert made.same_bits(rg.what_if(first, changes), full(first, changes, tmp_path))
