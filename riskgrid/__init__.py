@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from riskgrid import sample
+    from riskgrid.change import Changes
+    from riskgrid.comparing import Comparison, compare
+    from riskgrid.differing import Difference, diff
     from riskgrid.errors import RiskgridError
     from riskgrid.market.history import MarketHistory
     from riskgrid.market.snapshot import MarketSnapshot
@@ -26,19 +29,24 @@ if TYPE_CHECKING:
     from riskgrid.scenarios.historical import historical
     from riskgrid.scenarios.ladder import grid, ladder
     from riskgrid.scenarios.stress import stress
+    from riskgrid.whatif import what_if
 
 __version__ = "0.1.0"
 
 # names are imported when first used: `import riskgrid` and the command line start at once
 _HOME = {
     "Changes": "riskgrid.change",
+    "Comparison": "riskgrid.comparing",
+    "Difference": "riskgrid.differing",
     "MarketHistory": "riskgrid.market.history",
     "MarketSnapshot": "riskgrid.market.snapshot",
     "Portfolio": "riskgrid.portfolio",
     "Report": "riskgrid.reporting",
     "RiskgridError": "riskgrid.errors",
     "Run": "riskgrid.result",
+    "compare": "riskgrid.comparing",
     "concatenate": "riskgrid.scenarios.compose",
+    "diff": "riskgrid.differing",
     "episodes": "riskgrid.scenarios.episode",
     "expected_shortfall": "riskgrid.measures.tail",
     "grid": "riskgrid.scenarios.ladder",
@@ -63,13 +71,17 @@ _HOME = {
 
 __all__ = [
     "Changes",
+    "Comparison",
+    "Difference",
     "MarketHistory",
     "MarketSnapshot",
     "Portfolio",
     "Report",
     "RiskgridError",
     "Run",
+    "compare",
     "concatenate",
+    "diff",
     "episodes",
     "expected_shortfall",
     "grid",

@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import riskgrid as rg
 from riskgrid.change import Changes
-from riskgrid.errors import BadChanges
 from tests.run import made
 
 KINDS = ("equity", "equity_option", "fx_forward", "fixed_rate_bond")
@@ -118,33 +117,33 @@ def full(run, changes, store):
     )
 
 
+def sentence_of(ask):
+    """Why something cannot be asked, empty where it can."""
+    try:
+        ask()
+    except rg.RiskgridError as refused:
+        return str(refused)
+    return ""
+
+
 @pytest.mark.slow
 @settings(
-    max_examples=400, deadline=None, phases=[Phase.explicit, Phase.generate], suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=180, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
 @given(first=mixtures(), second=mixtures(), again=st.booleans())
 def test_what_if__of_any_mixture_of_changes_is_a_full_run(parent, stores, first, second, again):
     step = parent
     for form in (first, second)[: 1 + again]:
-        try:
-            changes = Changes(**form)
-            expected = full(step, changes, stores[1])
-        except rg.RiskgridError as refused:
+        changes = Changes(**form)
+        refused = sentence_of(lambda step=step, changes=changes: full(step, changes, stores[1]))
+        if refused:
             before = len(step.store.catalogue.list())
-            with pytest.raises((type(refused), BadChanges)) as told:  # of a trade dropped before, what_if says just that
-                rg.what_if(step, form)
-            assert str(told.value) == str(refused) or "has gone by an earlier what-if" in str(told.value)
+            told = sentence_of(lambda step=step, form=form: rg.what_if(step, form))
+            assert told == refused or "has gone by an earlier what-if" in told
             assert len(step.store.catalogue.list()) == before
             return
+        expected = full(step, changes, stores[1])
         step = rg.what_if(step, form, cluster="threads:1")
-        if not made.same_bits(step, expected):
-            print('DIFF', step.result_id == expected.result_id, form, first)
-            a, b = made.bits_by_trade(step), made.bits_by_trade(expected)
-            print([t for t in a if a[t] != b[t]], set(a) ^ set(b))
-            x, y = step.cells, expected.cells
-            print(x.sizes, y.sizes)
-            for n in x.data_vars:
-                if x[n].shape != y[n].shape or not np.array_equal(x[n].values, y[n].values, equal_nan=True): print(n, x[n].values if x[n].ndim==1 else '', y[n].values if y[n].ndim == 1 else '')
         assert made.same_bits(step, expected)
         assert step.manifest["unshocked"] == expected.manifest["unshocked"]
         cold = rg.open_run(step.run_id, store=step.store)
