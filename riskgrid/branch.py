@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -44,11 +45,11 @@ class Cells:
     def in_order(self) -> tuple[Cells, NDArray[np.int64]]:
         """The cells that hold a trade, sorted, and the new place of each cell, -1 for those left out."""
         kept = np.flatnonzero(self.sums.trades > 0)
+        if len(kept) == len(self.values) and all(one < other for one, other in itertools.pairwise(self.values)):
+            return self, kept
         order = np.array(sorted(kept.tolist(), key=self.values.__getitem__), np.int64)
         place = np.full(len(self.values), -1, np.int64)
         place[order] = np.arange(len(order))
-        if len(order) == len(self.values) and (order == np.arange(len(order))).all():
-            return self, place
         return Cells(
             tuple(self.values[at] for at in order.tolist()),
             CellSums(**{name: rows[order] for name, rows in _columns(self.sums).items()}),

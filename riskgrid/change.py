@@ -231,10 +231,12 @@ class Changes:
         every wrong cell."""
         added: Portfolio = self.add  # type: ignore[assignment]
         amended = portfolio.select(self.changed) if self.changed else Portfolio({})
-        portfolio.places(self.drop)  # an unknown one is an error
+        if self.drop:
+            portfolio.places(self.drop)  # an unknown one is an error
         changed = {name: self._columns(name, table) for name, table in amended.tables.items()}
         amended, labelled = self._parted(amended.with_columns(changed)) if changed else (amended, ())
-        new = Portfolio.concat([added, amended]) if len(amended) else added
+        both = [part for part in (added, amended) if len(part)]
+        new = Portfolio.concat(both) if len(both) > 1 else both[0] if both else added
         gone = (*_ids(amended), *self.drop)
         if len(added):
             twice = sorted(portfolio.known(_ids(added)) - set(gone))
@@ -245,7 +247,7 @@ class Changes:
             for rule in self._rules:
                 rule.check(labels)
         # a portfolio and one with what-ifs below it hand out rows in different orders, and places count them
-        return Delta(gone, new.in_order(), (*labelled, *self._rules))
+        return Delta(gone, new.in_order() if len(new) > 1 else new, (*labelled, *self._rules))
 
     def portfolio(self, portfolio: Portfolio) -> Portfolio:
         """The trades after the changes."""

@@ -71,7 +71,7 @@ class Ledger:
         for trade in trade_ids:
             by_delta.setdefault(self.moved.get(trade), []).append(trade)
         parts = [(self.root if at is None else self.deltas[at]).select(ids) for at, ids in by_delta.items()]
-        found = Portfolio.concat(parts)
+        found = Portfolio.concat(parts) if len(parts) != 1 else parts[0]
         return self._labelled(found) if self.hung else found
 
     def known(self, trade_ids: Iterable[str]) -> set[str]:

@@ -106,6 +106,8 @@ class Live:
 
     def unshocked_factors(self) -> list[str]:
         """Factors that a trade that is there reads and no scenario moves for want of history."""
+        if not self.unshocked.any():
+            return []
         found: set[str] = set()
         partial = []
         for number, part in enumerate(self.parts):

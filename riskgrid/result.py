@@ -69,8 +69,12 @@ class Run:
     def whole(self) -> bool:
         """Whether everything the run needs can be read; damaged blocks are thrown away, to be priced anew."""
         try:
-            keys = set(self._placement.keys)
-            self.store.get("changes" if self.beside else "cells", self.run_id)
+            if self.beside:  # what it takes from its parent is looked at there, once for all what-ifs in between
+                keys = {*self.branch.placement.keys, *(new for new, _ in self.branch.rekeyed.values())}
+                keys -= self.branch.failed.keys()
+            else:
+                keys = set(self._placement.keys)
+                self.store.get("cells", self.run_id)
         except StoreError:
             return False
         if not (self.parent.whole() if self.beside else whole_inputs(self.store, self.manifest["inputs"])):
