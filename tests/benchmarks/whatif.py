@@ -62,9 +62,7 @@ def figures(*, quick: bool = False) -> list[Figure]:
             for at, name in enumerate(books * 50)
         )
         made.append(_figure("a book under another desk", _asked(run, rules, repeats), 15.0, 40.0))
-        sets = (
-            rg.Changes(scenarios=data.scenarios(market, scenarios.sizes["scenario"], seed)) for seed in range(90, 99)
-        )
+        sets = (rg.Changes(scenarios=rg.scale_shifts(scenarios, 1.0 + 0.01 * step)) for step in range(1, 9))
         made.append(_against("a new scenario set", _asked(run, sets, 1 if quick else 3), cost))
         for what, factor in _FACTORS.items():
             shifts = (rg.Changes(shift={factor: f"x{1.0 + 0.001 * step}"}) for step in range(1, 1000))
