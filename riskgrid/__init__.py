@@ -12,39 +12,61 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from riskgrid import sample
+    from riskgrid.change import Changes
+    from riskgrid.comparing import Comparison, compare
+    from riskgrid.differing import Difference, diff
+    from riskgrid.engine.budget import Limits
     from riskgrid.errors import RiskgridError
+    from riskgrid.inputs import keep, kept
+    from riskgrid.jobs import submit, submit_what_if, wait
+    from riskgrid.keeping import gc, verify
     from riskgrid.market.history import MarketHistory
     from riskgrid.market.snapshot import MarketSnapshot
     from riskgrid.measures.tail import expected_shortfall, tail_scenarios, value_at_risk
     from riskgrid.portfolio import Portfolio
+    from riskgrid.question import ask
     from riskgrid.registry import instrument, measure, scenario_set
     from riskgrid.replaying import replay
     from riskgrid.reporting import Report, report
     from riskgrid.result import Run, open_run
+    from riskgrid.runner import Runner
     from riskgrid.running import price, run
     from riskgrid.scenarios.compose import concatenate, overlay, scale_shifts, select
     from riskgrid.scenarios.episode import episodes
     from riskgrid.scenarios.historical import historical
     from riskgrid.scenarios.ladder import grid, ladder
     from riskgrid.scenarios.stress import stress
+    from riskgrid.store import Store
+    from riskgrid.whatif import what_if
 
 __version__ = "0.1.0"
 
 # names are imported when first used: `import riskgrid` and the command line start at once
 _HOME = {
     "Changes": "riskgrid.change",
+    "Comparison": "riskgrid.comparing",
+    "Difference": "riskgrid.differing",
+    "Limits": "riskgrid.engine.budget",
     "MarketHistory": "riskgrid.market.history",
     "MarketSnapshot": "riskgrid.market.snapshot",
     "Portfolio": "riskgrid.portfolio",
     "Report": "riskgrid.reporting",
     "RiskgridError": "riskgrid.errors",
     "Run": "riskgrid.result",
+    "Runner": "riskgrid.runner",
+    "Store": "riskgrid.store",
+    "ask": "riskgrid.question",
+    "compare": "riskgrid.comparing",
     "concatenate": "riskgrid.scenarios.compose",
+    "diff": "riskgrid.differing",
     "episodes": "riskgrid.scenarios.episode",
     "expected_shortfall": "riskgrid.measures.tail",
+    "gc": "riskgrid.keeping",
     "grid": "riskgrid.scenarios.ladder",
     "historical": "riskgrid.scenarios.historical",
     "instrument": "riskgrid.registry",
+    "keep": "riskgrid.inputs",
+    "kept": "riskgrid.inputs",
     "ladder": "riskgrid.scenarios.ladder",
     "measure": "riskgrid.registry",
     "open_run": "riskgrid.result",
@@ -58,25 +80,40 @@ _HOME = {
     "scenario_set": "riskgrid.registry",
     "select": "riskgrid.scenarios.compose",
     "stress": "riskgrid.scenarios.stress",
+    "submit": "riskgrid.jobs",
+    "submit_what_if": "riskgrid.jobs",
     "tail_scenarios": "riskgrid.measures.tail",
     "value_at_risk": "riskgrid.measures.tail",
+    "verify": "riskgrid.keeping",
+    "wait": "riskgrid.jobs",
     "what_if": "riskgrid.whatif",
 }
 
 __all__ = [
     "Changes",
+    "Comparison",
+    "Difference",
+    "Limits",
     "MarketHistory",
     "MarketSnapshot",
     "Portfolio",
     "Report",
     "RiskgridError",
     "Run",
+    "Runner",
+    "Store",
+    "ask",
+    "compare",
     "concatenate",
+    "diff",
     "episodes",
     "expected_shortfall",
+    "gc",
     "grid",
     "historical",
     "instrument",
+    "keep",
+    "kept",
     "ladder",
     "measure",
     "open_run",
@@ -90,8 +127,12 @@ __all__ = [
     "scenario_set",
     "select",
     "stress",
+    "submit",
+    "submit_what_if",
     "tail_scenarios",
     "value_at_risk",
+    "verify",
+    "wait",
     "what_if",
 ]
 

@@ -109,13 +109,12 @@ def _committed(
 ) -> Run:
     """Keep plan and cells beside the inputs; the run becomes visible in the catalogue last."""
     committing = time.perf_counter()
-    store, row = lease.store, lease.row
+    store = lease.store
     arrays = {name: getattr(outcome.sums, name) for name in CellSums.__dataclass_fields__}
     result = ordered.result(asked.spec.cell_labels)
     weight = {"weight": asked.scenarios["weight"].values} if "weight" in asked.scenarios else {}
     meta = {"result": result, "cells": ordered.values, "scenarios": asked.scenarios["scenario"].values.tolist()}
-    # of this attempt alone: one that lost its lease may still be writing its own
-    key = row.run_id if row.fence == 1 else f"{row.run_id}-{row.fence}"
+    key = lease.key
     store.put("cells", key, meta, {**arrays, **weight})
     place, where = placement_of(asked.portfolio, outcome).parts()
     refs = {kind: sorted(keys) for kind, keys in outcome.used.items()}
@@ -130,7 +129,7 @@ def _committed(
 
 
 def live_root(run: Run) -> Live:
-    """The plan of a stored run that is no what-if, planned again."""
+    """The plan of a stored run that has all its inputs itself, planned again."""
     states = MarketStates(run.market, scenario_set.check_against(run.scenarios, run.market))
     spec = Spec.of(run.manifest)
     pricing = spec.pricing

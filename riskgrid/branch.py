@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -44,11 +45,11 @@ class Cells:
     def in_order(self) -> tuple[Cells, NDArray[np.int64]]:
         """The cells that hold a trade, sorted, and the new place of each cell, -1 for those left out."""
         kept = np.flatnonzero(self.sums.trades > 0)
+        if len(kept) == len(self.values) and all(one < other for one, other in itertools.pairwise(self.values)):
+            return self, kept
         order = np.array(sorted(kept.tolist(), key=self.values.__getitem__), np.int64)
         place = np.full(len(self.values), -1, np.int64)
         place[order] = np.arange(len(order))
-        if len(order) == len(self.values) and (order == np.arange(len(order))).all():
-            return self, place
         return Cells(
             tuple(self.values[at] for at in order.tolist()),
             CellSums(**{name: rows[order] for name, rows in _columns(self.sums).items()}),
@@ -100,6 +101,38 @@ class ChildSums:
                 raise MoneyOverflow("money of a cell")
             total[here] = after
         self._touched[here] = True
+
+    def take_out(self, sums: CellSums, cells: NDArray[np.int64]) -> None:
+        """Take sums out of cells, one row each."""
+        for name in CellSums.__dataclass_fields__:
+            getattr(self._sums, name)[cells] -= getattr(sums, name)
+        self._touched[cells] = True
+
+    def move(self, sums: CellSums, pairs: NDArray[np.int64], rest: NDArray[np.int64]) -> None:
+        """Take each row of ``sums`` from one cell to another, then all that is left of further cells.
+
+        pairs, rest : (2, move), the cell each comes from and the one it goes to; those of ``rest`` come from distinct
+        cells. Nothing is added before everything is taken: a cell may give and get. MoneyOverflow as :meth:`add`.
+        """
+        names = CellSums.__dataclass_fields__
+        for name in names:
+            np.subtract.at(getattr(self._sums, name), pairs[0], getattr(sums, name))
+        left = CellSums(**{name: getattr(self._sums, name)[rest[0]] for name in names})
+        for name in names:
+            getattr(self._sums, name)[rest[0]] = 0
+        self._give(sums, pairs[1])
+        self._give(left, rest[1])
+        self._touched[np.concatenate([pairs[0], rest[0]])] = True
+
+    def _give(self, sums: CellSums, target: NDArray[np.int64]) -> None:
+        for name in CellSums.__dataclass_fields__:
+            total, parts = getattr(self._sums, name), getattr(sums, name)
+            for at, part in zip(target.tolist(), parts, strict=True):
+                after = total[at] + part
+                if np.any(((total[at] ^ after) & (part ^ after)) < 0):
+                    raise MoneyOverflow("money of a cell")
+                total[at] = after
+        self._touched[target] = True
 
     def touched(self) -> NDArray[np.int64]:
         """Cells that are not as in the parent."""

@@ -1,27 +1,37 @@
-"""Changes to a run's inputs: trades added, amended, resized or dropped, market factors shifted."""
+"""Changes to a run: trades, labels of trades, market and scenarios."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
-from typing import Any, Protocol, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import xarray as xr
 
+from riskgrid import wording
 from riskgrid.errors import BadChanges, UnknownName
 from riskgrid.hashing import digest
+from riskgrid.market.history import MarketHistory
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.portfolio import Portfolio
-from riskgrid.scenarios.stress import stress
+from riskgrid.rehang import Rehang, all_hit, known_labels, rehung
+from riskgrid.scenarios import compose
+from riskgrid.scenarios import set as scenario_set
+from riskgrid.scenarios.stress import read_shocks, stress
+from riskgrid.terms import COMMON_TERMS
+
+if TYPE_CHECKING:
+    from riskgrid.store import Store
 
 __all__ = ["Changes", "Delta"]
 
-_KEYS = ("add", "amend", "resize", "drop", "shift")
+_KEYS = ("add", "amend", "resize", "drop", "rehang", "snapshot", "date", "shift", "scenarios", "overlay")
 _EXAMPLES = {
     "amend": "amend={'T-1': {'strike': 105.0}}",
     "resize": "resize={'T-1': 200.0}",
@@ -32,6 +42,11 @@ _EXAMPLES = {
 class Trades(Protocol):
     """What changes look into: a portfolio, or one with what-ifs below it."""
 
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Labels that trades have."""
+        ...
+
     def select(self, trade_ids: Iterable[str]) -> Portfolio: ...
     def places(self, trade_ids: Iterable[str]) -> Any: ...
     def known(self, trade_ids: Iterable[str]) -> set[str]: ...
@@ -39,54 +54,63 @@ class Trades(Protocol):
 
 @dataclass(frozen=True)
 class Delta:
-    """What changes do to a portfolio. gone : trade_ids that leave.   new : trades that come, also amended ones."""
+    """What changes do to a portfolio. gone : trade_ids that leave.   new : trades that come, also amended ones.
+
+    rules : labels that change thereafter, of the trades that stay and of the new ones.
+    """
 
     gone: tuple[str, ...]
     new: Portfolio
+    rules: tuple[Rehang, ...] = ()
 
     def applied(self, portfolio: Portfolio) -> Portfolio:
-        """The changed portfolio, rows in order of their trade_id."""
+        """The changed portfolio, rows in order of their trade_id. BadChanges for a rule that hits no trade."""
         lookup = pa.array(self.gone, pa.string())
         kept = {}
         for name, table in portfolio.tables.items():
             left = table.filter(pc.invert(pc.is_in(table["trade_id"].cast(pa.string()), value_set=lookup)))
             if left.num_rows:
                 kept[name] = left
-        return Portfolio.concat([Portfolio(kept, portfolio.rejected), self.new]).in_order()
+        changed = Portfolio.concat([Portfolio(kept, portfolio.rejected), self.new])
+        if self.rules:
+            changed, hits = rehung(changed, self.rules)
+            all_hit(self.rules, hits)
+        return changed.in_order()
 
 
 @dataclass(frozen=True, eq=False)
 class Changes:
-    """What a what-if does to a run.
+    """What a what-if does to a run, in this order: trades, labels, snapshot or date, shift, scenarios, overlay.
 
     add : trades that come, a Portfolio, tables by instrument or lists of rows.   amend : trade_id to the columns that
-    change.   resize : trade_id to its new quantity.   drop : trade_ids that leave.   shift : factor pattern to a shock
-    of the grammar of :mod:`riskgrid.scenarios.stress` (``-20%``, ``+50bp``, ``=0.02``), applied to the base market,
-    under which every scenario is taken again.
+    change.   resize : trade_id to its new quantity.   drop : trade_ids that leave.   rehang : rules
+    ``{"where": {label: value or values}, "to": {label: value}}``, one after another, that change labels and price
+    nothing.   snapshot : another market.   date : the market of that date of ``history``, a MarketHistory, its folder,
+    or ``sample`` for the sample market.   shift : factor pattern to a shock of the grammar of
+    :mod:`riskgrid.scenarios.stress` (``-20%``, ``+50bp``, ``=0.02``), applied to the base market, under which every
+    scenario is taken again.   scenarios : another scenario set.   overlay : a stress in that grammar, its YAML file or
+    a scenario set, that comes after every scenario (:func:`riskgrid.scenarios.compose.overlay`).
 
-    >>> Changes(drop=["T-1"], shift={"fx:EUR": "-5%"})
-    Changes(drop 1 trade; shift fx:EUR -5%)
+    Where the market's date changes, scenarios of the old date are of the new one.
+
+    >>> Changes(drop=["T-1"], rehang=[{"where": {"book": "Flow A"}, "to": {"desk": "Macro"}}], shift={"fx:EUR": "-5%"})
+    Changes(drop 1 trade; rehang book Flow A to desk Macro; shift fx:EUR -5%)
     """
 
     add: Portfolio | Mapping[str, Any] = field(default_factory=dict)
     amend: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     resize: Mapping[str, float] = field(default_factory=dict)
     drop: Iterable[str] = ()
+    rehang: Iterable[Mapping[str, Any] | Rehang] = ()
+    snapshot: MarketSnapshot | None = None
+    date: Any = None
+    history: MarketHistory | Path | str | None = None
     shift: Mapping[str, str | float] = field(default_factory=dict)
+    scenarios: xr.Dataset | None = None
+    overlay: Mapping[str, Any] | Path | xr.Dataset | None = None
 
     def __post_init__(self) -> None:
-        for name in ("amend", "resize", "shift"):
-            if not isinstance(getattr(self, name), Mapping):
-                found = type(getattr(self, name)).__name__
-                raise BadChanges(f"{name} is a {found}; a mapping is right, e.g. Changes({_EXAMPLES[name]})")
-        if isinstance(self.drop, (str, Mapping)) or not isinstance(self.drop or (), Iterable):
-            raise BadChanges(f"drop is {self.drop!r}; a list of trade_ids is right, e.g. Changes(drop=['T-1'])")
-        if not isinstance(self.add, (Portfolio, Mapping)):
-            found = type(self.add).__name__
-            raise BadChanges(f"add is a {found}; a Portfolio is right, or tables or rows by instrument")
-        for trade, columns in self.amend.items():
-            if not isinstance(columns, Mapping):
-                raise BadChanges(f"amend of trade '{trade}' is {columns!r}; a mapping of columns to values is right")
+        self._check_kinds()
         made: dict[str, Any] = {
             "add": self.add if isinstance(self.add, Portfolio) else _portfolio(self.add),
             "drop": tuple(dict.fromkeys(map(str, self.drop or ()))),
@@ -96,8 +120,16 @@ class Changes:
                 if columns
             },
             "resize": {str(trade): _stated(trade, "quantity", value) for trade, value in self.resize.items()},
+            "rehang": tuple(Rehang.of(form) for form in self.rehang or ()),
             "shift": {str(pattern): _number(shock) for pattern, shock in self.shift.items()},
+            "date": None if self.date is None else str(self.date),
         }
+        if self.scenarios is not None:
+            scenario_set.check(self.scenarios)
+        if isinstance(self.overlay, xr.Dataset):
+            scenario_set.check(self.overlay)
+        elif self.overlay is not None:
+            made["overlay"] = read_shocks(self.overlay)
         if made["add"].rejected:
             raise BadChanges(
                 f"the trades to add have {len(made['add'].rejected):,} bad cells; mend them or leave their rows out"
@@ -108,29 +140,81 @@ class Changes:
         if both:
             raise BadChanges(f"trade '{min(both)}' is dropped and changed at once; one of both is right")
 
+    def _check_kinds(self) -> None:
+        for name in ("amend", "resize", "shift"):
+            if not isinstance(getattr(self, name), Mapping):
+                found = type(getattr(self, name)).__name__
+                raise BadChanges(f"{name} is a {found}; a mapping is right, e.g. Changes({_EXAMPLES[name]})")
+        if isinstance(self.drop, (str, Mapping)) or not isinstance(self.drop or (), Iterable):
+            raise BadChanges(f"drop is {self.drop!r}; a list of trade_ids is right, e.g. Changes(drop=['T-1'])")
+        if isinstance(self.rehang, (str, Mapping)) or not isinstance(self.rehang or (), Iterable):
+            raise BadChanges(f"rehang is {self.rehang!r}; a list of rules with 'where' and 'to' is right")
+        if not isinstance(self.add, (Portfolio, Mapping)):
+            found = type(self.add).__name__
+            raise BadChanges(f"add is a {found}; a Portfolio is right, or tables or rows by instrument")
+        for trade, columns in self.amend.items():
+            if not isinstance(columns, Mapping):
+                raise BadChanges(f"amend of trade '{trade}' is {columns!r}; a mapping of columns to values is right")
+        kinds: dict[str, Any] = {
+            "snapshot": MarketSnapshot,
+            "scenarios": xr.Dataset,
+            "overlay": (Mapping, Path, xr.Dataset),
+        }
+        right = {"snapshot": "MarketSnapshot", "scenarios": "scenario set", "overlay": "mapping or scenario set"}
+        for name, kind in kinds.items():
+            given = getattr(self, name)
+            if given is not None and not isinstance(given, kind):
+                raise BadChanges(f"{name} is a {type(given).__name__}; a {right[name]} is right")
+        if (self.date is None) != (self.history is None):
+            raise BadChanges("date and history belong together; Changes(date='2016-06-30', history=...) is right")
+        if self.date is not None and self.snapshot is not None:
+            raise BadChanges("the market is replaced by snapshot and by date; one of both is right")
+
     @classmethod
-    def from_dict(cls, form: Mapping[str, Any]) -> Self:
-        """The changes that :meth:`to_dict` wrote, or a user did in JSON or YAML.  UnknownName for another key."""
+    def read(cls, path: Path | str, *, store: Store | None = None) -> Self:
+        """From a YAML file, or a JSON file ending in ``.json``, of the form of :meth:`to_dict`."""
+        path = Path(path)
+        return cls.from_dict(wording.read(path), store=store, folder=path.parent)
+
+    @classmethod
+    def from_dict(cls, form: Mapping[str, Any], *, store: Store | None = None, folder: Path | str = ".") -> Self:
+        """The changes that :meth:`to_dict` wrote, or a user did in JSON or YAML.  UnknownName for another key.
+
+        store : has the snapshots and scenario sets that are named by their key.   folder : where the folder of a
+        history is looked for.
+        """
         if not isinstance(form, Mapping):
             raise BadChanges(
                 f"changes are a {type(form).__name__}; Changes or a mapping of {', '.join(_KEYS)} is right"
             )
         for key in form:
-            if key not in _KEYS:
+            if key not in (*_KEYS, "history"):
                 raise UnknownName("change", key, _KEYS)
-        return cls(**{key: value for key, value in form.items() if value})
+        return cls(**wording.loaded(form, store, Path(folder)))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values that JSON and YAML can hold; what changes nothing is left out."""
+        """Plain values that JSON and YAML can hold; what changes nothing is left out.
+
+        Snapshots and scenario sets are named by the key under which a run keeps them in its store.
+        """
         added: Portfolio = self.add  # type: ignore[assignment]
         form = {
-            "add": {name: [_plain(row) for row in table.to_pylist()] for name, table in added.tables.items()},
-            "amend": {trade: _plain(columns) for trade, columns in self.amend.items()},
+            "add": {name: [wording.plain(row) for row in table.to_pylist()] for name, table in added.tables.items()},
+            "amend": {trade: wording.plain(columns) for trade, columns in self.amend.items()},
             "resize": dict(self.resize),
             "drop": list(self.drop),
+            "rehang": [rule.to_dict() for rule in self._rules],
             "shift": dict(self.shift),
         }
-        return {key: value for key, value in form.items() if value}
+        form = {key: value for key, value in form.items() if value}
+        if isinstance(self.history, MarketHistory):
+            form["snapshot"] = wording.said(self._replacement)
+        elif self.date is not None:
+            form["date"] = {"date": self.date, "history": str(self.history)}
+        for name in ("snapshot", "scenarios", "overlay"):
+            if getattr(self, name) is not None:
+                form[name] = wording.said(getattr(self, name))
+        return form
 
     @functools.cached_property
     def changed(self) -> Mapping[str, Mapping[str, Any]]:
@@ -143,21 +227,46 @@ class Changes:
         return found
 
     def delta(self, portfolio: Trades) -> Delta:
-        """What the changes do to a portfolio. UnknownName for a trade or column that is not there, BadRows with every
-        wrong cell."""
+        """What the changes do to a portfolio. UnknownName for a trade, column or label that is not there, BadRows with
+        every wrong cell."""
         added: Portfolio = self.add  # type: ignore[assignment]
-        gone = (*self.changed, *self.drop)
         amended = portfolio.select(self.changed) if self.changed else Portfolio({})
-        portfolio.places(self.drop)  # an unknown one is an error
+        if self.drop:
+            portfolio.places(self.drop)  # an unknown one is an error
         changed = {name: self._columns(name, table) for name, table in amended.tables.items()}
-        new = Portfolio.concat([added, amended.with_columns(changed)]) if changed else added
-        twice = sorted(portfolio.known(_ids(added)) - set(gone)) if len(added) else []
-        if twice:
-            raise BadChanges(f"trade '{twice[0]}' is added, but the portfolio has it; amend it, or drop it as well")
-        return Delta(gone, new)
+        amended, labelled = self._parted(amended.with_columns(changed)) if changed else (amended, ())
+        both = [part for part in (added, amended) if len(part)]
+        new = Portfolio.concat(both) if len(both) > 1 else both[0] if both else added
+        gone = (*_ids(amended), *self.drop)
+        if len(added):
+            twice = sorted(portfolio.known(_ids(added)) - set(gone))
+            if twice:
+                raise BadChanges(f"trade '{twice[0]}' is added, but the portfolio has it; amend it, or drop it as well")
+        if self._rules:
+            labels = dict.fromkeys((*portfolio.label_names, *known_labels([added])))
+            for rule in self._rules:
+                rule.check(labels)
+        # a portfolio and one with what-ifs below it hand out rows in different orders, and places count them
+        return Delta(gone, new.in_order() if len(new) > 1 else new, (*labelled, *self._rules))
+
+    def portfolio(self, portfolio: Portfolio) -> Portfolio:
+        """The trades after the changes."""
+        return self.delta(portfolio).applied(portfolio)
+
+    @property
+    def inputs(self) -> tuple[MarketSnapshot | xr.Dataset, ...]:
+        """Snapshots and scenario sets that the plain form names by their key."""
+        named = (self.snapshot, self.scenarios, self.overlay)
+        return tuple(each for each in named if isinstance(each, (MarketSnapshot, xr.Dataset)))
+
+    @property
+    def replaces(self) -> bool:
+        """Whether market or scenarios are replaced as a whole, so that nothing of a run's plan remains."""
+        return any(part is not None for part in (self.snapshot, self.date, self.scenarios, self.overlay))
 
     def market(self, market: MarketSnapshot) -> MarketSnapshot:
-        """The market after the shifts. BadScenarios lists every line that matches no factor or cannot be read."""
+        """The market after the changes. BadScenarios lists every line that matches no factor or cannot be read."""
+        market = self._replacement or market
         if not self.shift:
             return market
         made = stress({"shift": self.shift}, market)
@@ -172,28 +281,66 @@ class Changes:
             levels[factor] = scale * market.level(factor) + offset
         return market.replace(levels)
 
+    def scenario_set(self, scenarios: xr.Dataset, before: MarketSnapshot, after: MarketSnapshot) -> xr.Dataset:
+        """The scenarios after the changes. before, after : the market without and with the changes.
+
+        BadScenarios where they do not fit the market.
+        """
+        if self.scenarios is not None:
+            scenarios = self.scenarios
+        elif before.date != after.date and "date" in scenarios:
+            dates = scenarios["date"].values.astype("datetime64[D]")
+            moved = np.where(dates == before.date, np.datetime64("NaT", "D"), dates)
+            scenarios = scenarios.assign(date=("scenario", moved))
+        if self.overlay is None:
+            return scenarios
+        return compose.overlay(scenarios, self._overlay(after))
+
     @functools.cached_property
     def digest(self) -> bytes:
-        """Digest of what is asked, the same for any order in which it is said; of shifts the order counts."""
+        """Digest of what is asked, the same for any order in which it is said; of rules and shifts the order counts."""
         added: Portfolio = self.add  # type: ignore[assignment]
-        shifts = [[pattern, shock] for pattern, shock in self.shift.items()]
+        market = self._replacement
         return digest(
             "changes",
             added.digest,
-            {trade: _plain(columns) for trade, columns in self.changed.items()},
+            {trade: wording.plain(columns) for trade, columns in self.changed.items()},
             sorted(self.drop),
-            shifts,
+            [[pattern, shock] for pattern, shock in self.shift.items()],
+            [[{label: sorted(wanted) for label, wanted in rule.where.items()}, dict(rule.to)] for rule in self._rules],
+            None if market is None else [market.digest, market.origin],
+            None if self.scenarios is None else scenario_set.digest(self.scenarios),
+            scenario_set.digest(self.overlay)
+            if isinstance(self.overlay, xr.Dataset)
+            else [[name, [list(line) for line in lines]] for name, lines in (self.overlay or {}).items()],  # type: ignore[union-attr]
         )
 
     def __bool__(self) -> bool:
         added: Portfolio = self.add  # type: ignore[assignment]
-        return bool(len(added) or self.changed or self.drop or self.shift)
+        return bool(len(added) or self.changed or self.drop or self.shift or self._rules or self.replaces)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Changes) and self.digest == other.digest
 
     def __hash__(self) -> int:
         return hash(self.digest)
+
+    @property
+    def _rules(self) -> tuple[Rehang, ...]:
+        rules: tuple[Rehang, ...] = self.rehang  # type: ignore[assignment]
+        return rules
+
+    @functools.cached_property
+    def _replacement(self) -> MarketSnapshot | None:
+        """The market in place of the run's."""
+        return self.snapshot if self.history is None else wording.dated(self.date, self.history)
+
+    def _overlay(self, market: MarketSnapshot) -> xr.Dataset:
+        if isinstance(self.overlay, xr.Dataset):
+            return self.overlay
+        lines: Any = wording.said(self.overlay)
+        made: xr.Dataset = stress(lines, market)
+        return made
 
     def _columns(self, instrument: str, table: Any) -> dict[str, list[Any]]:
         """The columns of an instrument's changed trades in which any of them changes."""
@@ -211,6 +358,23 @@ class Changes:
             for name in names
         }
 
+    def _parted(self, amended: Portfolio) -> tuple[Portfolio, tuple[Rehang, ...]]:
+        """The trades of which a term changes, and rules for those of which labels alone do."""
+        tables: dict[str, Any] = {}
+        trades: dict[tuple[tuple[str, str], ...], list[str]] = {}
+        for name, table in amended.tables.items():
+            labels = set(table.column_names[: table.column_names.index(COMMON_TERMS[0].name)])
+            ids = table["trade_id"].to_pylist()
+            priced = [not labels.issuperset(self.changed[trade]) for trade in ids]
+            for row, trade in enumerate(ids):
+                if not priced[row]:
+                    to = tuple((label, table[label][row].as_py()) for label in sorted(self.changed[trade]))
+                    trades.setdefault(to, []).append(trade)
+            if any(priced):
+                tables[name] = table.filter(pa.array(priced))
+        rules = (Rehang({"trade_id": tuple(ids)}, dict(to)) for to, ids in trades.items())
+        return Portfolio(tables, amended.rejected), tuple(rules)
+
     def __repr__(self) -> str:
         return f"Changes({self})"
 
@@ -223,7 +387,17 @@ class Changes:
             "drop": len(tuple(self.drop)),
         }
         said = [f"{verb} {count:,} trade{'s' if count > 1 else ''}" for verb, count in counts.items() if count]
+        said += [f"rehang {rule}" for rule in self._rules]
+        if self.date is not None:
+            said.append(f"market of {self.date}")
+        if self.snapshot is not None:
+            said.append(f"another market of {self.snapshot.date}")
         said += [f"shift {pattern} {shock}" for pattern, shock in self.shift.items()]
+        if self.scenarios is not None:
+            said.append(f"scenarios {self.scenarios.attrs['name']}")
+        if self.overlay is not None:
+            names = [self.overlay.attrs["name"]] if isinstance(self.overlay, xr.Dataset) else list(self.overlay)  # type: ignore[arg-type]
+            said.append(f"overlay {', '.join(names)}")
         return "; ".join(said) or "nothing"
 
 
@@ -253,8 +427,3 @@ def _stated(trade: Any, name: str, value: Any) -> Any:
 
 def _number(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) and not isinstance(value, np.datetime64) else value
-
-
-def _plain(columns: Mapping[str, Any]) -> dict[str, Any]:
-    """Values as JSON has them: dates as text."""
-    return {name: str(value) if isinstance(value, (date, np.datetime64)) else value for name, value in columns.items()}

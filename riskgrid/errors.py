@@ -200,10 +200,14 @@ class MoneyOverflow(RiskgridError, OverflowError):
     """A sum of money leaves the range of 64-bit ticks."""
 
     def __init__(self, what: str) -> None:
+        self.what = what
         super().__init__(
             f"{what} leaves the range of 64-bit ticks; run with fewer tick bits, or look for a level or a quantity "
             "that is far too large"
         )
+
+    def __reduce__(self) -> tuple[type[MoneyOverflow], tuple[str]]:
+        return type(self), (self.what,)
 
 
 class NumericsMismatch(RiskgridError):

@@ -90,19 +90,22 @@ def _scramble(mixed: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def _feed(state: Any, value: Any) -> None:
-    if type(value) is bytes:  # by far the most: digests of what is read
+    if type(value) is bytes:  # digests of what is read, and names: by far the most
         state.update(b"b:%d:%b" % (len(value), value))
+    elif type(value) is str:
+        raw = value.encode()
+        state.update(b"s:%d:%b" % (len(raw), raw))
     elif isinstance(value, np.ndarray):
         _feed_array(state, value)
+    elif isinstance(value, (list, tuple)):
+        _head(state, "l", len(value))
+        for part in value:
+            _feed(state, part)
     elif isinstance(value, Mapping):
         _head(state, "m", len(value))
         for key in sorted(value, key=str):
             _feed(state, str(key))
             _feed(state, value[key])
-    elif isinstance(value, (list, tuple)):
-        _head(state, "l", len(value))
-        for part in value:
-            _feed(state, part)
     else:
         _feed_scalar(state, value)
 

@@ -6,6 +6,7 @@ import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -16,9 +17,21 @@ from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.portfolio import Portfolio
 from riskgrid.scenarios import file
 from riskgrid.scenarios import set as scenario_set
-from riskgrid.store import Store, explained
+from riskgrid.settings import settings
+from riskgrid.store import Store, explained, store_of
 
-__all__ = ["load_portfolio", "load_scenarios", "load_snapshot", "object_of", "save_inputs", "whole_inputs"]
+__all__ = [
+    "described",
+    "keep",
+    "kept",
+    "load_portfolio",
+    "load_scenarios",
+    "load_snapshot",
+    "object_of",
+    "save_input",
+    "save_inputs",
+    "whole_inputs",
+]
 
 _SCENARIOS = "scenarios.parquet"
 
@@ -27,11 +40,45 @@ def save_inputs(
     store: Store, portfolio: Portfolio, market: MarketSnapshot, scenarios: xr.Dataset, scenario_digest: bytes
 ) -> dict[str, str]:
     """Keep the three inputs of a run; returns the key of each."""
-    keys = {"portfolio": portfolio.digest.hex(), "market": _market_key(market), "scenarios": scenario_digest.hex()}
-    _keep(store, "portfolio", keys["portfolio"], lambda folder: portfolio.write(folder, "parquet"))
-    _keep(store, "market", keys["market"], lambda folder: market.write(folder, "parquet"))
-    _keep(store, "scenarios", keys["scenarios"], lambda folder: file.write(scenarios, folder / _SCENARIOS))
-    return keys
+    return {
+        "portfolio": save_input(store, portfolio),
+        "market": save_input(store, market),
+        "scenarios": _keep(store, "scenarios", scenario_digest.hex(), _writer(scenarios)),
+    }
+
+
+def save_input(store: Store, given: Portfolio | MarketSnapshot | xr.Dataset) -> str:
+    """Keep a portfolio, a snapshot or a scenario set; returns its key."""
+    what, key = described(given)
+    return _keep(store, what, key, _writer(given))
+
+
+def described(given: Portfolio | MarketSnapshot | xr.Dataset) -> tuple[str, str]:
+    """What an input is, ``portfolio``, ``market`` or ``scenarios``, and its key."""
+    if isinstance(given, Portfolio):
+        return "portfolio", given.digest.hex()
+    if isinstance(given, MarketSnapshot):
+        return "market", _market_key(given)
+    return "scenarios", scenario_set.digest(given).hex()
+
+
+def keep(given: Portfolio | MarketSnapshot | xr.Dataset, name: str, *, store: Store | Path | str | None = None) -> str:
+    """Keep an input under a name, by which specs, changes and :func:`kept` find it; returns its key.
+
+    A name that is given again means the later input; runs keep what they were asked with.
+    """
+    where = store_of(store)
+    what, key = described(given)
+    _keep(where, what, key, _writer(given))
+    where.catalogue.keep_name(what, name, key, settings().principal)
+    return key
+
+
+def kept(what: str, name: str, *, store: Store | Path | str | None = None) -> Any:
+    """The ``portfolio``, ``market`` or ``scenarios`` of a name. UnknownName lists the known ones."""
+    where = store_of(store)
+    load = {"portfolio": load_portfolio, "market": load_snapshot, "scenarios": load_scenarios}
+    return load[what](where, where.catalogue.named(what, name))
 
 
 def load_portfolio(store: Store, key: str) -> Portfolio:
@@ -102,10 +149,16 @@ def _unpacked(store: Store, what: str, key: str) -> Iterator[Path]:
             raise _changed(what, key) from error
 
 
-def _keep(store: Store, what: str, key: str, write: Callable[[Path], None]) -> None:
+def _writer(given: Portfolio | MarketSnapshot | xr.Dataset) -> Callable[[Path], object]:
+    if isinstance(given, xr.Dataset):
+        return lambda folder: file.write(given, folder / _SCENARIOS)
+    return lambda folder: given.write(folder, "parquet")
+
+
+def _keep(store: Store, what: str, key: str, write: Callable[[Path], object]) -> str:
     kept = object_of(what, key)
     if store.has("inputs", [kept]) and not store.discard_damaged("inputs", [kept]):
-        return
+        return key
     with tempfile.TemporaryDirectory(prefix="riskgrid-") as made:
         folder = Path(made)
         try:
@@ -114,3 +167,4 @@ def _keep(store: Store, what: str, key: str, write: Callable[[Path], None]) -> N
         except OSError as error:
             raise explained("write", folder, error) from error
     store.put("inputs", kept, {}, files)
+    return key

@@ -15,6 +15,7 @@ from typing import Any, Self
 from riskgrid.engine.budget import Limits
 from riskgrid.engine.outcome import Progress
 from riskgrid.errors import Cancelled, LeaseLost, OverLimit, Stopped, StoreError
+from riskgrid.settings import settings
 from riskgrid.store import RunRow, Store
 
 __all__ = ["LEASE_SECONDS", "Lease", "Released", "runner_name", "taken_up"]
@@ -43,7 +44,8 @@ def taken_up(store: Store, row: RunRow) -> RunRow:
         if row.name and row.name != held.name:
             store.catalogue.call(held.run_id, row.name)
         return held
-    made = replace(row, runner=runner_name(), fence=1, attempts=1)
+    who = row.principal or settings().principal
+    made = replace(row, runner=runner_name(), fence=1, attempts=1, principal=who)
     store.catalogue.add(made, lease=LEASE_SECONDS, audit="run")
     return made
 
@@ -88,6 +90,11 @@ class Lease:
         if error is not None and not isinstance(error, LeaseLost):
             with contextlib.suppress(StoreError):  # where this fails too, the error is the better reason
                 self._end(error)
+
+    @property
+    def key(self) -> str:
+        """Of what it keeps for the run alone: one that lost its lease may still be writing its own."""
+        return self.row.run_id if self.row.fence <= 1 else f"{self.row.run_id}-{self.row.fence}"
 
     @property
     def seconds(self) -> float:

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from riskgrid.branch import Cells
 from riskgrid.engine.block import sum_block
+from riskgrid.engine.execute import distinct_cells
 from riskgrid.engine.kept import priced_from, rows_from
-from riskgrid.engine.outcome import Outcome
-from riskgrid.engine.plan import Block, Piece, Pricing, make_block
+from riskgrid.engine.outcome import CellSums, Outcome
+from riskgrid.engine.plan import Block, Piece, Pricing, make_block, record
 from riskgrid.engine.task import sum_key
 from riskgrid.errors import DamagedObject
 from riskgrid.label import starts
@@ -104,6 +105,32 @@ class Live:
         part, place = self.blocks[number]
         return self.parts[part], self.parts[part].piece.blocks[place]
 
+    def unshocked_factors(self) -> list[str]:
+        """Factors that a trade that is there reads and no scenario moves for want of history."""
+        if not self.unshocked.any():
+            return []
+        found: set[str] = set()
+        partial = []
+        for number, part in enumerate(self.parts):
+            for block in part.piece.blocks:
+                told = {factor for role in block.roles for factor in self.states.unshocked_factors(role)}
+                there = self.cell[part.at[block.start : block.stop]] >= 0 if told else np.zeros(0, np.bool_)
+                if there.any() and not told <= found:
+                    if there.all():
+                        found |= told
+                    else:
+                        partial.append((told, number, block.start + np.flatnonzero(there)))
+        for told, number, rows in partial:
+            if not told <= found and self.unshocked[self.parts[number].at[rows]].any():
+                found |= told & self._unshocked_of(self.parts[number].piece, rows)
+        return sorted(found)
+
+    def _unshocked_of(self, piece: Piece, rows: Index) -> set[str]:
+        """Of these rows alone: what a block reads is known of all its rows together."""
+        market = record(piece.instrument, piece.columns, rows, self.states, self.pricing)
+        roles = {role for names, codes in market.reading.reads for role in np.array(names, object)[codes[codes >= 0]]}
+        return {factor for role in roles for factor in self.states.unshocked_factors(role)}
+
     def reading(self, roles: set[str]) -> Iterator[tuple[int, Piece]]:
         """The blocks that read one of these roles and hold a trade that is there, by part."""
         for number, part in enumerate(self.parts):
@@ -139,6 +166,36 @@ class Live:
             ]
             made[number] = piece
         return made
+
+    def sums_of(self, store: Store, at: Index, code: Index, count: int) -> CellSums:
+        """Exact sums of the trades at some places. code : (place,), the row of the ``count`` sums each is added to."""
+        sums = CellSums.zeros(count, self.states.count - 1)
+        if not len(at):
+            return sums
+        block = self.block[at]
+        sums.trades += np.bincount(code, minlength=count)
+        sums.unpriced += np.bincount(code[block < 0], minlength=count)
+        for name in ("unshocked", "stale"):
+            np.add.at(getattr(sums, name), code, getattr(self, name)[at])
+        order = np.argsort(block, kind="stable")
+        numbers, first = np.unique(block[order], return_index=True)
+        for number, here in zip(numbers.tolist(), np.split(order, first[1:]), strict=True):
+            if number < 0:
+                continue
+            _, one = self.found(number)
+            cells, local = distinct_cells(code[here])
+            rows = np.full(one.stop - one.start, -1, np.int64)
+            rows[self.row[at[here]]] = local
+            found = dict(self.contribution(store, number, rows))
+            found.pop("trades")
+            pnl = found.pop("pnl")
+            if pnl.shape[1] == sums.pnl.shape[1]:
+                sums.pnl[cells] += pnl
+            else:
+                sums.pnl[np.ix_(cells, one.states[1:] - 1)] += pnl
+            for name, part in found.items():
+                getattr(sums, name)[cells] += part
+        return sums
 
     def contribution(self, store: Store, number: int, code: Index) -> Mapping[str, NDArray[np.int64]]:
         """What a block adds to cells. code : (row,) of the block, the row of the sums, -1 for rows left out."""

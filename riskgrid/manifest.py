@@ -16,9 +16,9 @@ from riskgrid.engine.numerics import engine_code, numerics
 from riskgrid.engine.outcome import Outcome
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.measures.tail import expected_shortfall, value_at_risk
-from riskgrid.question import Question, instrument_codes
+from riskgrid.question import Question, code_of, instrument_codes
 
-__all__ = ["answered_by", "environment", "make_manifest"]
+__all__ = ["answered_by", "by_this_code", "environment", "make_manifest"]
 
 #: Packages whose version may explain another number, or another error.
 _PACKAGES = ("numpy", "scipy", "numba", "llvmlite", "pandas", "pyarrow", "xarray", "dask", "distributed", "holidays")
@@ -60,6 +60,11 @@ def answered_by(instruments: tuple[str, ...], code: str) -> dict[str, Any]:
         "numerics": numerics(),
         "environment": environment(),
     }
+
+
+def by_this_code(manifest: Mapping[str, Any]) -> bool:
+    """Whether this code with these libraries made the run, so that its blocks are what would be priced now."""
+    return bool(manifest["code"] == code_of(manifest["instruments"]) and manifest["numerics"] == numerics())
 
 
 @functools.cache

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import io
 import math
+import shutil
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import xarray as xr
@@ -14,7 +16,10 @@ import xarray as xr
 from riskgrid import plots
 from riskgrid.errors import BadSpec
 
-__all__ = ["Told", "content", "fragment", "html", "percent"]
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["Told", "content", "fragment", "html", "money", "percent", "table_html", "terminal", "text"]
 
 _WORST = 10
 
@@ -62,10 +67,45 @@ def html(told: Told) -> str:
 
 def fragment(told: Told) -> str:
     """The table alone, for a notebook."""
+    return table_html(content(told), told)
+
+
+def table_html(shown: Mapping[str, Any], told: Any) -> str:
+    """Rows and sentences as a piece of a page; the text of ``told`` where the extra ``plots`` is not installed."""
     try:
-        return str(_template("report.html").module.fragment(content(told), plots.COLOURS, plots.FONT))
+        return str(_template("report.html").module.fragment(shown, plots.COLOURS, plots.FONT))
     except BadSpec:
         return f"<pre>{escape(str(told))}</pre>"
+
+
+def terminal(shown: Mapping[str, Any]) -> Table:
+    """The rows as a table for a terminal."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=shown["title"], box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    table.add_column(shown["node_head"], no_wrap=True)
+    for at, (head, unit) in enumerate(shown["heads"]):
+        table.add_column(f"{head}\n{unit}", justify="left" if at in shown["texts"] else "right", no_wrap=True)
+    for row in shown["rows"]:
+        cells = [Text(cell, style="red" if cell.startswith("-") else "") for cell in row["cells"]]
+        table.add_row(Text("  " * row["depth"] + row["name"]), *cells, style="bold" if row["depth"] == 0 else "")
+    return table
+
+
+def text(table: Table, sentences: Sequence[str]) -> str:
+    """A table and the sentences below it as plain text, as wide as the table needs."""
+    from rich.console import Console
+    from rich.measure import Measurement
+
+    whole = Measurement.get(Console(width=1000), Console(width=1000).options, table).maximum
+    width = max(whole, shutil.get_terminal_size((120, 24)).columns)  # a cut number is a wrong number
+    console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)
+    console.print(table)
+    console.print("\n".join(sentences), highlight=False, markup=False)
+    written: str = console.file.getvalue()  # type: ignore[attr-defined]
+    return "\n".join(line.rstrip() for line in written.splitlines())
 
 
 def content(told: Told) -> dict[str, Any]:
@@ -89,6 +129,9 @@ def content(told: Told) -> dict[str, Any]:
         ),
         "node_head": " / ".join(table.attrs["by"]).capitalize() or "Portfolio",
         "heads": heads,
+        "money": (1, 2, 3, 4),
+        "texts": (5,),
+        "shares": (6,),
         "rows": rows,
         "sentences": told.sentences(),
         "conventions": meaning,
@@ -148,19 +191,20 @@ def _row(node: xr.Dataset, extra: Sequence[str]) -> dict[str, Any]:
     path = [str(node[label].values) for label in node.attrs["by"]]
     depth = int(node["depth"])
     partial = bool(node["coverage"] < 1.0) or bool(node["unpriced"] > 0)
-    money = [_money(float(node[name])) for name in ("base_value", "value_at_risk", "expected_shortfall", "worst_pnl")]
-    cells = [f"{int(node['trades']):,}", *money, str(node["worst_scenario"].values)]
+    moneys = [money(float(node[name])) for name in ("base_value", "value_at_risk", "expected_shortfall", "worst_pnl")]
+    cells = [f"{int(node['trades']):,}", *moneys, str(node["worst_scenario"].values)]
     cells += [percent(float(node["coverage"])) + (" *" if partial else "")]
     cells += [percent(float(node[name]), up=True) for name in extra]
     name = (path[depth - 1] or "(none)") if depth else "Total"
     return {"depth": depth, "name": name, "cells": cells, "partial": partial}
 
 
-def _money(value: float) -> str:
+def money(value: float) -> str:
+    """An amount without cents."""
     if math.isnan(value):
         return "no number"
-    text = f"{value:,.0f}"
-    return "0" if text == "-0" else text
+    digits = f"{value:,.0f}"
+    return "0" if digits == "-0" else digits
 
 
 def percent(share: float, *, up: bool = False) -> str:

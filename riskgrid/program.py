@@ -99,8 +99,7 @@ class Program:
         """The result on a tile, ``(trades, states)``; the array may be reused by the next call."""
         rows = trades or slice(0, self.trades)
         shape = rows.stop - rows.start, states.stop - states.start
-        self._share(states)
-        held, taken = self._run(self._tasks if shape[1] >= _FEWEST_STATES else self._steps, rows, shape)
+        held, taken = self._run(self._tasks if shape[1] >= _FEWEST_STATES else self._steps, states, rows)
         result: NDArray[Any] = np.broadcast_to(self._held(self.result, held, rows, shape), shape)
         self._give_back(taken.pop(len(self._order) - 1, None))
         return result
@@ -110,14 +109,24 @@ class Program:
         return states.stop - states.start >= _FEWEST_STATES and bool(self._counting)
 
     def count(self, states: slice, trades: slice, where: Count) -> None:
-        """The ticks of a tile as ``formulas.to_ticks`` would count what ``replay`` gives, without its being written."""
-        self._share(states)
-        self._run(self._counting, trades, (trades.stop - trades.start, states.stop - states.start), where)
+        """The ticks of a tile as ``formulas.to_ticks`` would count what ``replay`` gives, without its being written.
+
+        ValueError where ``where`` has other shapes: the machine would write beside its arrays.
+        """
+        shape = trades.stop - trades.start, states.stop - states.start - where.skip
+        if where.ticks.shape != shape or where.base.shape != (self.trades,) or where.flags.shape != (self.trades,):
+            raise ValueError(
+                f"ticks {where.ticks.shape}, base {where.base.shape}, flags {where.flags.shape}; they must be {shape} "
+                f"and ({self.trades},)"
+            )
+        self._run(self._counting, states, trades, where)
 
     def _run(
-        self, tasks: list[_Task], rows: slice, shape: tuple[int, int], *count: Count
+        self, tasks: list[_Task], states: slice, rows: slice, *count: Count
     ) -> tuple[dict[int, NDArray[Any]], dict[int, NDArray[Any]]]:
         """Arrays of slots after the tasks, and those of them that are buffers still in use."""
+        shape = rows.stop - rows.start, states.stop - states.start
+        self._share(states)
         held: dict[int, NDArray[Any]] = {}
         taken: dict[int, NDArray[Any]] = {}
         for task in tasks:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from rich.table import Table
 
-__all__ = ["Report", "report"]
+__all__ = ["Report", "measure_sentences", "report"]
 
 _COARSE = 1e-4  # share of a figure above which its rounding bound is said
 _COPIED = ("base_value", "coverage", "coverage_value", "trades", "unpriced", "unshocked", "stale")
@@ -85,8 +83,7 @@ class Report:
         """Every convention, one sentence each, and whatever keeps a number from being whole."""
         meaning, table = self.conventions, self.table
         said = [
-            _measure_sentence("VaR", "minus the quantile of P&L", meaning["value_at_risk"]),
-            _measure_sentence("ES", "the mean loss of the tail", meaning["expected_shortfall"]),
+            *measure_sentences(meaning),
             f"A loss is positive and not floored at zero; {meaning['pnl']}, in {meaning['currency']}.",
             f"Scenario set {meaning['scenario_set']}, {meaning['weights']}; ties keep scenario order.",
             _coverage_sentence(table),
@@ -119,34 +116,11 @@ class Report:
         return str(self)
 
     def __str__(self) -> str:
-        from rich.console import Console
-        from rich.measure import Measurement
-
-        table = self.__rich__()
-        whole = Measurement.get(Console(width=1000), Console(width=1000).options, table).maximum
-        width = max(whole, shutil.get_terminal_size((120, 24)).columns)  # a cut number is a wrong number
-        console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)
-        console.print(table)
-        console.print("\n".join(self.sentences()), highlight=False, markup=False)
-        written: str = console.file.getvalue()  # type: ignore[attr-defined]
-        return "\n".join(line.rstrip() for line in written.splitlines())
+        return page.text(self.__rich__(), self.sentences())
 
     def __rich__(self) -> Table:
         """The table for a terminal; ``print`` adds the conventions below it."""
-        from rich import box
-        from rich.table import Table
-        from rich.text import Text
-
-        content = page.content(self)
-        table = Table(title=content["title"], box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
-        table.add_column(content["node_head"], no_wrap=True)
-        for head, unit in content["heads"]:
-            table.add_column(f"{head}\n{unit}", justify="left" if head == "Worst scenario" else "right", no_wrap=True)
-        for row in content["rows"]:
-            cells = [Text(text, style="red" if text.startswith("-") else "") for text in row["cells"]]
-            style = "bold" if row["depth"] == 0 else ""
-            table.add_row(Text("  " * row["depth"] + row["name"]), *cells, style=style)
-        return table
+        return page.terminal(page.content(self))
 
     def _repr_html_(self) -> str:
         return page.fragment(self)
@@ -217,6 +191,14 @@ def _conventions(cube: xr.Dataset, var: xr.DataArray, es: xr.DataArray, where: A
 def _spoken(label: str, wanted: Any) -> str:
     values = [wanted] if isinstance(wanted, str) else [str(value) for value in wanted]
     return f"{label} = {' or '.join(values)}"
+
+
+def measure_sentences(meaning: Mapping[str, Any]) -> list[str]:
+    """What VaR and ES are, by the conventions of a report."""
+    return [
+        _measure_sentence("VaR", "minus the quantile of P&L", meaning["value_at_risk"]),
+        _measure_sentence("ES", "the mean loss of the tail", meaning["expected_shortfall"]),
+    ]
 
 
 def _measure_sentence(name: str, words: str, meaning: Mapping[str, Any]) -> str:

@@ -68,11 +68,15 @@ class Run:
     def whole(self) -> bool:
         """Whether everything the run needs can be read; damaged blocks are thrown away, to be priced anew."""
         try:
-            keys = set(self._placement.keys)
-            self.store.get("changes" if self.row.parent else "cells", self.kept)
+            if self.beside:  # what it takes from its parent is looked at there, once for all what-ifs in between
+                keys = {*self.branch.placement.keys, *(new for new, _ in self.branch.rekeyed.values())}
+                keys -= self.branch.failed.keys()
+            else:
+                keys = set(self._placement.keys)
+                self.store.get("cells", self.kept)
         except StoreError:
             return False
-        if not (self.parent.whole() if self.row.parent else whole_inputs(self.store, self.manifest["inputs"])):
+        if not (self.parent.whole() if self.beside else whole_inputs(self.store, self.manifest["inputs"])):
             return False
         return not self.store.discard_damaged("blocks", keys) and self.store.has("blocks", keys) == keys
 
@@ -85,6 +89,11 @@ class Run:
     def instruments(self) -> tuple[str, ...]:
         """Names of the instruments it prices."""
         return tuple(self.manifest["instruments"])
+
+    @property
+    def beside(self) -> bool:
+        """Whether it is a what-if kept beside its parent, which it needs; one answered in full has all of its own."""
+        return bool(self.manifest.get("beside"))
 
     @functools.cached_property
     def parent(self) -> Run:
@@ -101,29 +110,28 @@ class Run:
     @functools.cached_property
     def portfolio(self) -> Portfolio:
         """The trades."""
-        if self.row.parent:
-            before = self.parent.portfolio
-            return self.branch.changes.delta(before).applied(before)
+        if self.beside:
+            return self.branch.changes.portfolio(self.parent.portfolio)
         return load_portfolio(self.store, self.manifest["inputs"]["portfolio"])
 
     @functools.cached_property
     def market(self) -> MarketSnapshot:
         """The base state."""
-        if self.row.parent:
+        if self.beside:
             return self.branch.changes.market(self.parent.market)
         return load_snapshot(self.store, self.manifest["inputs"]["market"])
 
     @functools.cached_property
     def scenarios(self) -> xr.Dataset:
         """The scenario set."""
-        if self.row.parent:
+        if self.beside:
             return self.parent.scenarios
         return load_scenarios(self.store, self.manifest["inputs"]["scenarios"])
 
     @functools.cached_property
     def cube(self) -> Cube:
         """Labelled views of the P&L."""
-        if self.row.parent:
+        if self.beside:
             above, live = self.parent.cube, self.__dict__.get("live")
             sums = live.cells.sums if live else self.branch.cells(above.cell_labels.values, above.cells)
             values = self.branch.values
@@ -154,7 +162,7 @@ class Run:
 
     @functools.cached_property
     def _placement(self) -> Placement:
-        if self.row.parent:
+        if self.beside:
             before = self.parent.portfolio
             delta = self.branch.changes.delta(before)
             return self.branch.placed(self.parent._placement, before, delta, self.portfolio)

@@ -5,10 +5,17 @@ import json
 
 import numpy as np
 import pytest
+import yaml
 
+import riskgrid as rg
 from riskgrid.change import Changes
 from riskgrid.errors import BadChanges, BadMarket, BadRows, BadScenarios, InputError, UnknownName
 from tests.run import made
+
+
+def rule(where, to):
+    return {"where": where, "to": to}
+
 
 BOOK = made.portfolio(4)
 MARKET = made.market()
@@ -116,6 +123,27 @@ def test_digest__is_the_same_however_a_thing_is_said_and_another_for_another():
         ({"add": {"equity_option": [{"trade_id": "N"}]}}, InputError, "strike"),
         ({"add": {"option": [{"trade_id": "N"}]}}, UnknownName, "unknown instrument 'option'"),
         ({"shift": {"equity:NONE": "-1%"}}, BadScenarios, "equity:NONE"),
+        ({"rehang": {"where": {}}}, BadChanges, "a list of rules with 'where' and 'to' is right"),
+        ({"rehang": [{"where": {"desk": "Flow"}}]}, BadChanges, "mappings with 'where' and 'to' are right"),
+        ({"rehang": [rule({}, {"desk": "A"})]}, BadChanges, "'where' of a rehang is {}"),
+        ({"rehang": [rule({"desk": "Flow"}, {})]}, BadChanges, "'to' of a rehang is {}"),
+        ({"rehang": [rule({"desk": []}, {"desk": "A"})]}, BadChanges, "'desk' in 'where' of a rehang names no value"),
+        ({"rehang": [rule({"desk": "Flow"}, {"desk": 1.5})]}, BadChanges, "'desk' of a rehang is 1.5"),
+        ({"rehang": [rule({"desk": "None"}, {"book": "A"})]}, BadChanges, "rehang of desk None hits no trade"),
+        ({"rehang": [rule({"dsk": "Flow"}, {"book": "A"})]}, UnknownName, "unknown label of a rehang 'dsk'; did you"),
+        ({"rehang": [rule({"desk": "Flow"}, {"bok": "A"})]}, UnknownName, "'bok'; did you mean 'book'"),
+        ({"rehang": [rule({"desk": "Flow"}, {"trade_id": "A"})]}, BadChanges, "sets 'trade_id', which is no label"),
+        ({"rehang": [rule({"desk": "Flow"}, {"currency": "EUR"})]}, BadChanges, "sets 'currency', which is no label"),
+        ({"rehang": [rule({"desk": "Flow"}, {"instrument": "x"})]}, BadChanges, "sets 'instrument', which is no label"),
+        ({"rehang": [rule({"desk": "Flow"}, {"strike": "1"})]}, BadChanges, "sets 'strike', which is no label; amend"),
+        ({"snapshot": "3fa9"}, BadChanges, "snapshot '3fa9' is a key of a store; Changes.from_dict"),
+        ({"snapshot": 4}, BadChanges, "snapshot is a int; a MarketSnapshot is right"),
+        ({"scenarios": {"a": 1}}, BadChanges, "scenarios is a dict; a scenario set is right"),
+        ({"overlay": {"crash": ["x"]}}, BadScenarios, "scenario 'crash'"),
+        ({"date": "2016-06-30"}, BadChanges, "date and history belong together"),
+        ({"date": {"date": "2016-06-30"}}, BadChanges, "'history': 'sample'"),
+        ({"date": {"date": "soon", "history": "sample"}}, BadChanges, "date is 'soon'; a date such as 2016-06-30"),
+        ({"date": {"date": "2016-06-30", "history": "sample"}, "snapshot": MARKET}, BadChanges, "by snapshot and by"),
         ({"shift": {"equity:SPX": "down"}}, BadScenarios, "shock 'down' cannot be read"),
         ({"shift": {"equity:SPX": "=-5"}}, BadMarket, "a level that is above 0 is right"),
         ({"shift": {"zero:USD-TREASURY:5Y": "+1bp"}}, BadChanges, "follows from its quotes; shift par:... factors"),
@@ -123,7 +151,7 @@ def test_digest__is_the_same_however_a_thing_is_said_and_another_for_another():
 )
 def test_what_is_wrong__gets_a_sentence(form, kind, sentence):
     def made_of(changes):
-        return changes.delta(BOOK), changes.market(MARKET)
+        return changes.portfolio(BOOK), changes.market(MARKET)
 
     with pytest.raises(kind, match=sentence):
         made_of(Changes.from_dict(form))
@@ -146,3 +174,97 @@ def test_changes__take_numbers_of_numpy_and_keep_the_order_of_shifts():
     assert hash(again) == hash(changes)
     assert list(again.shift) == ["fx:EUR", "fx:*"]
     assert again.delta(BOOK).new.trade(OTHER)["expiry"] == datetime.date(2017, 1, 20)
+
+
+WHOLE = {
+    "drop": [OTHER],
+    "resize": {OPTION: 2.0},
+    "rehang": [
+        rule({"desk": ["Flow", "Macro"]}, {"desk": "One", "strategy": "x"}),
+        rule({"region": "EMEA"}, {"book": "E"}),
+    ],
+    "date": {"date": "2016-06-30", "history": "sample"},
+    "shift": {"fx:EUR": "=1.5", "fx:*": "+10%"},
+    "overlay": {"crash": [{"equity:*": "-20%"}, {"equity:SPX": "-30%"}], "rates": [{"par:*": 0.01}]},
+}
+
+
+@pytest.mark.parametrize("suffix", ["json", "yaml"])
+def test_read__of_a_file_is_what_was_written(tmp_path, suffix):
+    path = tmp_path / f"changes.{suffix}"
+    changes = Changes.from_dict(WHOLE)
+    assert changes.to_dict() == WHOLE
+    text = json.dumps(changes.to_dict()) if suffix == "json" else yaml.safe_dump(changes.to_dict(), sort_keys=False)
+    path.write_text(text)
+    again = Changes.read(path)
+    assert again == changes
+    assert again.to_dict() == WHOLE
+    assert str(again) == (
+        "resize 1 trade; drop 1 trade; rehang desk Flow or Macro to desk One, strategy x; "
+        "rehang region EMEA to book E; market of 2016-06-30; shift fx:EUR =1.5; shift fx:* +10%; overlay crash, rates"
+    )
+
+
+def test_form__names_snapshots_and_scenarios_by_the_key_of_a_run_that_has_them(tmp_path):
+    run = rg.run(BOOK, MARKET, made.scenarios(count=3), store=tmp_path, progress=None)
+    inputs = run.manifest["inputs"]
+    changes = Changes(snapshot=MARKET, scenarios=run.scenarios, overlay=run.scenarios)
+    form = changes.to_dict()
+    assert form == {"snapshot": inputs["market"], "scenarios": inputs["scenarios"], "overlay": inputs["scenarios"]}
+    again = Changes.from_dict(json.loads(json.dumps(form)), store=run.store)
+    assert again == changes
+    assert again.snapshot == MARKET
+    assert rg.what_if(run, {"scenarios": inputs["scenarios"]}).result_id == run.result_id
+    with pytest.raises(BadChanges, match="snapshot '3fa9' is in no run of the store"):
+        Changes.from_dict({"snapshot": "3fa9"}, store=run.store)
+
+
+def test_form__of_a_history_at_hand_is_the_snapshot_of_its_date():
+    history = rg.sample.history()
+    changes = Changes(date="2016-06-30", history=history)
+    assert changes.market(MARKET) == history.snapshot("2016-06-30")
+    assert changes.to_dict() == Changes(snapshot=history.snapshot("2016-06-30")).to_dict()
+    assert changes == Changes(snapshot=history.snapshot("2016-06-30"))
+
+
+def test_date__finds_the_folder_of_a_history_beside_the_file(tmp_path):
+    history = rg.sample.history().select("2016-06-01", "2016-07-01")
+    history.write(tmp_path / "history")
+    (tmp_path / "changes.yaml").write_text("date: {date: 2016-06-30, history: history}\n")
+    assert Changes.read(tmp_path / "changes.yaml").market(MARKET) == history.snapshot("2016-06-30")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("none.yaml", None, "no file .*none.yaml; changes are a YAML or JSON file"),
+        ("twice.yaml", "drop: [a]\ndrop: [b]\n", "twice.yaml: 'drop' stands twice in line 1 and on"),
+        ("twice.json", '{"drop": ["a"], "drop": ["b"]}', "'drop' stands twice; once is right"),
+        ("bad.json", "{", "bad.json: cannot be read"),
+        ("bad.yaml", "drop: [", "bad.yaml: it is no YAML"),
+        ("list.yaml", "- drop", "changes are a list; Changes or a mapping"),
+    ],
+)
+def test_read__refuses_a_file_with_a_sentence(tmp_path, name, text, sentence):
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    with pytest.raises(BadChanges, match=sentence):
+        Changes.read(tmp_path / name)
+
+
+def test_portfolio__re_hangs_in_order_and_adds_a_label_where_a_table_lacks_it():
+    row = {**BOOK.trade(OPTION), "trade_id": "N-1", "pod": "P"}
+    add = {row.pop("instrument"): [row]}
+    rules = [rule({"desk": "Flow"}, {"desk": "Macro"}), rule({"desk": "Macro"}, {"pod": "Q"})]
+    before, after = BOOK, Changes(add=add, rehang=rules).portfolio(BOOK)
+    for trade in before.places():
+        was, now = before.trade(trade), after.trade(trade)
+        moved = was["desk"] in ("Flow", "Macro")
+        assert now["desk"] == ("Macro" if moved else was["desk"])
+        assert now.get("pod", "") == ("Q" if moved else "")
+    assert after.label_names[-2:] == ("pod", "strategy")
+
+
+def test_market__is_replaced_before_it_is_shifted():
+    other = made.market({"equity:SPX": 2000.0})
+    assert Changes(snapshot=other, shift={"equity:SPX": "-10%"}).market(MARKET).level("equity:SPX") == 1800.0

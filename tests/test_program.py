@@ -235,6 +235,15 @@ def test_count__leaves_the_base_value_of_another_date_alone():
     np.testing.assert_array_equal(ticks, expected)
 
 
+@pytest.mark.parametrize("wrong", [0, 1, 2])
+def test_count__refuses_arrays_of_other_shapes(wrong):
+    arrays = [np.empty((TRADES, MOST - 1), np.int32), np.zeros(TRADES), np.zeros(TRADES, np.uint8)]
+    arrays[wrong] = arrays[wrong][:-1]
+    program = Program(gather(source(TABLES[0]), ROW) * 2.0, TRADES, machine=True)
+    with pytest.raises(ValueError, match=r"they must be \(7, \d+\) and \(7,\)"):
+        program.count(slice(0, MOST), slice(0, TRADES), Count(*arrays, 16.0, 1, 1))
+
+
 def test_counts__is_false_where_the_machine_does_not_make_the_result():
     s, states = gather(source(TABLES[0]), ROW), slice(0, MOST)
     assert Program(s * 2.0, TRADES, machine=True).counts(states)

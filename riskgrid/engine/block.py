@@ -12,18 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskgrid import formulas
+from riskgrid.engine.counting import Range, Sheet, count_inside, count_values
 from riskgrid.engine.eager import EagerMarket
 from riskgrid.engine.isolate import isolate, spoken
 from riskgrid.engine.plan import Columns, Pricing, currency_column, terms_of
 from riskgrid.errors import MoneyOverflow
-from riskgrid.formulas.tick import MISSING, WIDE
 from riskgrid.market.objects import MarketObject
 from riskgrid.market.view import Market
 from riskgrid.program import Program, tile_shape
 from riskgrid.quantity import real_numbers
 from riskgrid.registry import Instrument
 from riskgrid.schema import Status
-from riskgrid.segment import Count
 from riskgrid.terms import Names, Values
 
 __all__ = ["BASE_BITS", "Priced", "only_rows", "price_block", "sum_block"]
@@ -60,18 +59,6 @@ class _Part:
     pricing: Pricing
 
 
-@dataclass
-class _Sheet:
-    """What the trades of a block fill in, range by range of states and trades."""
-
-    ticks: NDArray[Any]
-    base_value: Values
-    missing: NDArray[np.bool_]
-    beyond: set[int] = field(default_factory=set)
-    wide: dict[int, list[tuple[NDArray[np.intp], NDArray[np.int64]]]] = field(default_factory=dict)
-    problems: dict[int, str] = field(default_factory=dict)
-
-
 def price_block(  # noqa: PLR0917, each is a thing of its own, and a block has all of them
     instrument: Instrument,
     columns: Columns,
@@ -90,7 +77,7 @@ def price_block(  # noqa: PLR0917, each is a thing of its own, and a block has a
     """
     trades, states = len(columns["quantity"]), len(dates)
     kind = np.int64 if pricing.wide else np.int32
-    sheet = _Sheet(ticks((trades, states - 1), kind), np.full(trades, np.nan), np.zeros(trades, np.bool_))
+    sheet = Sheet(ticks((trades, states - 1), kind), np.full(trades, np.nan), np.zeros(trades, np.bool_))
 
     def attempt(rows: NDArray[np.int64]) -> None:
         whole = len(rows) == trades
@@ -107,7 +94,7 @@ def price_block(  # noqa: PLR0917, each is a thing of its own, and a block has a
     return _finished(sheet, instrument, columns, dates[0])
 
 
-def _fill(sheet: _Sheet, rows: NDArray[np.int64], at: NDArray[np.intp], part: _Part) -> None:
+def _fill(sheet: Sheet, rows: NDArray[np.int64], at: NDArray[np.intp], part: _Part) -> None:
     """Price ``rows`` in the states ``at`` of which the first is the base, at one date."""
     base_date = part.market.date == part.market.base_date
     target = slice(int(at[1]) - 1, int(at[-1])) if len(at) > 1 else slice(0, 0)
@@ -116,10 +103,10 @@ def _fill(sheet: _Sheet, rows: NDArray[np.int64], at: NDArray[np.intp], part: _P
     top = int(rows[0])
     mine = slice(top, top + len(rows))  # what is tried at once are neighbours
     flags = np.zeros(len(rows), np.uint8)
-    columns = _Range(ticks[mine], at[1:] - 1, 2.0**part.pricing.bits, sheet.base_value[mine], flags, base_date)
+    columns = Range(ticks[mine], at[1:] - 1, 2.0**part.pricing.bits, sheet.base_value[mine], flags, base_date)
     if part.instrument.eager:
         for tile, states, values in _eager_tiles(part, len(at)):
-            _count(sheet, columns, (top, tile, states), values)
+            count_values(sheet, columns, (top, tile, states), values)
     else:
         _price(sheet, columns, Program(_value(part, part.market), len(rows)), top)
     if not contiguous:
@@ -128,7 +115,7 @@ def _fill(sheet: _Sheet, rows: NDArray[np.int64], at: NDArray[np.intp], part: _P
         sheet.problems.setdefault(int(rows[row]), sentence)
 
 
-def _price(sheet: _Sheet, columns: _Range, program: Program, top: int) -> None:
+def _price(sheet: Sheet, columns: Range, program: Program, top: int) -> None:
     """Price and count tile by tile. top : the block's row of the program's first trade."""
     states = columns.ticks.shape[1] + 1
     height, width = tile_shape(program, states, cache_bytes())
@@ -138,9 +125,9 @@ def _price(sheet: _Sheet, columns: _Range, program: Program, top: int) -> None:
         for start in range(0, program.trades, height):
             tile = slice(start, min(start + height, program.trades))
             if inside:
-                _count_inside(sheet, columns, (top, tile, across), program)
+                count_inside(sheet, columns, (top, tile, across), program)
             else:
-                _count(sheet, columns, (top, tile, across), program.replay(across, tile))
+                count_values(sheet, columns, (top, tile, across), program.replay(across, tile))
 
 
 def _eager_tiles(part: _Part, states: int) -> Iterator[tuple[slice, slice, Values]]:
@@ -167,70 +154,7 @@ def _value(part: _Part, asked: Market | EagerMarket) -> Any:
     return value * quantity if isinstance(rate, float) else value * quantity * rate
 
 
-@dataclass(frozen=True)
-class _Range:
-    """Scenarios of one date, and the trades tried at once. ticks : (trade, scenario).   base : (trade,).
-
-    places : (scenario,) in the block.   scale : ticks a unit.   flags : (trade,), room for those of a tile.
-    is_base : whether the base values are those of this date.
-    """
-
-    ticks: NDArray[Any]
-    places: NDArray[np.intp]
-    scale: float
-    base: Values
-    flags: NDArray[np.uint8]
-    is_base: bool
-
-
-#: The block's row of the first trade tried, and the trades and states of a tile.
-type _Tile = tuple[int, slice, slice]
-
-
-def _count_inside(sheet: _Sheet, columns: _Range, where: _Tile, program: Program) -> None:
-    """Price and count a tile in one go."""
-    top, tile, states = where
-    skip = int(states.start == 0)
-    out = columns.ticks[tile, max(states.start - 1, 0) : states.stop - 1]
-    columns.flags[tile] = 0
-    sets = int(skip and columns.is_base)
-    program.count(states, tile, Count(out, columns.base, columns.flags, columns.scale, skip, sets))
-    flags = columns.flags[tile]
-    sheet.missing[top + tile.start : top + tile.stop] |= ((flags & MISSING) != 0) | ~np.isfinite(columns.base[tile])
-    for row in (tile.start + np.flatnonzero(flags & WIDE)).tolist():
-        _count_wide(sheet, columns, (top, slice(row, row + 1), states), program.replay(states, slice(row, row + 1)))
-
-
-def _count(sheet: _Sheet, columns: _Range, where: _Tile, values: Values) -> None:
-    """Count the P&L of a tile."""
-    top, tile, states = where
-    if states.start == 0 and columns.is_base:
-        columns.base[tile] = values[:, 0] + 0.0  # minus nothing is nothing
-    base, out = columns.base[tile], columns.ticks[tile, max(states.start - 1, 0) : states.stop - 1]
-    shown = values[:, 1:] if states.start == 0 else values
-    wide, missing = formulas.to_ticks(shown, base, columns.scale, out)
-    sheet.missing[top + tile.start : top + tile.stop] |= missing | ~np.isfinite(base)
-    if out.dtype == np.int64:
-        beyond = (out[missing] == np.iinfo(np.int64).min) & np.isfinite(shown[missing])
-        sheet.beyond.update((top + tile.start + np.flatnonzero(missing)[beyond.any(axis=1)]).tolist())
-    for row in np.flatnonzero(wide).tolist():
-        at = tile.start + row
-        _count_wide(sheet, columns, (top, slice(at, at + 1), states), values[row : row + 1])
-
-
-def _count_wide(sheet: _Sheet, columns: _Range, where: _Tile, values: Values) -> None:
-    """Count the P&L of a trade that does not fit. values : (1, state)."""
-    top, tile, states = where
-    shown = np.ascontiguousarray(values[:, 1:] if states.start == 0 else values)
-    exact = np.empty(shown.shape, np.int64)
-    formulas.to_ticks(shown, columns.base[tile], columns.scale, exact)
-    row, places = top + tile.start, columns.places[max(states.start - 1, 0) : states.stop - 1]
-    sheet.wide.setdefault(row, []).append((places, exact[0]))
-    if (np.isfinite(shown) & (exact == np.iinfo(np.int64).min)).any():
-        sheet.beyond.add(row)
-
-
-def _finished(sheet: _Sheet, instrument: Instrument, columns: Columns, base_date: np.datetime64) -> Priced:
+def _finished(sheet: Sheet, instrument: Instrument, columns: Columns, base_date: np.datetime64) -> Priced:
     least, none = np.iinfo(sheet.ticks.dtype).min, np.iinfo(np.int64).min
     wide = np.array(sorted(sheet.wide), dtype=np.int64)
     wide_ticks = sheet.ticks[wide].astype(np.int64)

@@ -15,7 +15,18 @@ from riskgrid.hashing import digest, file_digest
 __all__ = ["engine_code", "numerics", "numerics_digest"]
 
 #: What every value passes through; the pricer's own file is added per instrument.
-VALUE_PATH = ("formulas", "conventions", "market", "terms.py", "quantity.py", "hashing.py", "engine")
+VALUE_PATH = (
+    "formulas",
+    "conventions",
+    "market",
+    "terms.py",
+    "quantity.py",
+    "program.py",
+    "segment.py",
+    "assembly.py",
+    "hashing.py",
+    "engine",
+)
 
 
 def engine_code(package: Path | None = None) -> bytes:

@@ -147,7 +147,7 @@ class Stack:
         for position, found in enumerate(surfaces):
             alike.setdefault((found.expiries.tobytes(), len(found.moneyness)), []).append(position)
         for positions in alike.values():
-            at = _of_those(surface, positions)
+            at = _of_those(surface, positions, len(surfaces))
             rows = _expiry_rows(surfaces[positions[0]], years[at], self._start[surface[at]])
             low[at], high[at], weight_low[at], weight_high[at] = rows
         inputs = (self._panel(), moneyness)
@@ -172,7 +172,7 @@ class Stack:
             return index, weight
         parts = []
         for positions in alike:
-            at = _of_those(which, positions)
+            at = _of_those(which, positions, len(self._objects))
             index, weight = weights(self._objects[positions[0]], years[at])
             parts.append((at, index + self._start[which[at]][:, None], weight))
         width = max((index.shape[1] for _, index, _ in parts), default=1)
@@ -207,8 +207,11 @@ class Stack:
         return np.concatenate([index, both], axis=1).astype(np.int32), np.concatenate([weight, extra], axis=1)
 
 
-def _of_those(which: Index, positions: list[int]) -> Index:
-    return np.flatnonzero(which == positions[0] if len(positions) == 1 else np.isin(which, positions))
+def _of_those(which: Index, positions: list[int], count: int) -> Index:
+    """Where one of these of ``count`` objects is asked for; -1 asks for none."""
+    wanted = np.zeros(count + 1, np.bool_)
+    wanted[positions] = True
+    return np.flatnonzero(wanted[which])
 
 
 def _alike(objects: Sequence[MarketObject]) -> list[list[int]]:

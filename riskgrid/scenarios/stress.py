@@ -36,7 +36,7 @@ from riskgrid.scenarios.set import shiftable, shifts, targets
 if TYPE_CHECKING:
     from riskgrid.market.snapshot import MarketSnapshot
 
-__all__ = ["parse_shock", "read_yaml", "stress"]
+__all__ = ["parse_shock", "read_shocks", "read_yaml", "stress"]
 
 type Lines = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
@@ -66,6 +66,11 @@ def stress(shocks: Path | str | Mapping[str, Lines], market: MarketSnapshot) -> 
             scale[at, place[factor]], offset[at, place[factor]] = shift
     facts = {"kind": "stress", "shocks": {name: [list(line) for line in _lines(name, named[name])] for name in named}}
     return shifts(list(rows), factors, scale, offset, name="stress", kind="stress", provenance=facts)
+
+
+def read_shocks(shocks: Path | str | Mapping[str, Lines]) -> dict[str, list[tuple[str, str | float]]]:
+    """Scenario name to (pattern, shock) line by line, as they are written.  BadScenarios where they are none."""
+    return {name: _lines(name, lines) for name, lines in _read(shocks).items()}
 
 
 def parse_shock(text: str | float, *, volatility: bool = False) -> tuple[float, float]:

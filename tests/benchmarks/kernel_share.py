@@ -26,7 +26,7 @@ SIZES = {"equity_option": 10_000, "fx_option": 10_000, "fixed_rate_bond": 5_000,
 _PARTS = {
     "tasks": "riskgrid.engine.execute.run_task",
     "kernels": "riskgrid.formulas.compiled.Loop.__call__",
-    "steps": "riskgrid.program.Program.replay",
+    "steps": "riskgrid.program.Program._run",
     "store": "riskgrid.store.Store.put",
 }
 

@@ -1,9 +1,10 @@
 """How long after a question does a changed book have its VaR by desk, durably kept?
 
 What-ifs on a finished run of 100,000 trades under 1,000 scenarios, in the process that made it, each asked once: one
-trade resized, 100 of one instrument, 100 of all eight, one factor shifted: an equity, an FX rate, a quote of a curve.
-On the clock: checking, planning, pricing, blocks and the what-if on disk, the catalogue, P&L and VaR of every desk. The
-limit of a shift is what the full run took for so many valuations.
+trade resized, 100 of one instrument, 100 of all eight, one factor shifted: an equity, an FX rate, a quote of a curve;
+all equities, a book under another desk, a new scenario set. On the clock: checking, planning, pricing, blocks and the
+what-if on disk, the catalogue, P&L and VaR of every desk. The limit of a shift and of a scenario set is what the full
+run took for so many valuations.
 """
 
 from __future__ import annotations
@@ -18,7 +19,12 @@ import riskgrid as rg
 from tests.benchmarks import data
 from tests.benchmarks.measure import Figure, cold_store
 
-_FACTORS = {"an equity": "equity:S03", "an FX rate": "fx:GBP", "a curve's quote": "par:USD:5Y"}
+_FACTORS = {
+    "an equity": "equity:S03",
+    "all equities": "equity:*",
+    "an FX rate": "fx:GBP",
+    "a curve's quote": "par:USD:5Y",
+}
 _SLACK = 0.010
 
 
@@ -50,9 +56,17 @@ def figures(*, quick: bool = False) -> list[Figure]:
             ),
             _figure("100 trades of eight instruments", _asked(run, resized(every, 100), repeats), 40.0, 80.0),
         ]
+        books = np.unique(run.cells["book"].values).tolist()
+        rules = (
+            rg.Changes(rehang=[{"where": {"book": name}, "to": {"desk": f"Desk {at}"}}])
+            for at, name in enumerate(books * 50)
+        )
+        made.append(_figure("a book under another desk", _asked(run, rules, repeats), 15.0, 40.0))
+        sets = (rg.Changes(scenarios=rg.scale_shifts(scenarios, 1.0 + 0.01 * step)) for step in range(1, 9))
+        made.append(_against("a new scenario set", _asked(run, sets, 1 if quick else 3), cost))
         for what, factor in _FACTORS.items():
             shifts = (rg.Changes(shift={factor: f"x{1.0 + 0.001 * step}"}) for step in range(1, 1000))
-            made.append(_shift(what, _asked(run, shifts, 3 if quick else 9), cost))
+            made.append(_against(f"{what} shifted", _asked(run, shifts, 3 if quick else 9), cost))
     return made
 
 
@@ -75,12 +89,12 @@ def _figure(what: str, spent: list[tuple[float, int]], middle: float, high: floa
     return Figure("whatif", what, statistics.median(ms), "ms", note=note, at_most=middle, rounds=tuple(ms))
 
 
-def _shift(what: str, spent: list[tuple[float, int]], cost: float) -> Figure:
+def _against(what: str, spent: list[tuple[float, int]], cost: float) -> Figure:
     ratios = [(seconds - _SLACK) / (valuations * cost) for seconds, valuations in spent]
     ms = statistics.median(1e3 * seconds for seconds, _ in spent)
     return Figure(
         "whatif",
-        f"{what} shifted",
+        what,
         ms,
         "ms",
         ratio=statistics.median(ratios),

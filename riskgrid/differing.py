@@ -1,0 +1,256 @@
+"""Why two runs differ: their inputs one after another, each revalued exactly, and what it adds to value, VaR and ES."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from riskgrid import contrast, page
+from riskgrid.change import Changes
+from riskgrid.comparing import MEASURED, aligned, node_rows, shown
+from riskgrid.engine.outcome import Progress
+from riskgrid.errors import InputError
+from riskgrid.manifest import by_this_code
+from riskgrid.reporting import measure_sentences, report
+from riskgrid.result import Run
+from riskgrid.running import run as full_run
+from riskgrid.scenarios import set as scenario_set
+from riskgrid.store import Store
+from riskgrid.whatif import what_if
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.table import Table
+
+__all__ = ["Difference", "diff"]
+
+
+@dataclass(frozen=True, repr=False)
+class Difference:
+    """What each step from one run to another adds. ``table`` : ``base_value, value_at_risk, expected_shortfall``
+    (step, node), the last minus the first of each step, and ``..._first, ..._last (node)`` of the two runs.
+
+    The steps add up: of values exactly, since they are counted money; of VaR and ES to float rounding. Another order of
+    the steps gives other parts of VaR and ES, which do not add. ``runs`` : ids of the first run and of that after each
+    step, all kept.   ``inputs`` : part of the question to sentences on what differs in it.
+    """
+
+    table: xr.Dataset
+    conventions: Mapping[str, Any]
+    inputs: Mapping[str, tuple[str, ...]]
+    runs: tuple[str, ...]
+
+    def to_dataset(self) -> xr.Dataset:
+        """The table; labels are coordinates of the nodes."""
+        return self.table.copy()
+
+    def sentences(self) -> list[str]:
+        """What differs, in what order it was revalued, and what the numbers mean."""
+        said = [sentence for part in self.inputs.values() for sentence in part]
+        if not said:
+            said.append("Nothing differs: both runs ask the same of the same code.")
+        steps = list(map(str, self.table["step"].values))
+        if steps:
+            said.append(f"Revalued in this order, each step on top of those before: {', '.join(steps)}.")
+        return [*said, *measure_sentences(self.conventions), f"In {self.conventions['currency']}."]
+
+    def _content(self) -> dict[str, Any]:
+        first, last = self.runs[0], self.runs[-1]
+        heads, columns = [], []
+        for measured, head in MEASURED.items():
+            level = f" {self.conventions[measured]['percent']}" if measured in self.conventions else ""
+            for name, values in (
+                (first, self.table[f"{measured}_first"].values),
+                *zip(map(str, self.table["step"].values), self.table[measured].values, strict=True),
+                (last, self.table[f"{measured}_last"].values),
+            ):
+                heads.append((f"{head}{level}", name))
+                columns.append(values)
+        if self.table.sizes["node"] == 1:
+            return self._content_of_total()
+        rows = node_rows(self.table, columns)
+        return shown(self._title, " / ".join(self.table.attrs["by"]), heads, rows, self.sentences())
+
+    def _content_of_total(self) -> dict[str, Any]:
+        """A row a step: of the total alone there are few numbers, and they are read downwards."""
+        steps = [*map(str, self.table["step"].values)]
+        rows = []
+        for at, name in enumerate([f"Run {self.runs[0]}", *steps, f"Run {self.runs[-1]}"]):
+            ends = {0: "_first", len(steps) + 1: "_last"}.get(at)
+            found = [self.table[f"{m}{ends}"][0] if ends else self.table[m][at - 1, 0] for m in MEASURED]
+            depth = 0 if ends else 1
+            cells = [page.money(float(value)) for value in found]
+            rows.append(
+                {"depth": depth, "name": name, "cells": cells, "partial": False, "parent": at == 0 < len(steps)}
+            )
+        currency = self.conventions["currency"]
+        heads = [
+            (head + (f" {self.conventions[m]['percent']}" if m in self.conventions else ""), currency)
+            for m, head in MEASURED.items()
+        ]
+        return shown(self._title, "step", heads, rows, self.sentences())
+
+    @property
+    def _title(self) -> str:
+        return f"From run {self.runs[0]} to run {self.runs[-1]}, {self.conventions['currency']}"
+
+    def __repr__(self) -> str:
+        return page.text(self.__rich__(), self.sentences())
+
+    def __rich__(self) -> Table:
+        return page.terminal(self._content())
+
+    def _repr_html_(self) -> str:
+        return page.table_html(self._content(), self)
+
+
+def diff(
+    a: Run,
+    b: Run,
+    *,
+    by: Sequence[str] | str = (),
+    var_level: float = 0.99,
+    es_level: float = 0.975,
+    store: Store | Path | str | None = None,
+    cluster: Any = "threads",
+    progress: Callable[[Progress], None] | None = None,
+) -> Difference:
+    """What differs between two runs, and what each difference adds to value, VaR and ES.
+
+    From a's question the inputs become those of b one after another, each step an exact revaluation that is kept as a
+    run: this code, market (date and levels), scenarios, trades dropped, added, amended, re-hung, spec, the code of b.
+    A step in which nothing differs is left out; market and scenarios are one where the old scenarios do not fit the
+    new market, and all inputs are one where the spec fits only them. Where the reporting currency differs, amounts
+    before the step ``spec`` are in that of a.
+    by : labels for contributions by node.   store : of the steps, by default that of a.
+
+    >>> import tempfile
+    >>> from riskgrid import run, sample, what_if
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     base = run(sample.portfolio(200), sample.market(), sample.scenarios(count=20), store=folder, progress=None)
+    ...     other = what_if(base, {"drop": ["T0000001"] if "T0000001" in base.portfolio.places() else [],
+    ...                            "shift": {"fx:EUR": "-1%"}})
+    ...     made = diff(base, other).to_dataset()
+    >>> "market" in made["step"].values
+    True
+    """
+    path = _Path(a, b, store, cluster, progress)
+    path.walk()
+    reports = [report(run, by, var_level=var_level, es_level=es_level) for run in path.runs]
+    every = aligned(reports)
+    steps = {name: np.diff(every[name].values, axis=0) for name in MEASURED}
+    table = xr.Dataset(
+        {name: (("step", "node"), parts) for name, parts in steps.items()}
+        | {
+            f"{name}_{end}": ("node", every[name].values[at])
+            for name in MEASURED
+            for end, at in (("first", 0), ("last", -1))
+        },
+        {**every.coords, "step": np.array(path.names, dtype=object)},
+        {"by": every.attrs["by"], "currency": b.manifest["reporting"]},
+    )
+    runs = (a.run_id, *(run.run_id for run in path.runs[1:-1]), b.run_id)
+    return Difference(table, reports[-1].conventions, path.inputs, runs)
+
+
+class _Path:
+    """Runs from one to another, a step between each two."""
+
+    def __init__(self, a: Run, b: Run, store: Any, cluster: Any, progress: Callable[[Progress], None] | None) -> None:
+        self.a, self.b, self._cluster, self._progress = a, b, cluster, progress
+        self._store = a.store if store is None else store if isinstance(store, Store) else Store(store)
+        self.names: list[str] = []
+        self.runs = [a]
+        self._now = a
+        self._trades = contrast.trades(a.portfolio, b.portfolio)
+        told = {
+            "environment": contrast.environment_sentences(a.manifest, b.manifest),
+            "market": contrast.market_sentences(a.market, b.market),
+            "scenarios": contrast.scenario_sentences(a.scenarios, b.scenarios),
+            "portfolio": self._trades.sentences(),
+            "spec": contrast.spec_sentences(a.manifest, b.manifest),
+        }
+        self.inputs = {name: tuple(said) for name, said in told.items() if said}
+
+    def append(self, name: str, run: Run) -> None:
+        """A step and the run after it."""
+        self.names.append(name)
+        self.runs.append(run)
+        self._now = run
+
+    def walk(self) -> None:
+        """Every step."""
+        if not by_this_code(self.a.manifest):
+            self.append("this code", self._again(self.a))
+        elif self.a.store != self._store:
+            self._now = self._again(self.a)
+        fits = self._market_and_scenarios()
+        if fits:
+            self._portfolio()
+        same = all(self.a.manifest[name] == self.b.manifest[name] for name in ("reporting", "bits"))
+        if not fits or not same:
+            name = "spec" if fits else "market, scenarios, portfolio and spec"
+            self.append(name, self.b if by_this_code(self.b.manifest) else self._again(self.b))
+        if not by_this_code(self.b.manifest):
+            self.append("code of the second run", self.b)
+        elif not self._is_at_the_end():
+            self.append("unexplained", self.b)
+
+    def _is_at_the_end(self) -> bool:
+        """Whether the last step has the numbers of the second run."""
+        if self._now is self.b or self._now.result_id == self.b.result_id:
+            return True
+        one, other = (run.aggregate() for run in (self._now, self.b))
+        return all(
+            np.array_equal(one[name].values, other[name].values, equal_nan=True) for name in ("pnl", "base_value")
+        )
+
+    def _market_and_scenarios(self) -> bool:
+        """Whether a's spec and trades can be valued in b's market and scenarios."""
+        a, b = self.a, self.b
+        changes = {"market": Changes(snapshot=b.market)} if a.market.digest != b.market.digest else {}
+        moved = Changes().scenario_set(a.scenarios, a.market, b.market)
+        try:
+            differ = scenario_set.digest(scenario_set.check_against(moved, b.market)) != scenario_set.digest(
+                b.scenarios
+            )
+        except InputError:
+            differ = True
+        if differ:
+            changes["scenarios"] = Changes(scenarios=b.scenarios)
+        try:
+            for name, asked in changes.items():
+                self._change(name, asked)
+        except InputError:
+            try:
+                self._change("market and scenarios", Changes(snapshot=b.market, scenarios=b.scenarios))
+            except InputError:
+                return False
+        return True
+
+    def _portfolio(self) -> None:
+        found, book = self._trades, self.b.portfolio
+        parts: dict[str, Callable[[], Changes]] = {
+            "trades dropped": lambda: Changes(drop=found.dropped),
+            "trades added": lambda: Changes(add=book.select(found.added)),
+            "trades amended": lambda: Changes(drop=found.amended, add=book.select(found.amended)),
+            "trades re-hung": lambda: Changes(amend=found.rehung),
+        }
+        given = (found.dropped, found.added, found.amended, found.rehung)
+        for (name, make), some in zip(parts.items(), given, strict=True):
+            if some:
+                self._change(name, make())
+
+    def _change(self, name: str, changes: Changes) -> None:
+        self.append(name, what_if(self._now, changes, cluster=self._cluster, progress=self._progress))
+
+    def _again(self, run: Run) -> Run:
+        """The question of a run asked of this code, in the store of the steps."""
+        spec = {name: run.manifest[name] for name in ("reporting", "cell_labels", "bits", "cut")}
+        inputs = (run.portfolio, run.market, run.scenarios)
+        return full_run(*inputs, store=self._store, cluster=self._cluster, progress=self._progress, **spec)

@@ -1,0 +1,98 @@
+"""Runs as jobs: queued by whoever asks, and waited for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from riskgrid.answering import row_for
+from riskgrid.change import Changes
+from riskgrid.engine.budget import Limits
+from riskgrid.errors import RiskgridError
+from riskgrid.hashing import digest
+from riskgrid.inputs import save_input, save_inputs
+from riskgrid.question import Question, requested
+from riskgrid.result import Run, open_run
+from riskgrid.store import BATCH, ENDINGS, INTERACTIVE, RunRow, Store
+from riskgrid.whatif import what_if_row
+
+__all__ = ["submit", "submit_what_if", "wait"]
+
+#: Seconds between two looks at a run.
+_POLL = 0.1
+
+
+def submit(
+    asked: Question,
+    store: Store,
+    *,
+    name: str = "",
+    principal: str = "",
+    key: str | None = None,
+    priority: int = BATCH,
+    limits: Limits | None = None,
+) -> RunRow:
+    """Queue a question for a runner; its inputs are in the store when this returns.
+
+    key : of the request, the principal's own: the same request sent again with it is the same run.   priority :
+    larger ones go first.   BadSpec where the key was used for another request.
+    """
+    inputs = save_inputs(store, asked.portfolio, asked.market, asked.scenarios, asked.scenario_digest)
+    request = requested(asked, inputs, limits)
+    row = replace(
+        row_for(asked, name),
+        principal=principal,
+        request_key=key,
+        request=request,
+        request_digest=digest("request", request, name).hex(),
+        priority=priority,
+    )
+    return store.queue.submit(row)
+
+
+def submit_what_if(
+    run: Run,
+    changes: Changes | Mapping[str, Any],
+    *,
+    name: str = "",
+    principal: str = "",
+    key: str | None = None,
+    priority: int = INTERACTIVE,
+) -> RunRow:
+    """Queue a what-if of a stored run, checked before it waits; else as :func:`submit`."""
+    asked = changes if isinstance(changes, Changes) else Changes.from_dict(changes, store=run.store)
+    row = what_if_row(run, asked, name=name)
+    for given in asked.inputs:  # the plain form names them by their key
+        save_input(run.store, given)
+    request = {"kind": "what_if", "run": run.run_id, "changes": asked.to_dict()}
+    return run.store.queue.submit(
+        replace(
+            row,
+            principal=principal,
+            request_key=key,
+            request=request,
+            request_digest=digest("request", request, name).hex(),
+            priority=priority,
+        )
+    )
+
+
+def wait(store: Store, run_id: str, *, timeout: float | None = None) -> Run:
+    """The finished run, as soon as a runner has answered it.
+
+    RiskgridError with the reason where it failed or was cancelled; TimeoutError after so many seconds.
+    """
+    until = None if timeout is None else time.monotonic() + timeout
+    while True:
+        row = store.catalogue.get(run_id)
+        if row.status in ("complete", "partial"):
+            return open_run(row.run_id, store=store)
+        if row.status in ENDINGS:
+            raise RiskgridError(f"run '{row.run_id}' is {row.status}: {row.reason}")
+        if until is not None and time.monotonic() > until:
+            raise TimeoutError(
+                f"run '{row.run_id}' is {row.status} after {timeout:g} s; a runner answers what is queued"
+            )
+        time.sleep(_POLL)

@@ -1,0 +1,159 @@
+"""A runner: takes queued runs in order of priority and answers them on workers of its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from riskgrid.answering import answer
+from riskgrid.change import Changes
+from riskgrid.cluster import Workers, connect
+from riskgrid.engine.budget import Limits
+from riskgrid.errors import BadSpec, ClusterLost, StoreError
+from riskgrid.lease import LEASE_SECONDS, Lease, Released, runner_name
+from riskgrid.question import restored
+from riskgrid.result import open_run
+from riskgrid.store import INTERACTIVE, RunRow, Store
+from riskgrid.whatif import answer_what_if
+
+__all__ = ["ATTEMPTS", "Runner"]
+
+_LOG = logging.getLogger(__name__)
+
+#: Runners that may die while they hold a run before it is given up.
+ATTEMPTS = 3
+
+#: Seconds between two looks into an empty queue, and at most while a cluster or a database does not answer.
+_POLL, _MOST_PATIENCE = 0.1, 30.0
+
+
+@dataclass
+class Runner:
+    """Takes queued runs and answers them until it is stopped.
+
+    cluster : as for a run; opened once and kept.   lanes : how many runs at once, and the least priority that each
+    takes: by default one takes whatever is next, and one only what somebody waits for, so that a long batch does not
+    keep it waiting.   Several runners may share a store: a run is leased by one of them at a time, and one that dies
+    loses its lease and no finished block.
+    """
+
+    store: Store
+    cluster: str | Workers | Any = "threads"
+    lanes: Sequence[int | None] = (None, INTERACTIVE)
+    name: str = field(default_factory=runner_name)
+    lease_seconds: float = LEASE_SECONDS
+
+    def __post_init__(self) -> None:
+        self._stopping = threading.Event()
+        self._held: dict[str, Lease] = {}
+        self._workers: Workers | None = None
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        self._workers = connect(self.cluster)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self._disconnect()
+
+    def stop(self) -> None:
+        """Take no more runs, and give back those in hand: another runner goes on from their finished blocks."""
+        self._stopping.set()
+        for lease in list(self._held.values()):
+            lease.stop(Released(f"runner {self.name} was stopped"))
+
+    def work(self, *, until_idle: bool = False) -> None:
+        """Answer runs in all lanes until :meth:`stop`, or until none waits."""
+        threads = [
+            threading.Thread(target=self._lane, args=(least, until_idle), name=f"riskgrid-lane-{at}")
+            for at, least in enumerate(self.lanes)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def step(self, least_priority: int | None = None) -> RunRow | None:
+        """Answer the next run, return how it ended; None where none waits."""
+        row = self.store.queue.lease(self.name, self.lease_seconds, least_priority=least_priority)
+        if row is None:
+            return None
+        if row.attempts > ATTEMPTS:
+            self._give_up(row)
+            return self.store.catalogue.get(row.run_id)
+        try:
+            self._answer(row)
+        except ClusterLost:
+            self._disconnect()
+            raise
+        except Exception:  # the run has it as its reason; the next one is not to suffer
+            _LOG.warning("run %s was not answered", row.run_id, exc_info=True)
+        return self.store.catalogue.get(row.run_id)
+
+    # -- one lane ----------------------------------------------------------------------------------------------
+
+    def _lane(self, least_priority: int | None, until_idle: bool) -> None:
+        patience = _POLL
+        while not self._stopping.is_set():
+            try:
+                found = self.step(least_priority)
+                patience = _POLL
+            except (ClusterLost, StoreError) as error:  # what is leased was given back, or lapses by itself
+                found, patience = None, min(2.0 * patience, _MOST_PATIENCE)
+                _LOG.warning("%s; the next look in %.1f s", error, patience)
+            if found is None:
+                if until_idle and patience == _POLL:
+                    return
+                self._stopping.wait(patience)
+
+    def _answer(self, row: RunRow) -> None:
+        limits = Limits(**row.request["limits"]) if row.request.get("limits") else None
+        with Lease(self.store, row, seconds=self.lease_seconds, limits=limits, again=(Released, ClusterLost)) as lease:
+            self._held[row.run_id] = lease
+            if self._stopping.is_set():
+                self.stop()
+            try:
+                self._answered(row, lease)
+            finally:
+                del self._held[row.run_id]
+
+    def _answered(self, row: RunRow, lease: Lease) -> None:
+        request, workers = row.request, self._connected(row.priority)
+        if request["kind"] == "what_if":
+            parent = open_run(request["run"], store=self.store)
+            answer_what_if(parent, Changes.from_dict(request["changes"], store=self.store), lease, cluster=workers)
+        else:
+            # whoever resumes a partial run wants its left-out trades tried again
+            again = row.attempts > 1 or row.fence > 1
+            answer(restored(self.store, request), lease, cluster=workers, retry=again)
+
+    def _give_up(self, row: RunRow) -> None:
+        reason = (
+            f"{ATTEMPTS} runners ended while they held it; a trade that ends its process is found where workers are "
+            "processes: start the runner with --cluster processes:N, then resume the run"
+        )
+        self.store.catalogue.finish(
+            row.run_id, "failed", result_id=None, seconds=0.0, manifest={}, reason=reason, fence=row.fence
+        )
+
+    # -- workers -----------------------------------------------------------------------------------------------
+
+    def _connected(self, priority: int) -> Workers:
+        """Workers for one run, of the cluster that is kept open. ClusterLost where it does not answer."""
+        with self._lock:
+            if self._workers is None:
+                try:
+                    self._workers = connect(self.cluster)
+                except BadSpec as error:  # it was right when the runner started
+                    raise ClusterLost(str(error)) from error
+            return self._workers.lent(priority)
+
+    def _disconnect(self) -> None:
+        with self._lock:
+            if self._workers is not None:
+                self._workers.__exit__(None, None, None)
+                self._workers = None

@@ -1,0 +1,249 @@
+"""Runners that die, compete or are told to stop: every run is answered once, with the bits of an undisturbed one."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from riskgrid.errors import BadSpec, LeaseLost
+from riskgrid.jobs import submit, wait
+from riskgrid.lease import Lease
+from riskgrid.question import ask
+from riskgrid.result import open_run
+from riskgrid.runner import ATTEMPTS, Runner
+from riskgrid.running import run
+from riskgrid.store import BATCH, INTERACTIVE, Store
+from tests.run import made
+
+ROOT = Path(__file__).parents[2]
+TRADES = 400
+#: A runner with a short lease; ``spoil`` is put in before it works.
+RUNNER = """
+    import os, signal, sys
+    from riskgrid.runner import Runner
+    from riskgrid.store import Store
+    {spoil}
+    with Runner(Store(sys.argv[1]), cluster="threads:1", lanes=(None,), lease_seconds=1.0) as runner:
+        runner.work(until_idle=True)
+"""
+
+
+def question(seed=7, trades=TRADES):
+    return ask(
+        made.portfolio(trades, only=("equity_option",)), made.market(), made.scenarios(count=50, seed=seed), cut=16
+    )
+
+
+def undisturbed(asked, folder):
+    return run(asked.portfolio, asked.market, asked.scenarios, store=folder, cut=16, progress=None)
+
+
+def child(folder, spoil=""):
+    script = textwrap.dedent(RUNNER).format(spoil=textwrap.dedent(spoil))
+    return subprocess.Popen([sys.executable, "-c", script, str(folder)], cwd=ROOT)
+
+
+def kinds(store, run_id):
+    return [event.kind for event in store.journal.events(run_id) if event.kind != "progress"]
+
+
+#: Where a runner is killed: before or after it has stored an object, and just before and after it commits.
+DEATHS = {
+    "before its cells are stored": "put, kind='cells'",
+    "between cells and plan": "put, kind='plans'",
+    "before the commit": "finish",
+    "after the commit": "get after finish",
+}
+SPOILS = {
+    "put": """
+        kept = Store.put
+        def put(self, kind, key, *rest, **named):
+            if kind == "{kind}":
+                os.kill(os.getpid(), signal.SIGKILL)
+            return kept(self, kind, key, *rest, **named)
+        Store.put = put
+    """,
+    "finish": """
+        from riskgrid.store import Catalogue
+        def finish(self, *rest, **named):
+            os.kill(os.getpid(), signal.SIGKILL)
+        Catalogue.finish = finish
+    """,
+    "finished": """
+        from riskgrid.store import Catalogue
+        kept = Catalogue.finish
+        def finish(self, *rest, **named):
+            kept(self, *rest, **named)
+            os.kill(os.getpid(), signal.SIGKILL)
+        Catalogue.finish = finish
+    """,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("spoil", "committed"),
+    [
+        (SPOILS["put"].format(kind="cells"), False),
+        (SPOILS["put"].format(kind="plans"), False),
+        (SPOILS["finish"], False),
+        (SPOILS["finished"], True),
+    ],
+    ids=["before its cells are stored", "between cells and plan", "before the commit", "after the commit"],
+)
+def test_a_runner_killed_while_it_commits_leaves_nothing_half_visible(tmp_path, spoil, committed):
+    store, asked = Store(tmp_path / "store"), question()
+    row = submit(asked, store)
+    killed = child(store.root, spoil)
+    assert killed.wait(60) == -signal.SIGKILL
+    left = len(list((store.root / "blocks").glob("*/*")))
+    seen = store.catalogue.get(row.run_id)
+    if committed:
+        assert seen.status == "complete"
+    else:
+        assert seen.status in ("running", "interrupted")
+        with pytest.raises(BadSpec, match="ask the same question again"):
+            open_run(row.run_id, store=store)
+        time.sleep(1.1)  # the lease of the dead one lapses
+    with Runner(store, cluster="threads:1", lanes=(None,)) as runner:
+        runner.work(until_idle=True)
+    done, whole = open_run(row.run_id, store=store), undisturbed(asked, tmp_path / "fresh")
+    assert made.same_bits(whole, done)
+    assert done.row.fence == (1 if committed else 2)
+    if not committed:
+        assert done.manifest["blocks"] == {"priced": 0, "found": left, "failed": 0}
+        assert left == whole.manifest["blocks"]["priced"]
+
+
+@pytest.mark.slow
+def test_two_runners_answer_each_of_many_runs_once(tmp_path):
+    store = Store(tmp_path)
+    rows = [submit(question(seed, trades=32), store) for seed in range(12)]
+    both = [child(store.root), child(store.root)]
+    for row in rows:
+        wait(store, row.run_id, timeout=90)
+    assert [one.wait(30) for one in both] == [0, 0]
+    for row in rows:
+        assert kinds(store, row.run_id) == ["queued", "running", "complete"]
+        assert store.catalogue.get(row.run_id).attempts == 1
+
+
+@pytest.mark.slow
+def test_a_runner_that_dies_again_and_again_over_a_run_lets_the_next_one_go(tmp_path):
+    store = Store(tmp_path)
+    bad, good = submit(question(1, trades=32), store, priority=BATCH), submit(question(2, trades=32), store)
+    spoil = """
+        from riskgrid.engine import task
+        def priced(*rest, **named):
+            os.kill(os.getpid(), signal.SIGKILL)
+        task.price_block = priced
+    """
+    for _ in range(ATTEMPTS):
+        killed = child(store.root, spoil)
+        assert killed.wait(60) == -signal.SIGKILL
+        time.sleep(1.1)
+    with Runner(store, cluster="threads:1", lanes=(None,)) as runner:
+        runner.work(until_idle=True)
+    ended = store.catalogue.get(bad.run_id)
+    assert ended.status == "failed"
+    assert f"{ATTEMPTS} runners ended while they held it" in ended.reason
+    assert wait(store, good.run_id).row.status == "complete"
+
+
+def test_a_runner_that_lost_its_lease_commits_nothing(tmp_path):
+    store, asked = Store(tmp_path / "store"), question(trades=32)
+    row = submit(asked, store)
+    first = store.queue.lease("first", 0.0)
+    second = store.queue.lease("second", 30.0)
+    assert (first.run_id, second.run_id) == (row.run_id, row.run_id)
+    from riskgrid.answering import answer
+
+    with pytest.raises(LeaseLost, match="another runner took it over"), Lease(store, first) as lease:
+        answer(asked, lease, cluster="threads:1")
+    assert store.catalogue.get(row.run_id).status == "running"
+    with Lease(store, second) as lease:
+        done = answer(asked, lease, cluster="threads:1")
+    assert made.same_bits(done, undisturbed(asked, tmp_path / "fresh"))
+
+
+def test_a_cancelled_run_stops_and_is_resumed_from_its_blocks(tmp_path):
+    store, asked = Store(tmp_path / "store"), question(trades=3000)
+    row = submit(asked, store)
+    runner = Runner(store, cluster="threads:1", lanes=(None,), lease_seconds=0.3)
+    thread = threading.Thread(target=runner.work)
+    thread.start()
+    try:
+        while not list((store.root / "blocks").glob("*/*")):
+            time.sleep(0.001)
+        assert store.queue.cancel(row.run_id, "me") == "cancelling"
+        with pytest.raises(Exception, match=r"is cancelled: run .* was cancelled; what is finished is kept"):
+            wait(store, row.run_id, timeout=30)
+        left = len(list((store.root / "blocks").glob("*/*")))
+        store.queue.resume(row.run_id, "me")
+        done = wait(store, row.run_id, timeout=60)
+    finally:
+        runner.stop()
+        thread.join()
+    whole = undisturbed(asked, tmp_path / "fresh")
+    assert made.same_bits(done, whole)
+    assert done.manifest["blocks"]["found"] >= left > 0
+    assert done.manifest["blocks"]["priced"] == whole.manifest["blocks"]["priced"] - done.manifest["blocks"]["found"]
+    assert kinds(store, row.run_id) == ["queued", "running", "cancelling", "cancelled", "queued", "running", "complete"]
+    assert [line.verb for line in store.journal.audit(subject=row.run_id)][::-1][:3] == ["submit", "cancel", "finish"]
+
+
+def test_a_stopped_runner_gives_back_what_it_holds(tmp_path):
+    store, asked = Store(tmp_path), question(trades=3000)
+    row = submit(asked, store)
+    runner = Runner(store, cluster="threads:1", lanes=(None,), lease_seconds=0.3)
+    thread = threading.Thread(target=runner.work)
+    thread.start()
+    while not list((store.root / "blocks").glob("*/*")):
+        time.sleep(0.001)
+    runner.stop()
+    thread.join(30)
+    back = store.catalogue.get(row.run_id)
+    assert (back.status, back.runner) == ("queued", None)
+    assert "was stopped" in back.reason
+    with Runner(store, cluster="threads:1", lanes=(None,)) as other:
+        other.work(until_idle=True)
+    assert wait(store, row.run_id).row.status == "complete"
+
+
+def test_what_somebody_waits_for_goes_ahead_of_a_batch(tmp_path):
+    store = Store(tmp_path)
+    batch = [submit(question(seed, trades=16), store, priority=BATCH) for seed in range(3)]
+    now = submit(question(9, trades=16), store, priority=INTERACTIVE)
+    with Runner(store, cluster="threads:1", lanes=(None,)) as runner:
+        order = [runner.step().run_id for _ in range(4)]
+        assert runner.step() is None
+    assert order == [now.run_id, *(row.run_id for row in batch)]
+
+
+def test_a_lane_for_those_who_wait_leaves_batches_alone(tmp_path):
+    store = Store(tmp_path)
+    submit(question(1, trades=16), store, priority=BATCH)
+    with Runner(store, cluster="threads:1") as runner:
+        assert runner.step(INTERACTIVE) is None
+        assert runner.step(None) is not None
+
+
+def test_a_run_that_cannot_be_answered_says_why_and_does_not_stop_the_runner(tmp_path):
+    store = Store(tmp_path)
+    asked = question(1, trades=16)
+    bad, good = submit(asked, store), submit(question(2, trades=16), store)
+    for path in (store.root / "inputs").glob("*/*-portfolio"):
+        if path.name.startswith(asked.portfolio.digest.hex()):
+            path.write_bytes(b"spoilt")
+    with Runner(store, cluster="threads:1", lanes=(None,)) as runner:
+        runner.work(until_idle=True)
+    assert store.catalogue.get(bad.run_id).status == "failed"
+    assert "damaged" in store.catalogue.get(bad.run_id).reason
+    assert good.run_id != bad.run_id
+    assert os.getpid()
