@@ -7,14 +7,14 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from types import TracebackType
 from typing import Any, Self
 
 from riskgrid.engine.budget import Limits
 from riskgrid.engine.outcome import Progress
-from riskgrid.errors import Cancelled, LeaseLost, OverLimit, Stopped, StoreError
+from riskgrid.errors import Cancelled, LeaseLost, OverLimit, Stopped, StoreError, UnknownName
 from riskgrid.settings import settings
 from riskgrid.store import RunRow, Store
 
@@ -22,6 +22,9 @@ __all__ = ["LEASE_SECONDS", "Lease", "Released", "runner_name", "taken_up"]
 
 #: How long a run belongs to a process that says nothing; then another may take it up.
 LEASE_SECONDS = 30.0
+
+#: Seconds before a database that was away is asked again.
+_PAUSE = 0.2
 
 #: Seconds between two signs of life, in which cancelling is heard and progress told.
 _BEAT = 1.0
@@ -46,8 +49,32 @@ def taken_up(store: Store, row: RunRow) -> RunRow:
         return held
     who = row.principal or settings().principal
     made = replace(row, runner=runner_name(), fence=1, attempts=1, principal=who)
-    store.catalogue.add(made, lease=LEASE_SECONDS, audit="run")
+    _surely(
+        lambda: store.catalogue.add(made, lease=LEASE_SECONDS, audit="run"),
+        lambda: store.catalogue.get(made.run_id).run_id == made.run_id,
+    )
     return made
+
+
+def _surely(write: Callable[[], None], written: Callable[[], bool], seconds: float = LEASE_SECONDS) -> None:
+    """Write into the catalogue, again while its database comes and goes. written : whether it has been kept after all,
+    which a cut connection leaves open."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            write()
+        except (StoreError, UnknownName) as error:
+            again = getattr(error, "transient", False) and time.monotonic() < until
+            if not again and not isinstance(error, LeaseLost):
+                raise
+            with contextlib.suppress(StoreError, UnknownName):
+                if written():
+                    return
+            if not again:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return
 
 
 class Lease:
@@ -103,11 +130,19 @@ class Lease:
 
     def finish(self, status: str, result_id: str, manifest: Mapping[str, Any]) -> RunRow:
         """Make the answer visible. LeaseLost where the run is another's by now."""
-        row = self.row
-        self.store.catalogue.finish(
-            row.run_id, status, result_id=result_id, seconds=self.seconds, manifest=manifest, fence=row.fence
-        )
-        return self.store.catalogue.get(row.run_id)
+        row, catalogue = self.row, self.store.catalogue
+
+        def write() -> None:
+            catalogue.finish(
+                row.run_id, status, result_id=result_id, seconds=self.seconds, manifest=manifest, fence=row.fence
+            )
+
+        def written() -> bool:
+            kept = catalogue.get(row.run_id)
+            return (kept.fence, kept.status, kept.result_id) == (row.fence, status, result_id)
+
+        _surely(write, written, self._length)
+        return catalogue.get(row.run_id)
 
     def _end(self, error: BaseException) -> None:
         row = self.row

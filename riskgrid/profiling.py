@@ -14,8 +14,9 @@ __all__ = ["Part", "Profile", "profile"]
 
 #: Valuations below which a block costs more to send, store and find than to price, on any machine.
 _TINY = 20_000
-_CALLER = ("panels", "looking up", "submitting", "reducing")
+_CALLER = ("loading", "panels", "looking up", "submitting", "reducing")
 _NOTES = {
+    "loading": "compiled kernels, once a process",
     "panels": "market objects and terms made ready for workers",
     "looking up": "which blocks and sums the store has",
     "reducing": "cell sums of all blocks added up",
@@ -122,7 +123,7 @@ class _Times:
         manifest = run.manifest
         spent = {name: float(seconds) for name, seconds in manifest["seconds"].items()}
         blocks = int(manifest["blocks"]["priced"]) + int(manifest["blocks"]["found"])
-        wall = max(float(run.row.seconds), spent["all"]) + spent.get("commit", 0.0)
+        wall = max(float(run.row.seconds), spent["all"] + spent.get("commit", 0.0))
         return cls(spent, Labour.of(manifest), blocks, int(manifest["cut"]), wall)
 
     def __getitem__(self, name: str) -> float:

@@ -215,7 +215,7 @@ def test_form__names_snapshots_and_scenarios_by_the_key_of_a_run_that_has_them(t
     assert again == changes
     assert again.snapshot == MARKET
     assert rg.what_if(run, {"scenarios": inputs["scenarios"]}).result_id == run.result_id
-    with pytest.raises(BadChanges, match="snapshot '3fa9' is in no run of the store"):
+    with pytest.raises(BadChanges, match="snapshot '3fa9' is neither a name nor a key of the store"):
         Changes.from_dict({"snapshot": "3fa9"}, store=run.store)
 
 

@@ -16,6 +16,7 @@ from riskgrid.engine.notice import Notices
 from riskgrid.engine.outcome import CellSums, Outcome, Progress
 from riskgrid.engine.plan import Piece, Pricing, extend_block, plan_instrument
 from riskgrid.engine.sending import Sender
+from riskgrid.engine.timing import compile_seconds
 from riskgrid.errors import ClusterLost
 from riskgrid.market.states import MarketStates
 from riskgrid.portfolio import Portfolio
@@ -91,14 +92,16 @@ def planned(
 
 def _timed[Item](items: Iterator[Item], spent: dict[str, float], name: str) -> Iterator[Item]:
     while True:
-        begun, busy = time.perf_counter(), time.thread_time()
+        begun, busy, compiled = time.perf_counter(), time.thread_time(), compile_seconds()
         try:
             item = next(items)
         except StopIteration:
             return
         finally:
+            loaded = compile_seconds() - compiled  # a process loads each kernel once, whoever calls it first
+            spent["loading"] = spent.get("loading", 0.0) + loaded
             # what workers take of the interpreter meanwhile is in the one and not in the other
-            spent[name] = spent.get(name, 0.0) + time.perf_counter() - begun
+            spent[name] = spent.get(name, 0.0) + time.perf_counter() - begun - loaded
             processor = f"{name}, processor"
-            spent[processor] = spent.get(processor, 0.0) + time.thread_time() - busy
+            spent[processor] = spent.get(processor, 0.0) + max(time.thread_time() - busy - loaded, 0.0)
         yield item

@@ -123,13 +123,13 @@ def shortage(spans: Sequence[tuple[float, float]], workers: int, begun: float, e
 
 
 def compile_seconds() -> float:
-    """Seconds for which Numba has compiled in this thread, since the first call in this process."""
+    """Seconds for which Numba has compiled or loaded kernels in this thread, since the first call in this process."""
     return float(_watch().spent.get(threading.get_ident(), 0.0)) if BACKEND == "numba" else 0.0
 
 
 @functools.cache
 def _watch() -> Any:
-    """Adds up compilation by thread. What is inlined is compiled within, and counts once."""
+    """Adds up compilation by thread. What is compiled within another counts once."""
     from numba.core import event
 
     class Watch(event.Listener):  # type: ignore[misc]
@@ -147,5 +147,6 @@ def _watch() -> Any:
                 self.spent[thread] = self.spent.get(thread, 0.0) + time.perf_counter() - began
 
     made = Watch()
-    event.register("numba:compile", made)
+    # held while a function is compiled, and while its compiled form is loaded for the first time
+    event.register("numba:compiler_lock", made)
     return made

@@ -30,6 +30,8 @@ _PAUSE = 0.2
 class ConnectionCut(StoreError):
     """The connection to a served catalogue ended while it was used."""
 
+    transient = True
+
 
 class Database:
     """An SQLite file or a PostgreSQL database by URL. Connections are kept open by the process; every error is a
@@ -109,7 +111,9 @@ class Database:
                 done = True
         except ConnectionCut as cut:
             if done:
-                raise StoreError(f"{cut}; whether its last change was kept is not known") from cut
+                unknown = StoreError(f"{cut}; whether its last change was kept is not known")
+                unknown.transient = True
+                raise unknown from cut
             raise
         return result
 
@@ -142,7 +146,9 @@ class Database:
             if error.connection_invalidated:
                 return ConnectionCut(f"the connection to the catalogue {self.address} was cut: {reason}")
             if error.statement is None:
-                return StoreError(f"cannot open the catalogue {self.address}: {reason}")
+                closed = StoreError(f"cannot open the catalogue {self.address}: {reason}")
+                closed.transient = True  # a database that starts again
+                return closed
         elif self.path.parent.exists() and shutil.disk_usage(self.path.parent).free < _ROOM:
             return explained("write", self.path, OSError(errno.ENOSPC, ""))
         return StoreError(f"the catalogue {self.address} refused: {reason}")
