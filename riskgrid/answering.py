@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from riskgrid.branch import Cells
@@ -27,7 +27,7 @@ from riskgrid.placement import placement_of
 from riskgrid.question import Question, Spec
 from riskgrid.result import Run
 from riskgrid.scenarios import set as scenario_set
-from riskgrid.store import RunRow
+from riskgrid.store import RunRow, Store
 
 __all__ = ["answer", "live_root", "row_for"]
 
@@ -75,20 +75,29 @@ def answer(
         )
         codes = by_instrument(asked.portfolio, cells.code)
         pieces = planned(asked.portfolio, states, spec.pricing, store, codes)
-        outcome = execute(
-            pieces if lease.limits is None else _fitting(pieces, states, asked, workers, lease),
-            states,
-            spec.pricing,
-            store=store,
-            workers=workers,
-            cells=len(cells.values),
-            progress=told,
-            notice=lease.notice,
-            stop=lease.check,
-            retry=retry,
-        )
-        ordered = Cells.of(cells.values, outcome.sums)
-        made = _committed(asked, lease, outcome, ordered=ordered, inputs=inputs)
+        with store.deferred() as behind:  # what is priced reaches the disk while more is priced
+            outcome = execute(
+                pieces if lease.limits is None else _fitting(pieces, states, asked, workers, lease),
+                states,
+                spec.pricing,
+                store=behind if workers.in_process else store,
+                workers=workers,
+                cells=len(cells.values),
+                progress=told,
+                notice=lease.notice,
+                stop=lease.check,
+                retry=retry,
+            )
+            committing = time.perf_counter()
+            ordered = Cells.of(cells.values, outcome.sums)
+            result = ordered.result(spec.cell_labels)
+            _keep(asked, behind, lease.key, outcome, ordered)
+        kept = inputs.result()
+    outcome.seconds["commit"] = time.perf_counter() - committing  # all but the row that makes it visible
+    manifest = {"kept": lease.key, **make_manifest(asked, outcome, kept)}
+    made = Run(lease.finish("partial" if outcome.failed else "complete", result, manifest), store)
+    # what is at hand need not be read back
+    made.__dict__.update(portfolio=asked.portfolio, scenarios=asked.scenarios, market=asked.market)
     made.__dict__["live"] = Live.of(states, spec.pricing, asked.portfolio, outcome, ordered, cells.code)
     return made  # its what-ifs need not plan again
 
@@ -104,28 +113,15 @@ def _fitting(
     return planned
 
 
-def _committed(
-    asked: Question, lease: Lease, outcome: Outcome, *, ordered: Cells, inputs: Future[dict[str, str]]
-) -> Run:
-    """Keep plan and cells beside the inputs; the run becomes visible in the catalogue last."""
-    committing = time.perf_counter()
-    store = lease.store
+def _keep(asked: Question, store: Store, key: str, outcome: Outcome, ordered: Cells) -> None:
+    """Put cells and plan into the store."""
     arrays = {name: getattr(outcome.sums, name) for name in CellSums.__dataclass_fields__}
-    result = ordered.result(asked.spec.cell_labels)
     weight = {"weight": asked.scenarios["weight"].values} if "weight" in asked.scenarios else {}
-    meta = {"result": result, "cells": ordered.values, "scenarios": asked.scenarios["scenario"].values.tolist()}
-    key = lease.key
+    meta = {"cells": ordered.values, "scenarios": asked.scenarios["scenario"].values.tolist()}
     store.put("cells", key, meta, {**arrays, **weight})
     place, where = placement_of(asked.portfolio, outcome).parts()
     refs = {kind: sorted(keys) for kind, keys in outcome.used.items()}
     store.put("plans", key, {**place, "refs": refs}, where)
-    kept = inputs.result()
-    outcome.seconds["commit"] = time.perf_counter() - committing  # all but the row that makes it visible
-    manifest = {"kept": key, **make_manifest(asked, outcome, kept)}
-    made = Run(lease.finish("partial" if outcome.failed else "complete", result, manifest), store)
-    # what is at hand need not be read back
-    made.__dict__.update(portfolio=asked.portfolio, scenarios=asked.scenarios, market=asked.market)
-    return made
 
 
 def live_root(run: Run) -> Live:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -28,6 +30,7 @@ from riskgrid.placement import placement_of
 from riskgrid.portfolio import Portfolio
 from riskgrid.rehang import Hanging
 from riskgrid.result import Run
+from riskgrid.store import Store
 
 __all__ = ["BlockCut", "Making", "live_of"]
 
@@ -41,7 +44,7 @@ def live_of(run: Run) -> Live:
         if not run.beside:
             live = live_root(run)
         else:
-            _, live = Making(run.parent, live_of(run.parent), run.branch.changes, "auto", None).branch()
+            _, live = Making(run.parent, live_of(run.parent), run.branch.changes, "auto", None, run.store).branch()
         run.__dict__["live"] = live
     found: Live = run.__dict__["live"]
     return found
@@ -60,6 +63,7 @@ class Making:
     changes: Changes
     cluster: Any
     tell: Callable[[Progress], None] | None
+    store: Store
     lease: Lease | None = None
     priced: int = 0
     reused: int = 0
@@ -67,6 +71,11 @@ class Making:
     seconds: Counter[str] = field(default_factory=Counter)
     labour: Labour = field(default_factory=Labour)
     used: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    @functools.cached_property
+    def key(self) -> str:
+        """Of what is kept for it alone; where nobody leased it, its id too."""
+        return uuid.uuid4().hex[:12] if self.lease is None else self.lease.key
 
     def branch(self) -> tuple[Branch, Live]:
         """What to keep of it, and its plan in memory."""
@@ -174,7 +183,7 @@ class Making:
         if not len(new):
             return Outcome(CellSums.zeros(cells, states.count - 1))
         codes = by_instrument(new, code)
-        return self._execute(planned(new, states, self.parent.pricing, self.run.store, codes), states, cells, len(new))
+        return self._execute(planned(new, states, self.parent.pricing, self.store, codes), states, cells, len(new))
 
     def _execute(self, pieces: Iterable[Piece], states: MarketStates, cells: int, trades: int) -> Outcome:
         here = self.cluster == "auto" and states.count * trades < _LITTLE
@@ -183,7 +192,7 @@ class Making:
                 pieces,
                 states,
                 self.parent.pricing,
-                store=self.run.store,
+                store=self.store,
                 workers=workers,
                 cells=cells,
                 progress=self.tell,

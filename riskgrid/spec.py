@@ -14,6 +14,7 @@ import yaml
 
 from riskgrid.engine.budget import Limits
 from riskgrid.errors import BadSpec
+from riskgrid.inputs import kept
 from riskgrid.market.history import MarketHistory
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.portfolio import Portfolio
@@ -64,7 +65,8 @@ def read_spec(path: Path | str) -> RunSpec:
 
     ``portfolio`` : folder, or ``sample`` / ``{sample: {trades: 10000}}``.   ``market`` : folder of a snapshot, or
     ``history`` (folder) with ``date``, or ``sample`` with ``date``.   ``scenarios`` : a Parquet file, or a mapping of
-    one or more registered scenario sets to their options, joined.   ``on_bad`` : ``raise`` or ``keep``.
+    one or more registered scenario sets to their options, joined.   Each of the three also ``{kept: NAME}``, as
+    :func:`riskgrid.inputs.keep` named it.   ``on_bad`` : ``raise`` or ``keep``.
     """
     path = Path(path)
     raw = _load(path)
@@ -79,8 +81,10 @@ def read_spec(path: Path | str) -> RunSpec:
     if problems:
         raise BadSpec(f"{path}: " + "; ".join(problems))
     history, market = _market(raw, path.parent)
-    portfolio = _portfolio(raw, path.parent)
-    scenarios = _scenarios(raw["scenarios"], path, history, market)
+    portfolio = _kept(raw, "portfolio")
+    portfolio = _portfolio(raw, path.parent) if portfolio is None else portfolio
+    scenarios = _kept(raw, "scenarios")
+    scenarios = _scenarios(raw["scenarios"], path, history, market) if scenarios is None else scenarios
     wanted = dict(wanted)
     html = wanted.pop("html", None)
     page = path.parent / html if html else None
@@ -105,6 +109,14 @@ def _unknown(options: Any, place: str, known: tuple[str, ...]) -> list[str]:
     return [f"unknown key '{place}.{key}'; known: {', '.join(known)}" for key in options if key not in known]
 
 
+def _kept(raw: Mapping[str, Any], key: str) -> Any:
+    """The input that was kept under a name, as in ``portfolio: {kept: NAME}``; None where the spec says another."""
+    where = raw.get(key)
+    if not (isinstance(where, Mapping) and set(where) == {"kept"}):
+        return None
+    return kept(key, str(where["kept"]), store=(raw.get("run") or {}).get("store"))
+
+
 def _market(raw: Mapping[str, Any], folder: Path) -> tuple[MarketHistory | None, MarketSnapshot]:
     date = str(raw.get("date", ""))
     if "sample" in (raw.get("market"), raw.get("history")):
@@ -113,7 +125,7 @@ def _market(raw: Mapping[str, Any], folder: Path) -> tuple[MarketHistory | None,
         return sample.history(), sample.market(date or "2016-07-01")
     history = MarketHistory.read(folder / str(raw["history"])) if "history" in raw else None
     if "market" in raw:
-        return history, MarketSnapshot.read(folder / str(raw["market"]))
+        return history, _kept(raw, "market") or MarketSnapshot.read(folder / str(raw["market"]))
     if not date or history is None:
         raise BadSpec("key 'history' without 'date'; the valuation date is right, e.g. 2016-07-01")
     try:

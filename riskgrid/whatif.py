@@ -94,17 +94,15 @@ def _made(run: Run, changes: Changes, *, name: str, cluster: Any, tell: Told, le
         return _in_full(run, changes, name=name, cluster=cluster, tell=tell, lease=lease)
     begun = time.perf_counter()
     try:
-        made = Making(run, live_of(run), changes, cluster, tell, lease)
-        branch, live = made.branch()
+        made, branch, live = _beside(run, changes, cluster, tell, lease)
     except BlockCut:
         return _in_full(run, changes, name=name, cluster=cluster, tell=tell, lease=lease)
     except DamagedObject:
         run = _anew(run, cluster, tell)
-        made = Making(run, live_of(run), changes, cluster, tell, lease)
-        branch, live = made.branch()
+        made, branch, live = _beside(run, changes, cluster, tell, lease)
     trades = int(live.cells.sums.trades.sum())
     row = RunRow(
-        uuid.uuid4().hex[:12],
+        made.key,
         _content(run, changes),
         name,
         run.row.as_of,
@@ -114,6 +112,17 @@ def _made(run: Run, changes: Changes, *, name: str, cluster: Any, tell: Told, le
         principal=settings().principal,
     )
     return _committed(made, branch, live, replace(row, seconds=time.perf_counter() - begun))
+
+
+def _beside(run: Run, changes: Changes, cluster: Any, tell: Told, lease: Lease | None) -> tuple[Making, Branch, Live]:
+    """The what-if, priced and kept."""
+    with run.store.deferred() as behind:
+        made = Making(run, live_of(run), changes, cluster, tell, behind, lease)
+        branch, live = made.branch()
+        meta, arrays = branch.parts()
+        refs = {kind: sorted(keys) for kind, keys in made.used.items()}
+        behind.put("changes", made.key, {**meta, "refs": refs}, arrays)
+    return made, branch, live
 
 
 def _found(store: Store, content: str, parent: str, name: str) -> Run | None:
@@ -191,13 +200,10 @@ def _spec(run: Run) -> dict[str, Any]:
 def _committed(made: Making, branch: Branch, live: Live, row: RunRow) -> Run:
     """Keep what is its own; the run becomes visible in the catalogue last."""
     run = made.run
-    key = row.run_id if made.lease is None else made.lease.key
-    meta, arrays = branch.parts()
-    run.store.put("changes", key, {**meta, "refs": {kind: sorted(keys) for kind, keys in made.used.items()}}, arrays)
     manifest = {
         **run.manifest,
         **answered_by(live.instruments, code_of(live.instruments)),
-        "kept": key,
+        "kept": made.key,
         "parent": run.run_id,
         "beside": True,  # what it does not keep itself is its parent's
         "changes": str(made.changes),

@@ -5,11 +5,23 @@ import numpy as np
 import pytest
 
 from riskgrid import inputs
-from riskgrid.errors import DamagedObject, StoreError
-from riskgrid.inputs import load_portfolio, load_scenarios, load_snapshot, object_of, save_inputs, whole_inputs
+from riskgrid.errors import DamagedObject, StoreError, UnknownName
+from riskgrid.inputs import (
+    described,
+    keep,
+    kept,
+    load_portfolio,
+    load_scenarios,
+    load_snapshot,
+    object_of,
+    save_inputs,
+    whole_inputs,
+)
 from riskgrid.portfolio import Portfolio
 from riskgrid.scenarios import set as scenario_set
+from riskgrid.spec import read_spec
 from riskgrid.store import Store
+from riskgrid.whatif import what_if
 from tests.run import made
 
 BOOK, MARKET, SCENARIOS = made.portfolio(5), made.market(), made.scenarios(count=3)
@@ -121,3 +133,34 @@ def test_loading__leaves_no_folder_behind(store, tmp_path, monkeypatch):
     keys = saved(store)
     load_snapshot(store, keys["market"])
     assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_keep__gives_an_input_a_name_that_the_latest_one_has(tmp_path):
+    store = Store(tmp_path)
+    first = keep(made.market(), "month end", store=store)
+    assert kept("market", "month end", store=store) == made.market()
+    later = made.market({"equity:SPX": 2200.0})
+    second = keep(later, "month end", store=store)
+    assert first != second
+    assert kept("market", "month end", store=store) == later
+    keep(made.portfolio(20), "book", store=store)
+    keep(made.scenarios(), "year", store=store)
+    assert kept("portfolio", "book", store=store).digest == made.portfolio(20).digest
+    assert described(kept("scenarios", "year", store=store)) == described(made.scenarios())
+    with pytest.raises(UnknownName, match="unknown named market 'month'; did you mean 'month end'"):
+        kept("market", "month", store=store)
+
+
+def test_keep__is_found_by_specs_and_changes(tmp_path):
+    store = Store(tmp_path / "store")
+    for given, name in ((made.portfolio(20), "book"), (made.market(), "today"), (made.scenarios(), "year")):
+        keep(given, name, store=store)
+    keep(made.market({"equity:SPX": 2200.0}), "tomorrow", store=store)
+    (tmp_path / "run.yaml").write_text(
+        "portfolio: {kept: book}\nmarket: {kept: today}\nscenarios: {kept: year}\n"
+        f"run: {{store: {store.where}, cut: 16}}\n"
+    )
+    run = read_spec(tmp_path / "run.yaml").execute()
+    assert run.portfolio.digest == made.portfolio(20).digest
+    child = what_if(run, {"snapshot": "tomorrow"})
+    assert child.market.level("equity:SPX") == 2200.0

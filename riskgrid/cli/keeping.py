@@ -103,4 +103,4 @@ def migrate(to: str, store: str | None) -> None:
     database = store_of(store).catalogue.database
     before = current(database)
     upgrade(database, to)
-    click.echo(f"catalogue {database}: {before or 'empty'} -> {current(database)}")
+    click.echo(f"catalogue {database.address}: {before or 'empty'} -> {current(database)}")

@@ -14,7 +14,7 @@ from typing import Any
 from riskgrid.store.backend import Entry
 from riskgrid.store.failure import explained
 
-__all__ = ["Folder", "write_file"]
+__all__ = ["Folder", "begun_file", "finish_file", "sync_folder", "write_file"]
 
 
 class Folder:
@@ -117,21 +117,42 @@ class Folder:
 
 def write_file(path: Path, chunks: Iterable[bytes | memoryview], *, durable: bool) -> int:
     """Write a file whole or not at all, return its size. durable : it is on the disk when this returns. OSError."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.{uuid.uuid4().hex[:8]}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb", buffering=0) as file:
-            size = sum(_write_all(file, chunk) for chunk in chunks)
-            if durable:
-                os.fsync(file.fileno())
-        partial.replace(path)
-        if durable:
-            _sync_folder(path.parent)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise
+    partial, file, size = begun_file(path, chunks)
+    finish_file(partial, file, path, durable=durable)
+    if durable:
+        sync_folder(path.parent)
     return size
+
+
+def begun_file(path: Path, chunks: Iterable[bytes | memoryview]) -> tuple[Path, Any, int]:
+    """Write a file beside its name: where, the open file, its size. OSError, and then nothing is left."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.{uuid.uuid4().hex[:8]}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = partial.open("wb", buffering=0)
+    try:
+        return partial, file, sum(_write_all(file, chunk) for chunk in chunks)
+    except BaseException:
+        _give_up(partial, file)
+        raise
+
+
+def finish_file(partial: Path, file: Any, path: Path, *, durable: bool = True) -> None:
+    """Give a file its name, once it is on the disk if that is asked. OSError, and then nothing is left."""
+    try:
+        if durable:
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        _give_up(partial, file)
+        raise
+    file.close()
+
+
+def _give_up(partial: Path, file: Any) -> None:
+    with contextlib.suppress(OSError):
+        file.close()
+    with contextlib.suppress(OSError):
+        partial.unlink(missing_ok=True)
 
 
 def _entry(found: os.DirEntry[str]) -> Entry:
@@ -147,7 +168,8 @@ def _write_all(file: Any, chunk: bytes | memoryview) -> int:
     return done
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk. OSError."""
     if not hasattr(os, "O_DIRECTORY"):
         return
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -14,6 +14,7 @@ from riskgrid.errors import BadSpec, DamagedObject, StoreError
 from riskgrid.settings import settings
 from riskgrid.store.backend import Backend, Entry
 from riskgrid.store.container import from_file, to_chunks
+from riskgrid.store.deferred import Deferred
 from riskgrid.store.failure import explained
 from riskgrid.store.folder import Folder
 from riskgrid.store.stored import Stored
@@ -74,6 +75,23 @@ class Store:
         from riskgrid.store.bucket import bucket_of
 
         return bucket_of(self.where)
+
+    @contextlib.contextmanager
+    def deferred(self) -> Iterator[Store]:
+        """The same store for a while, in which ``put`` does not wait for the disk: all is there when the block ends.
+
+        StoreError then for what did not get there. Until then nobody sees what was put.
+        """
+        if self.remote:
+            yield self
+            return
+        made, backend = Store(self.where, self._catalogue), Deferred(self.root)
+        made.__dict__["backend"] = backend
+        try:
+            yield made
+            backend.flush()
+        finally:
+            backend.wait()
 
     @functools.cached_property
     def catalogue(self) -> Catalogue:
