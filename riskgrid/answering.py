@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -68,6 +68,12 @@ def answer(
         if progress is not None:
             progress(at)
 
+    def noticed(kind: str, facts: Mapping[str, Any]) -> None:
+        if kind == "quarantined":
+            ids = asked.portfolio.tables[facts["instrument"]]["trade_id"]
+            facts = {"trade": ids[facts["row"]].as_py(), **facts}
+        lease.notice(kind, facts)
+
     with connect(cluster) as workers, ThreadPoolExecutor(1, thread_name_prefix="riskgrid-inputs") as keeper:
         # inputs are kept while blocks are priced: most of it is waiting for the disk
         inputs = keeper.submit(
@@ -84,7 +90,7 @@ def answer(
                 workers=workers,
                 cells=len(cells.values),
                 progress=told,
-                notice=lease.notice,
+                notice=noticed,
                 stop=lease.check,
                 retry=retry,
             )

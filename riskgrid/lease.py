@@ -183,8 +183,11 @@ class Lease:
 
     def notice(self, kind: str, facts: Mapping[str, Any]) -> None:
         """Write a fact into the journal at once. A journal that does not answer does not stop a run."""
+        journal, row = self.store.journal, self.row
         try:
-            self.store.journal.tell(self.row.run_id, kind, facts, fence=self.row.fence)
+            journal.tell(row.run_id, kind, facts, fence=row.fence)
+            if kind == "attempt":
+                journal.attempt(row.run_id, str(facts["block"]), str(facts["reason"]), row.runner or "")
         except LeaseLost as error:
             self.stop(error)
         except StoreError:

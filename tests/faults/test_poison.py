@@ -39,6 +39,12 @@ def test_a_trade_that_ends_its_worker_is_named_and_all_others_are_priced(store, 
     assert table.status.values.tolist().count(Status.FAILED) == 1
     assert int(partial.aggregate().unpriced[0]) == 1
 
+    events = {event.kind: event.data for event in store.journal.events(partial.run_id)}
+    assert events["quarantined"]["trade"] == "d-17"
+    tried = store.journal.attempts(partial.run_id)
+    assert max(attempt.number for attempt in tried) == 2
+    assert {attempt.reason for attempt in tried} == {"its worker process ended while it was priced alone"}
+
     clean = asked(deadly.book(), other, "threads:1")
     expected = {trade: found for trade, found in made.bits_by_trade(clean).items() if trade != "d-17"}
     found = made.bits_by_trade(partial)
