@@ -16,7 +16,7 @@ from riskgrid.engine.execute import execute, planned
 from riskgrid.engine.outcome import CellSums, Outcome, Progress
 from riskgrid.engine.plan import Piece
 from riskgrid.engine.quarantine import along
-from riskgrid.inputs import save_inputs
+from riskgrid.inputs import input_keys, save_inputs
 from riskgrid.label import TradeLabels, by_instrument, starts
 from riskgrid.lease import Lease
 from riskgrid.live import Live
@@ -24,7 +24,8 @@ from riskgrid.manifest import make_manifest
 from riskgrid.market.states import MarketStates
 from riskgrid.pivot import cells_of
 from riskgrid.placement import placement_of
-from riskgrid.question import Question, Spec
+from riskgrid.question import Question, Spec, requested
+from riskgrid.registry import INSTRUMENTS
 from riskgrid.result import Run
 from riskgrid.scenarios import set as scenario_set
 from riskgrid.store import RunRow, Store
@@ -32,9 +33,12 @@ from riskgrid.store import RunRow, Store
 __all__ = ["answer", "live_root", "row_for"]
 
 
-def row_for(asked: Question, name: str) -> RunRow:
-    """The row of a new run of a question."""
+def row_for(asked: Question, name: str, limits: Limits | None = None) -> RunRow:
+    """The row of a new run of a question; it says enough for another process to answer it, where one can."""
     origin = asked.origin
+    modules = [getattr(INSTRUMENTS[each].price, "__module__", None) for each in asked.portfolio.instruments]
+    own = all(str(module).startswith("riskgrid.") for module in modules)
+    keys = input_keys(asked.portfolio, asked.market, asked.scenario_digest)
     return RunRow(
         uuid.uuid4().hex[:12],
         asked.content_id,
@@ -43,6 +47,7 @@ def row_for(asked: Question, name: str) -> RunRow:
         len(asked.portfolio),
         asked.scenarios.sizes["scenario"],
         parent=None if origin is None else origin.run_id,
+        request=requested(asked, keys, limits) if own and origin is None else {},
     )
 
 
@@ -61,7 +66,7 @@ def answer(
     """
     store, spec = lease.store, asked.spec
     states = MarketStates(asked.market, asked.scenarios)
-    cells = cells_of(TradeLabels(lambda: asked.portfolio), spec.cell_labels, len(asked.portfolio))
+    cells = cells_of(TradeLabels(lambda: asked.portfolio, spec.cell_labels), spec.cell_labels, len(asked.portfolio))
 
     def told(at: Progress) -> None:
         lease.progress(at)
@@ -135,7 +140,7 @@ def live_root(run: Run) -> Live:
     states = MarketStates(run.market, scenario_set.check_against(run.scenarios, run.market))
     spec = Spec.of(run.manifest)
     pricing = spec.pricing
-    cells = cells_of(TradeLabels(lambda: run.portfolio), spec.cell_labels, len(run.portfolio))
+    cells = cells_of(TradeLabels(lambda: run.portfolio, spec.cell_labels), spec.cell_labels, len(run.portfolio))
     codes = by_instrument(run.portfolio, cells.code)
     outcome = Outcome(run.cube.cells, list(planned(run.portfolio, states, pricing, run.store, codes)))
     first, placement = starts(run.portfolio), run.cube.placement

@@ -70,5 +70,8 @@ def _is_library(value: Any) -> bool:
         return False
     if isinstance(value, np.ufunc):  # SciPy's do not say where they live; a user's are made by np.frompyfunc
         return not value.__name__.endswith("(vectorized)")
-    home = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+    if inspect.isfunction(value):  # a wrapper claims to be what it wraps
+        home = value.__globals__.get("__name__")
+    else:
+        home = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
     return str(home).partition(".")[0] in _LIBRARIES

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.portfolio import Portfolio
 from riskgrid.scenarios import set as scenario_set
-from riskgrid.terms import COMMON_TERMS, Flags
+from riskgrid.terms import COMMON_TERMS, LABELS, Flags
 
 __all__ = [
     "TradeContrast",
@@ -27,6 +27,7 @@ __all__ = [
     "trades",
 ]
 
+_ALWAYS = frozenset(LABELS)
 _MOST = 3  # examples of a thing
 
 
@@ -41,6 +42,20 @@ class TradeContrast:
     added: tuple[str, ...]
     amended: tuple[str, ...]
     rehung: Mapping[str, Mapping[str, str]]
+
+    def within(self, columns: Mapping[str, Sequence[str]], second: Portfolio) -> TradeContrast:
+        """The same, where trades that get a label which their instrument lacked count as amended.
+
+        columns : of the first portfolio's tables, by instrument.
+        """
+        rest, moved = {}, []
+        for trade, labels in self.rehung.items():
+            held = columns[str(second.trade(trade)["instrument"])] if set(labels) - _ALWAYS else labels
+            if set(labels) <= set(held):
+                rest[trade] = labels
+            else:
+                moved.append(trade)
+        return TradeContrast(self.dropped, self.added, tuple(sorted([*self.amended, *moved])), rest)
 
     def sentences(self) -> list[str]:
         """How many of each, with examples."""

@@ -16,7 +16,7 @@ from riskgrid import formulas
 from riskgrid.engine.block import BASE_BITS, Priced
 from riskgrid.engine.kept import in_place, priced_from
 from riskgrid.engine.outcome import CellSums
-from riskgrid.errors import BadSpec, DamagedObject, MoneyOverflow, UnknownName
+from riskgrid.errors import BadSpec, MoneyOverflow, StoreError, UnknownName
 from riskgrid.pivot import MOST_NODES, Codes, Pivot, cells_of, code_labels
 from riskgrid.placement import Placement
 from riskgrid.rows import LazyBlock, damaged_detail, rows_of
@@ -181,7 +181,9 @@ class Cube:
         """Names the run whose block is damaged."""
         try:
             yield
-        except DamagedObject as error:
+        except StoreError as error:
+            if error.transient:
+                raise
             raise damaged_detail(str(self.attrs["run_id"]), error) from error
 
     # -- sums --------------------------------------------------------------------------------------------------

@@ -234,7 +234,8 @@ class _Path:
         return True
 
     def _portfolio(self) -> None:
-        found, book = self._trades, self.b.portfolio
+        book = self.b.portfolio
+        found = self._trades.within({name: table.column_names for name, table in self.a.portfolio.tables.items()}, book)
         parts: dict[str, Callable[[], Changes]] = {
             "trades dropped": lambda: Changes(drop=found.dropped),
             "trades added": lambda: Changes(add=book.select(found.added)),
@@ -247,7 +248,16 @@ class _Path:
                 self._change(name, make())
 
     def _change(self, name: str, changes: Changes) -> None:
-        self.append(name, what_if(self._now, changes, cluster=self._cluster, progress=self._progress))
+        self.append(
+            name,
+            what_if(
+                self._now,
+                changes,
+                name=f"diff {self.a.run_id} {self.b.run_id}: {name}",
+                cluster=self._cluster,
+                progress=self._progress,
+            ),
+        )
 
     def _again(self, run: Run) -> Run:
         """The question of a run asked of this code, in the store of the steps."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from riskgrid.errors import DamagedObject, InputError, StoreError
+from riskgrid.errors import BadSpec, DamagedObject, InputError, StoreError, UnknownName
 from riskgrid.hashing import digest
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.portfolio import Portfolio
@@ -22,6 +22,7 @@ from riskgrid.store import Store, explained, store_of
 
 __all__ = [
     "described",
+    "input_keys",
     "keep",
     "kept",
     "load_portfolio",
@@ -53,12 +54,23 @@ def save_input(store: Store, given: Portfolio | MarketSnapshot | xr.Dataset) -> 
     return _keep(store, what, key, _writer(given))
 
 
+def input_keys(portfolio: Portfolio, market: MarketSnapshot, scenario_digest: bytes) -> dict[str, str]:
+    """Key of each of a run's inputs, whether they are kept yet or not."""
+    return {
+        "portfolio": described(portfolio)[1],
+        "market": described(market)[1],
+        "scenarios": scenario_digest.hex(),
+    }
+
+
 def described(given: Portfolio | MarketSnapshot | xr.Dataset) -> tuple[str, str]:
     """What an input is, ``portfolio``, ``market`` or ``scenarios``, and its key."""
     if isinstance(given, Portfolio):
         return "portfolio", given.digest.hex()
     if isinstance(given, MarketSnapshot):
         return "market", _market_key(given)
+    if not isinstance(given, xr.Dataset):
+        raise BadSpec(f"a {type(given).__name__} is no input; a Portfolio, a MarketSnapshot or a scenario set is right")
     return "scenarios", scenario_set.digest(given).hex()
 
 
@@ -67,6 +79,8 @@ def keep(given: Portfolio | MarketSnapshot | xr.Dataset, name: str, *, store: St
 
     A name that is given again means the later input; runs keep what they were asked with.
     """
+    if not name.strip():
+        raise BadSpec("an input is kept under a name; the one given is empty")
     where = store_of(store)
     what, key = described(given)
     _keep(where, what, key, _writer(given))
@@ -77,7 +91,13 @@ def keep(given: Portfolio | MarketSnapshot | xr.Dataset, name: str, *, store: St
 def kept(what: str, name: str, *, store: Store | Path | str | None = None) -> Any:
     """The ``portfolio``, ``market`` or ``scenarios`` of a name. UnknownName lists the known ones."""
     where = store_of(store)
-    load = {"portfolio": load_portfolio, "market": load_snapshot, "scenarios": load_scenarios}
+    load: dict[str, Callable[[Store, str], Any]] = {
+        "portfolio": load_portfolio,
+        "market": load_snapshot,
+        "scenarios": load_scenarios,
+    }
+    if what not in load:
+        raise UnknownName("kind of input", what, load)
     return load[what](where, where.catalogue.named(what, name))
 
 
@@ -158,6 +178,7 @@ def _writer(given: Portfolio | MarketSnapshot | xr.Dataset) -> Callable[[Path], 
 def _keep(store: Store, what: str, key: str, write: Callable[[Path], object]) -> str:
     kept = object_of(what, key)
     if store.has("inputs", [kept]) and not store.discard_damaged("inputs", [kept]):
+        store.renew("inputs", [kept])
         return key
     with tempfile.TemporaryDirectory(prefix="riskgrid-") as made:
         folder = Path(made)

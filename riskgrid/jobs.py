@@ -12,9 +12,10 @@ from riskgrid.change import Changes
 from riskgrid.engine.budget import Limits
 from riskgrid.errors import RiskgridError
 from riskgrid.hashing import digest
-from riskgrid.inputs import save_input, save_inputs
+from riskgrid.inputs import described, object_of, save_input, save_inputs
 from riskgrid.question import Question, requested
 from riskgrid.result import Run, open_run
+from riskgrid.settings import settings
 from riskgrid.store import BATCH, ENDINGS, INTERACTIVE, RunRow, Store
 from riskgrid.whatif import what_if_row
 
@@ -29,24 +30,25 @@ def submit(
     store: Store,
     *,
     name: str = "",
-    principal: str = "",
+    principal: str | None = None,
     key: str | None = None,
     priority: int = BATCH,
     limits: Limits | None = None,
 ) -> RunRow:
     """Queue a question for a runner; its inputs are in the store when this returns.
 
-    key : of the request, the principal's own: the same request sent again with it is the same run.   priority :
-    larger ones go first.   BadSpec where the key was used for another request.
+    principal : who asks, by default the user of this process.   key : of the request, the principal's own: the same
+    request sent again with it is the same run.   priority : larger ones go first.
+    BadSpec where the key was used for another request.
     """
     inputs = save_inputs(store, asked.portfolio, asked.market, asked.scenarios, asked.scenario_digest)
     request = requested(asked, inputs, limits)
     row = replace(
-        row_for(asked, name),
-        principal=principal,
+        row_for(asked, name, limits),
+        principal=settings().principal if principal is None else principal,
         request_key=key,
         request=request,
-        request_digest=digest("request", request, name).hex(),
+        request_digest=digest("request", asked.content_id, request["limits"], name).hex(),
         priority=priority,
     )
     return store.queue.submit(row)
@@ -57,36 +59,36 @@ def submit_what_if(
     changes: Changes | Mapping[str, Any],
     *,
     name: str = "",
-    principal: str = "",
+    principal: str | None = None,
     key: str | None = None,
     priority: int = INTERACTIVE,
 ) -> RunRow:
     """Queue a what-if of a stored run, checked before it waits; else as :func:`submit`."""
     asked = changes if isinstance(changes, Changes) else Changes.from_dict(changes, store=run.store)
     row = what_if_row(run, asked, name=name)
-    for given in asked.inputs:  # the plain form names them by their key
-        save_input(run.store, given)
-    request = {"kind": "what_if", "run": run.run_id, "changes": asked.to_dict()}
+    # the plain form names them by their key
+    kept = [object_of(described(given)[0], save_input(run.store, given)) for given in asked.inputs]
+    request = {"kind": "what_if", "run": run.run_id, "changes": asked.to_dict(), "keeps": kept}
     return run.store.queue.submit(
         replace(
             row,
-            principal=principal,
+            principal=settings().principal if principal is None else principal,
             request_key=key,
             request=request,
-            request_digest=digest("request", request, name).hex(),
+            request_digest=digest("request", row.content_id, name).hex(),
             priority=priority,
         )
     )
 
 
-def wait(store: Store, run_id: str, *, timeout: float | None = None) -> Run:
-    """The finished run, as soon as a runner has answered it.
+def wait(store: Store, run: str | RunRow, *, timeout: float | None = None) -> Run:
+    """The finished run, as soon as a runner has answered it. run : its id, or what :func:`submit` gave.
 
     RiskgridError with the reason where it failed or was cancelled; TimeoutError after so many seconds.
     """
     until = None if timeout is None else time.monotonic() + timeout
     while True:
-        row = store.catalogue.get(run_id)
+        row = store.catalogue.get(run.run_id if isinstance(run, RunRow) else run)
         if row.status in ("complete", "partial"):
             return open_run(row.run_id, store=store)
         if row.status in ENDINGS:

@@ -7,12 +7,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from riskgrid.errors import DamagedObject
+from riskgrid.errors import BadSpec, DamagedObject
 from riskgrid.inputs import load_portfolio, load_scenarios, load_snapshot, object_of
 from riskgrid.references import references_of
-from riskgrid.store import KINDS, RunRow, Store
+from riskgrid.store import KINDS, RunRow, Store, store_of
 
 __all__ = ["Fault", "Freed", "Verified", "gc", "remove", "verify"]
 
@@ -48,7 +49,11 @@ class Freed:
             return f"nothing removed while {_listed(self.running)} being executed; ask again later"
         did = "would remove" if self.dry_run else "removed"
         total = f"{did} {sum(self.objects.values()):,} objects, {_size(sum(self.bytes.values()))}"
-        parts = [f"{count:,} {kind} ({_size(self.bytes[kind])})" for kind, count in self.objects.items() if count]
+        parts = [
+            f"{count:,} {kind if count > 1 else kind.removesuffix('s')} ({_size(self.bytes[kind])})"
+            for kind, count in self.objects.items()
+            if count
+        ]
         return f"{total}: {', '.join(parts)}" if parts else total
 
     def __rich__(self) -> Any:
@@ -103,7 +108,7 @@ class Verified:
         return "\n".join(lines)
 
 
-def gc(store: Store, *, dry_run: bool = False, grace: timedelta = GRACE) -> Freed:
+def gc(store: Store | Path | str | None = None, *, dry_run: bool = False, grace: timedelta = GRACE) -> Freed:
     """Remove the objects that no run in the catalogue refers to, and nothing else.
 
     grace : what is younger stays, as a run may be about to refer to it.   While a run is being executed nothing is
@@ -111,6 +116,9 @@ def gc(store: Store, *, dry_run: bool = False, grace: timedelta = GRACE) -> Free
     ``grace``, in which asking again takes them up.
     DamagedObject where it cannot be read what a run refers to: ``riskgrid verify --repair`` comes first.
     """
+    store = store_of(store)
+    if grace < timedelta(0):
+        raise BadSpec(f"grace is {grace.total_seconds() / 3600:g} hours; none or more are right")
     kept = dict.fromkeys(KINDS, 0)
     unused: dict[str, list[tuple[str, int]]] = {kind: [] for kind in KINDS}
     oldest = time.time() - grace.total_seconds()
@@ -129,7 +137,9 @@ def gc(store: Store, *, dry_run: bool = False, grace: timedelta = GRACE) -> Free
     if not dry_run:
         for kind, entries in unused.items():
             for key, _ in entries:
-                store.discard(kind, key)
+                renewed = store.backend.modified(kind, key)
+                if renewed is None or renewed <= oldest:  # else a run has found it meanwhile
+                    store.discard(kind, key)
         for path, _ in leftovers:
             path.unlink(missing_ok=True)
     sizes = {kind: [size for _, size in entries] for kind, entries in unused.items()}
@@ -137,7 +147,7 @@ def gc(store: Store, *, dry_run: bool = False, grace: timedelta = GRACE) -> Free
 
 
 def verify(
-    store: Store,
+    store: Store | Path | str | None = None,
     run: str | None = None,
     *,
     repair: bool = False,
@@ -148,6 +158,7 @@ def verify(
     run : its id, the beginning of it, or its name; its parents are read too.   repair : throw away what is damaged, so
     that asking again makes it anew.   tell : called with objects read and objects in all.
     """
+    store = store_of(store)
     work = _Verifying(store)
     rows = list(_rows(store)) if run is None else list(_lineage(store, run))
     for row in rows:
@@ -160,11 +171,12 @@ def verify(
     return Verified(runs, work.count, tuple(work.damaged), tuple(work.missing), repair)
 
 
-def remove(store: Store, run: str) -> RunRow:
+def remove(store: Store | Path | str | None, run: str) -> RunRow:
     """Forget a run; what it alone refers to is freed by the next :func:`gc`. Returns what was known of it.
 
     run : its id, the beginning of it, or its name.   BadSpec where it is being executed or has what-ifs.
     """
+    store = store_of(store)
     row = store.catalogue.get(run)
     store.catalogue.remove(row.run_id)
     return row

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,18 @@ __all__ = ["TradeLabels", "by_instrument", "starts"]
 
 
 class TradeLabels(Mapping[str, Names]):
-    """Each label as names (trade,). ``load`` : the portfolio, asked for when a label is first looked up."""
+    """Each label as names (trade,). ``load`` : the portfolio, asked for when a label is first looked up.
 
-    def __init__(self, load: Callable[[], Portfolio]) -> None:
-        self._load = load
+    also : labels that are empty where no trade has them, as of a run whose last trades with them have gone.
+    """
+
+    def __init__(self, load: Callable[[], Portfolio], also: Sequence[str] = ()) -> None:
+        self._load, self._also = load, tuple(also)
         self._made: dict[str, Names] = {}
 
     def __getitem__(self, label: str) -> Names:
+        if label in self._also and label not in self:
+            return Names(np.zeros(len(self._load()), np.int32), ("",))
         if label not in self._made:
             parts = [self._load().label(label, name) for name in self._load().instruments]
             names = tuple(sorted({name for part in parts for name in part.names}))

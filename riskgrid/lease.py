@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import socket
 import threading
@@ -23,6 +24,9 @@ __all__ = ["LEASE_SECONDS", "Lease", "Released", "runner_name", "taken_up"]
 #: How long a run belongs to a process that says nothing; then another may take it up.
 LEASE_SECONDS = 30.0
 
+#: Times that a database is asked at least: it may have taken as long as a lease to say no.
+_TRIES = 3
+
 #: Seconds before a database that was away is asked again.
 _PAUSE = 0.2
 
@@ -39,15 +43,21 @@ def runner_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def taken_up(store: Store, row: RunRow) -> RunRow:
-    """The run of this question to go on with: one that was left unfinished and nobody holds, else ``row``, made new."""
-    left = store.catalogue.unfinished(row.content_id)
+def taken_up(store: Store, row: RunRow, damaged: str | None = None) -> RunRow:
+    """The run of this question to go on with, else ``row``, made new.
+
+    damaged : id of a complete run whose objects cannot all be read: it is made anew under its id, as what-ifs stand on
+    it.   Else one that the same principal left unfinished and nobody holds.
+    """
+    if damaged is not None and (held := store.queue.reopen(damaged, runner_name(), LEASE_SECONDS)) is not None:
+        return held
+    who = row.principal or settings().principal
+    left = store.catalogue.unfinished(row.content_id, who)
     held = store.queue.claim(left.run_id, runner_name(), LEASE_SECONDS) if left is not None else None
     if held is not None:
         if row.name and row.name != held.name:
             store.catalogue.call(held.run_id, row.name)
         return held
-    who = row.principal or settings().principal
     made = replace(row, runner=runner_name(), fence=1, attempts=1, principal=who)
     _surely(
         lambda: store.catalogue.add(made, lease=LEASE_SECONDS, audit="run"),
@@ -60,11 +70,11 @@ def _surely(write: Callable[[], None], written: Callable[[], bool], seconds: flo
     """Write into the catalogue, again while its database comes and goes. written : whether it has been kept after all,
     which a cut connection leaves open."""
     until = time.monotonic() + seconds
-    while True:
+    for attempt in itertools.count(1):
         try:
             write()
         except (StoreError, UnknownName) as error:
-            again = getattr(error, "transient", False) and time.monotonic() < until
+            again = getattr(error, "transient", False) and (time.monotonic() < until or attempt < _TRIES)
             if not again and not isinstance(error, LeaseLost):
                 raise
             with contextlib.suppress(StoreError, UnknownName):
@@ -157,7 +167,7 @@ class Lease:
             status,
             result_id=None,
             seconds=self.seconds,
-            manifest={"reason": reason},
+            manifest=None,
             reason=reason,
             fence=row.fence,
         )

@@ -13,7 +13,7 @@ from riskgrid.errors import BadChanges
 from riskgrid.label import TradeLabels
 from riskgrid.portfolio import Portfolio
 from riskgrid.rehang import Hanging, all_hit, known_labels, rehung, with_label
-from riskgrid.terms import Flags, Names
+from riskgrid.terms import LABELS, Flags, Names
 
 __all__ = ["Ledger"]
 
@@ -49,8 +49,23 @@ class Ledger:
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """Labels that trades have, or had."""
-        return known_labels((self.root, *self.deltas))
+        """Labels that trades have."""
+        names = known_labels((self.root, *self.deltas))
+        if not self.moved:
+            return names
+        always = {*LABELS, *self.hung}
+        return tuple(name for name in names if name in always or self._has(name))
+
+    def _has(self, label: str) -> bool:
+        """Whether a trade that is there has a label."""
+        held = ((None, self.root), *enumerate(self.deltas))  # a trade that never moved is the root's
+        return any(
+            self.moved.get(trade) == number
+            for number, portfolio in held
+            for table in portfolio.tables.values()
+            if label in table.column_names
+            for trade in table["trade_id"].to_pylist()
+        )
 
     def label(self, name: str) -> Names:
         """A label of all trades, also of those that have gone, (place,) codes; empty text where a table lacks it."""

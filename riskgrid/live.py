@@ -97,8 +97,14 @@ class Live:
         return tuple(sorted({part.piece.instrument.name for part in self.parts}))
 
     def depends_on_levels(self) -> bool:
-        """Whether a trade without a number may have one at other levels: of an eager pricer, or of a failed block."""
-        return bool(self.failed) or any(part.piece.problems and part.piece.instrument.eager for part in self.parts)
+        """Whether other levels may change more than numbers: what an eager pricer reads, and whether a block fails."""
+        return bool(self.failed) or any(part.piece.instrument.eager for part in self.parts)
+
+    def failing(self) -> dict[str, str]:
+        """Blocks that could not be priced and hold a trade that is there, with the sentences."""
+        there = np.unique(self.block[(self.cell >= 0) & (self.block >= 0)])
+        keys = {self.found(number)[1].key for number in there.tolist()} if self.failed else set()
+        return {key: text for key, text in self.failed.items() if key in keys}
 
     def found(self, number: int) -> tuple[Part, Block]:
         """A block and the part that holds it."""

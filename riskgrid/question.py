@@ -100,7 +100,7 @@ class Question:
         return code_of(self.portfolio.instruments)
 
 
-def ask(
+def ask(  # noqa: PLR0913, options of the one verb, each of which may be left out
     portfolio: Portfolio,
     market: MarketSnapshot,
     scenarios: xr.Dataset,
@@ -110,16 +110,18 @@ def ask(
     bits: int | None = None,
     cut: int = 4096,
     origin: Origin | None = None,
+    held: bool = False,
 ) -> Question:
     """A question from inputs and options as :func:`riskgrid.running.run` takes them.
 
+    held : cell labels that no trade has are empty, as where a what-if has dropped the last of them.
     BadSpec, BadScenarios or UnknownName for what cannot be asked.
     """
     _check_kinds(portfolio, market, scenarios)
     scenarios = scenario_set.check_against(scenarios, market)
     if bits is None and scenarios.attrs.get("kind") in ("ladder", "grid"):
         bits = BUMP_BITS  # a bump moves a trade by far less than history does
-    spec = _spec(portfolio, market, reporting=reporting, cell_labels=tuple(cell_labels), bits=bits, cut=cut)
+    spec = _spec(portfolio, market, reporting=reporting, cell_labels=tuple(cell_labels), bits=bits, cut=cut, held=held)
     if scenarios.sizes["scenario"] == 0:
         raise BadSpec("the scenario set has no scenario; a run needs one or more")
     return Question(
@@ -161,6 +163,7 @@ def _spec(
     cell_labels: tuple[str, ...],
     bits: int | None,
     cut: int,
+    held: bool,
 ) -> Spec:
     currency = reporting or market.numeraire
     known = {market.numeraire, *(factor[3:] for factor in market.factors if factor.startswith("fx:"))}
@@ -172,7 +175,7 @@ def _spec(
         raise BadSpec(f"bits is {bits}; 0 to 32 is right")
     labels = TradeLabels(lambda: portfolio)
     for label in cell_labels:
-        if label not in labels:
+        if label not in labels and not held:
             raise UnknownName("label", label, labels)
     always = [label for label in ("region", "desk", "book") if label not in cell_labels and label in labels]
     made = Pricing(currency, tick_bits(portfolio, market, currency) if bits is None else bits, cut, bits == 32)

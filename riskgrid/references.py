@@ -37,7 +37,7 @@ def references_of(store: Store, row: RunRow, *, own: bool = False) -> References
     if row.status in ("complete", "partial"):
         for kind in ("changes",) if row.parent and not keys["plans"] else ("cells", "plans"):
             keys[kind].add(mine)  # it is needed, there or not
-    keys["inputs"] = {object_of(what, key) for what, key in inputs.items()}
+    keys["inputs"] = {object_of(what, key) for what, key in inputs.items()} | set(row.request.get("keeps", ()))
     if not own:
         for kind in ("plans", "changes"):
             for key in store.has(kind, keys[kind]):

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from riskgrid.answering import answer, row_for
 from riskgrid.engine.outcome import Progress
 from riskgrid.errors import StoreError
+from riskgrid.hashing import digest
 from riskgrid.lease import Lease, taken_up
 from riskgrid.progress import shown
 from riskgrid.question import Question, Spec, ask
-from riskgrid.result import Run
+from riskgrid.result import Run, open_run
 from riskgrid.store import Store
 
 __all__ = ["Replay", "TradeDifference", "replay"]
@@ -112,6 +113,7 @@ def replay(
     A what-if is computed in full from the inputs of its parent and its changes. StoreError where inputs can no longer
     be read, with the one that cannot; damage elsewhere is in the answer.
     """
+    run = open_run(run.run_id, store=run.store)  # what is stored is to be proven, not what is in memory
     with tempfile.TemporaryDirectory(prefix="riskgrid-replay-") as folder, shown(progress) as tell:
         question = _question(run)
         store = Store(folder)
@@ -126,7 +128,7 @@ def replay(
             _cells(run, again, damaged),
             differing,
             tuple(trades),
-            tuple(dict.fromkeys(damaged)),
+            tuple(dict.fromkeys([*damaged, *_told_otherwise(run, question, again)])),
             _changed(run.manifest, again.manifest),
         )
 
@@ -142,7 +144,47 @@ def _question(run: Run) -> Question:
         cell_labels=spec.cell_labels,
         bits=pricing.bits,
         cut=pricing.cut,
+        held=True,
     )
+
+
+def _told_otherwise(run: Run, question: Question, again: Run) -> Iterator[str]:
+    """What the catalogue, the plan and the cells say beside numbers and is not what follows from the inputs."""
+    content = question.content_id
+    if run.row.parent is not None:
+        content = _content_of_what_if(run)
+    yield from _unlike("question", run.content_id[:12], content[:12])
+    for name in ("status", "as_of", "trades", "scenarios"):
+        yield from _unlike(name, getattr(run.row, name), getattr(again.row, name))
+    for name in ("unshocked", "rejected_rows", "origin", "scenario_set"):
+        yield from _unlike(name, run.manifest.get(name), again.manifest.get(name))
+    yield from _unlike("blocks that failed", run.manifest["blocks"]["failed"], again.manifest["blocks"]["failed"])
+    try:
+        before, after = run.cube, again.cube
+        yield from _unlike("names of scenarios", list(before.scenarios), list(after.scenarios))
+        yield from _unlike("weights of scenarios", _listed(before.weight), _listed(after.weight))
+        for name in ("unshocked", "stale"):
+            same = np.array_equal(getattr(before.placement, name), getattr(after.placement, name))
+            yield from _unlike(f"trades that are {name}", "others" if not same else "", "")
+        yield from _unlike("reasons of trades without a number", before.status()[2], after.status()[2])
+    except StoreError:
+        return  # told with the numbers that cannot be read
+
+
+def _content_of_what_if(run: Run) -> str:
+    """The question of a what-if, from its parent's and from its changes where it has kept these."""
+    if not run.beside:
+        return run.content_id  # of changes that replace the market or the scenarios the words alone are kept
+    return digest("what-if", run.parent.content_id, run.branch.changes.digest).hex()
+
+
+def _unlike(what: str, kept: Any, computed: Any) -> Iterator[str]:
+    if kept != computed:
+        yield f"the {what} that is kept, {str(kept)[:60]}, is not what follows from the inputs, {str(computed)[:60]}"
+
+
+def _listed(values: NDArray[np.float64] | None) -> list[float]:
+    return [] if values is None else values.tolist()
 
 
 def _cells(run: Run, again: Run, damaged: list[str]) -> int:

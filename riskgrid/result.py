@@ -33,7 +33,8 @@ def open_run(run_id: str, *, store: Store | Path | str | None = None) -> Run:
     kept = store_of(store)
     row = kept.catalogue.get(run_id)
     if row.status not in ("complete", "partial"):
-        raise BadSpec(f"run '{row.run_id}' is {row.status}; ask the same question again to finish it")
+        how = "'riskgrid resume' queues it again, or " if row.request and row.status != "running" else ""
+        raise BadSpec(f"run '{row.run_id}' is {row.status}; {how}ask the same question again to finish it")
     return Run(row, kept)
 
 
@@ -105,7 +106,7 @@ class Run:
     @functools.cached_property
     def branch(self) -> Branch:
         """What a what-if keeps beside its parent."""
-        return Branch.of(self.store.get("changes", self.run_id))
+        return Branch.of(self.store.get("changes", self.kept))
 
     @functools.cached_property
     def portfolio(self) -> Portfolio:

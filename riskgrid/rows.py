@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskgrid.engine.kept import rows_from
-from riskgrid.errors import DamagedObject
+from riskgrid.errors import DamagedObject, StoreError
 from riskgrid.store import Store, Stored
 
 __all__ = ["LazyBlock", "damaged_detail", "rows_of"]
@@ -42,7 +42,9 @@ class LazyBlock:
         try:
             stored = self.store.get("blocks", self.key)
             whole = rows_of(stored, picked, self.states[1:] - 1, self.scenarios, self.bits)
-        except DamagedObject as error:
+        except StoreError as error:
+            if error.transient:
+                raise
             raise damaged_detail(self.run, error) from error
         return np.asarray(whole[:, columns])
 
@@ -60,7 +62,7 @@ def rows_of(stored: Stored, rows: Index, states: NDArray[np.intp], scenarios: in
     return full
 
 
-def damaged_detail(run: str, error: DamagedObject) -> DamagedObject:
+def damaged_detail(run: str, error: StoreError) -> DamagedObject:
     """The error of a run whose trades cannot be read, and what makes them anew."""
     reason = str(error).partition("; ask")[0]
     return DamagedObject(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -37,7 +37,7 @@ class Runner:
     cluster : as for a run; opened once and kept.   lanes : how many runs at once, and the least priority that each
     takes: by default one takes whatever is next, and one only what somebody waits for, so that a long batch does not
     keep it waiting.   Several runners may share a store: a run is leased by one of them at a time, and one that dies
-    loses its lease and no finished block.
+    loses its lease and no finished block.   told : called with each run as it ended.
     """
 
     store: Store
@@ -45,6 +45,7 @@ class Runner:
     lanes: Sequence[int | None] = (None, INTERACTIVE)
     name: str = field(default_factory=runner_name)
     lease_seconds: float = LEASE_SECONDS
+    told: Callable[[RunRow], object] | None = None
 
     def __post_init__(self) -> None:
         self._stopping = threading.Event()
@@ -101,6 +102,8 @@ class Runner:
         while not self._stopping.is_set():
             try:
                 found = self.step(least_priority)
+                if found is not None and self.told is not None:
+                    self.told(found)
                 patience = _POLL
             except (ClusterLost, StoreError) as error:  # what is leased was given back, or lapses by itself
                 found, patience = None, min(2.0 * patience, _MOST_PATIENCE)
@@ -137,7 +140,7 @@ class Runner:
             "processes: start the runner with --cluster processes:N, then resume the run"
         )
         self.store.catalogue.finish(
-            row.run_id, "failed", result_id=None, seconds=0.0, manifest={}, reason=reason, fence=row.fence
+            row.run_id, "failed", result_id=None, seconds=0.0, manifest=None, reason=reason, fence=row.fence
         )
 
     # -- workers -----------------------------------------------------------------------------------------------

@@ -58,14 +58,15 @@ def run(  # noqa: PLR0913, options of the one verb, each of which may be left ou
     asked = ask(portfolio, market, scenarios, reporting=reporting, cell_labels=cell_labels, bits=bits, cut=cut)
     kept = store_of(store)
     kept.check_writable()
-    found = kept.catalogue.finished(asked.content_id)
+    found, damaged = kept.catalogue.finished(asked.content_id), None
     if found is not None and found.manifest["code"] == asked.code and found.manifest["numerics"] == numerics():
         opened = open_run(found.run_id, store=kept)
         if opened.whole():
             if name and name != found.name:
                 kept.catalogue.call(found.run_id, name)
             return replace(opened, found=True)
-    row = taken_up(kept, row_for(asked, name))
+        damaged = found.run_id
+    row = taken_up(kept, row_for(asked, name, limits), damaged)
     with shown(progress) as tell, Lease(kept, row, limits=limits) as lease:
         return answer(asked, lease, cluster=cluster, progress=tell)
 

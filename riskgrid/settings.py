@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from riskgrid.errors import InputError
@@ -35,7 +35,7 @@ class Settings:
     home: Path
     threads: int
     store: Path | str
-    catalogue: str | None
+    catalogue: str | None = field(repr=False)  # it may have a password in it
     cache: Path
     cache_bytes: int
     s3_endpoint: str | None

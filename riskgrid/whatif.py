@@ -20,7 +20,7 @@ from riskgrid.lease import Lease, taken_up
 from riskgrid.live import Live
 from riskgrid.manifest import answered_by, by_this_code
 from riskgrid.progress import shown
-from riskgrid.question import Origin, Question, ask, code_of
+from riskgrid.question import Origin, Question, ask, code_of, instrument_codes
 from riskgrid.registry import INSTRUMENTS
 from riskgrid.result import Run, open_run
 from riskgrid.running import run as full_run
@@ -144,8 +144,10 @@ def _current(run: Run, cluster: Any, progress: Any) -> Run:
     if live is not None and all(
         part.piece.instrument is INSTRUMENTS[part.piece.instrument.name] for part in live.parts
     ):
-        return run  # an instrument whose code cannot be told is the same as long as it is the one of then
-    if live is None and by_this_code(run.manifest):
+        # an instrument whose code cannot be told is the same as long as it is the one of then
+        if None in instrument_codes(live.instruments).values() or by_this_code(run.manifest):
+            return run
+    elif live is None and by_this_code(run.manifest):
         return run
     return _anew(run, cluster, progress)
 
@@ -158,6 +160,7 @@ def _in_full(run: Run, changes: Changes, *, name: str, cluster: Any, tell: Told,
         market,
         changes.scenario_set(run.scenarios, run.market, market),
         **_spec(run),
+        held=True,
         origin=Origin(run.run_id, _content(run, changes), str(changes)),
     )
     if lease is not None:
@@ -183,7 +186,7 @@ def _anew(run: Run, cluster: Any, tell: Any) -> Run:
     if found is not None and found.run_id != run.run_id:
         return found
     origin = Origin(run.row.parent, run.content_id, str(run.manifest["changes"]))
-    asked = ask(run.portfolio, run.market, run.scenarios, **_spec(run), origin=origin)
+    asked = ask(run.portfolio, run.market, run.scenarios, **_spec(run), origin=origin, held=True)
     with shown(tell) as told:
         return _asked_anew(run.store, asked, run.row.name, cluster, told)
 
@@ -199,7 +202,7 @@ def _spec(run: Run) -> dict[str, Any]:
 
 def _committed(made: Making, branch: Branch, live: Live, row: RunRow) -> Run:
     """Keep what is its own; the run becomes visible in the catalogue last."""
-    run = made.run
+    run, failed = made.run, live.failing()
     manifest = {
         **run.manifest,
         **answered_by(live.instruments, code_of(live.instruments)),
@@ -208,12 +211,12 @@ def _committed(made: Making, branch: Branch, live: Live, row: RunRow) -> Run:
         "beside": True,  # what it does not keep itself is its parent's
         "changes": str(made.changes),
         "unshocked": live.unshocked_factors(),
-        "blocks": {"priced": made.priced, "found": made.reused, "failed": len(live.failed)},
+        "blocks": {"priced": made.priced, "found": made.reused, "failed": len(failed)},
         "valuations": made.valuations,
         "seconds": {name: round(spent, 6) for name, spent in sorted(made.seconds.items())},
         "labour": made.labour.to_manifest(),
     }
-    status = "partial" if live.failed else "complete"
+    status = "partial" if failed else "complete"
     result = live.cells.result(tuple(run.manifest["cell_labels"]))
     if made.lease is None:
         kept = replace(row, status=status, result_id=result, manifest=manifest)

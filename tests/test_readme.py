@@ -31,7 +31,11 @@ def test_python_example__runs_as_printed(
 def test_commands__are_those_of_the_command_line() -> None:
     from riskgrid.cli import cli
 
-    named = {word for block in (*blocks("sh"), *blocks("sh", "docs/runs.md")) for word in re.findall(r"^riskgrid ([\w-]+)", block, re.M)}
+    named = {
+        word
+        for block in (*blocks("sh"), *blocks("sh", "docs/runs.md"))
+        for word in re.findall(r"^riskgrid ([\w-]+)", block, re.M)
+    }
     assert named <= set(cli.commands)
     assert {"run", "report", "runs", "schema"} <= named
 

@@ -1,6 +1,7 @@
 """A replay proves every stored tick, or names what is not what was computed."""
 
 import shutil
+import sqlite3
 from dataclasses import dataclass
 
 import numpy as np
@@ -171,3 +172,42 @@ def test_replay__of_no_trades_proves_nothing_wrong(tmp_path):
     assert again.equal
     assert again.compared == 0
     assert isinstance(run.store, Store)
+
+
+def test_replay__names_weights_and_names_of_scenarios_that_are_others(copied):
+    run = copied()
+    found = run.store.get("cells", run.kept)
+    run.store.discard("cells", run.kept)
+    names = list(reversed(found.meta["scenarios"]))
+    weight = np.full(len(names), 1.0 / len(names))
+    run.store.put("cells", run.kept, {**found.meta, "scenarios": names}, {**found.arrays, "weight": weight})
+    told = str(rg.replay(copied(), progress=None))
+    assert "the names of scenarios that is kept" in told
+    assert "the weights of scenarios that is kept" in told
+
+
+def test_replay__names_changes_that_were_written_again(kept, copied):
+    child = rg.what_if(copied(), {"drop": [next(iter(kept.portfolio.places()))]})
+    store = child.store
+    found = store.get("changes", child.kept)
+    store.discard("changes", child.kept)
+    forged = found.meta["changes"].replace(
+        "{", '{"rehang": [{"where": {"instrument": "equity"}, "to": {"counterparty": "EVIL"}}], ', 1
+    )
+    store.put("changes", child.kept, {**found.meta, "changes": forged}, found.arrays)
+    again = rg.replay(child, progress=None)  # not what is in memory
+    assert not again.equal
+    assert "the question that is kept" in str(again)
+
+
+@pytest.mark.parametrize(
+    "forged", [{"status": "partial"}, {"as_of": "2015-01-01"}, {"content_id": "00"}, {"trades": 3}]
+)
+def test_replay__names_what_the_catalogue_says_otherwise(copied, forged):
+    run = copied()
+    (name, value), catalogue = *forged.items(), run.store.catalogue
+    with sqlite3.connect(catalogue.path) as connection:
+        connection.execute(f"update run set {name} = ? where run_id = ?", (value, run.run_id))
+    again = rg.replay(copied(), progress=None)
+    assert not again.equal
+    assert f"the {'question' if name == 'content_id' else name} that is kept, {value}" in str(again)

@@ -150,8 +150,11 @@ def test_run__that_failed_says_why_and_is_finished_by_asking_again(tmp_path):
     with pytest.raises(StoreError, match="the disk is full"):
         run(BOOK, MARKET, SCENARIOS, name="bad", store=tmp_path, cluster=Dying(StoreError("the disk is full"), True))
     row = Catalogue(tmp_path).get("bad")
-    assert (row.status, row.manifest) == ("failed", {"reason": "the disk is full"})
-    with pytest.raises(BadSpec, match=f"run '{row.run_id}' is failed; ask the same question again to finish it"):
+    assert (row.status, row.reason) == ("failed", "the disk is full")
+    with pytest.raises(
+        BadSpec,
+        match=f"run '{row.run_id}' is failed; 'riskgrid resume' queues it again, or ask the same question again",
+    ):
         open_run("bad", store=tmp_path)
     assert ran(tmp_path).row.status == "complete"
 

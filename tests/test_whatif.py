@@ -379,6 +379,42 @@ def test_what_if__after_an_instrument_was_registered_anew_prices_all_of_it_anew(
     assert float(child.aggregate()["base_value"][0]) == 2.0 * 2100.0 * 7.0
 
 
+@pytest.mark.usefixtures("_registry")
+def test_what_if__after_a_value_that_a_pricer_reads_has_changed_prices_all_of_it_anew(tmp_path, monkeypatch):
+    monkeypatch.setitem(globals(), "FACTOR", 1.0)
+
+    @rg.instrument("own", value_in="currency", example=Own("SPX", "USD"))
+    def price(terms, market):
+        return market.spot(terms.underlying) * FACTOR
+
+    rows = [{"trade_id": f"T-{at}", "underlying": "SPX", "currency": "USD", **LABELS} for at in range(3)]
+    book = rg.Portfolio.from_tables({"own": pd.DataFrame(rows)})
+    run = rg.run(book, made.market(), made.scenarios(), store=tmp_path, progress=None)
+    monkeypatch.setitem(globals(), "FACTOR", 2.0)
+    child = rg.what_if(run, {"resize": {"T-0": 5.0}})
+    assert float(child.aggregate()["base_value"][0]) == 2.0 * 2100.0 * 7.0
+
+
+def test_what_if__that_drops_the_last_trades_with_a_label_has_it_no_more(tmp_path):
+    tables = {"equity": made.tables(6)["equity"], "fx_forward": made.tables(6)["fx_forward"]}
+    tables["equity"]["mandate"] = "carry"
+    run = rg.run(
+        rg.Portfolio.from_tables(tables),
+        made.market(),
+        made.scenarios(),
+        cell_labels=("mandate",),
+        store=tmp_path,
+        progress=None,
+    )
+    child = rg.what_if(run, {"drop": tables["equity"]["trade_id"].tolist()})
+    assert rg.replay(child, progress=None).equal
+    assert made.same_bits(rg.what_if(child, {"overlay": {"down": {"fx:EUR": "-5%"}}}), child) is False
+    rule = {"rehang": [{"where": {"desk": str(child.trades.desk.values[0])}, "to": {"mandate": "hedge"}}]}
+    for one in (child, rg.open_run(child.run_id, store=tmp_path)):
+        with pytest.raises(UnknownName, match="mandate"):
+            rg.what_if(one, rule)
+
+
 def test_report__of_a_what_if_says_so(parent):
     child = rg.what_if(parent, {"drop": [EVERY[5]], "shift": {"fx:EUR": "-5%"}})
     said = f"What if: drop 1 trade; shift fx:EUR -5%, on run {parent.run_id}."
@@ -389,6 +425,9 @@ def test_report__of_a_what_if_says_so(parent):
 def test_what_if__beyond_64_bits_is_an_error_of_riskgrid(parent):
     with pytest.raises(rg.RiskgridError, match="leaves the range of 64-bit ticks"):
         rg.what_if(parent, {"resize": dict.fromkeys(IDS["equity"], 9e11)})
+
+
+FACTOR = 1.0
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def what_if(run_id: str, changes: Path, *, name: str, by: str, store: str | None
     kept = store_of(store)
     base = open_run(run_id, store=kept)
     made = changed(base, Changes.read(changes, store=kept), name=name, progress="auto")
-    click.echo(f"run {made.run_id}: {made.manifest['changes']}")
+    click.echo(f"run {made.run_id}: {made.manifest.get('changes', 'nothing is changed')}")
     click.echo(str(side_by_side(base, made, by=labels_of(by))))
 
 

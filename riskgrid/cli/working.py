@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -53,7 +54,13 @@ def runner(cluster: str, until_idle: bool, interactive_lane: bool, store: str | 
     from riskgrid.store import INTERACTIVE, store_of
 
     lanes = (None, INTERACTIVE) if interactive_lane else (None,)
-    with Runner(store_of(store), cluster=cluster, lanes=lanes) as worker:
+
+    def told(row: Any) -> None:
+        click.echo(
+            f"run {row.run_id} ({row.name or 'no name'}): {row.status}{': ' * bool(row.reason)}{row.reason}", err=True
+        )
+
+    with Runner(store_of(store), cluster=cluster, lanes=lanes, told=told) as worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
         click.echo(f"runner {worker.name} on {cluster}: waiting for runs in {worker.store.where}", err=True)
@@ -98,8 +105,16 @@ def events(run_id: str, follow: bool, after: int, store: str | None) -> None:
     kept = store_of(store)
     found = kept.catalogue.get(run_id).run_id
     for event in kept.journal.follow(found, after) if follow else kept.journal.events(found, after):
-        facts = ", ".join(f"{name} {value}" for name, value in event.data.items())
-        click.echo(f"{event.seq:>5}  {event.at[:23].replace('T', ' ')}  {event.kind:<11} {facts}".rstrip())
+        click.echo(f"{event.seq:>5}  {event.at[:23].replace('T', ' ')}  {event.kind:<11} {_facts(event)}".rstrip())
+
+
+def _facts(event: Any) -> str:
+    data = event.data
+    if event.kind == "progress":
+        done = data["priced"] + data["found"] + data["failed"]
+        more = "" if data["planned"] else " so far"
+        return f"{done:,} of {data['total']:,} blocks{more}, {data['valuations']:,} valuations, {data['seconds']:.1f} s"
+    return ", ".join(f"{name} {value}" for name, value in data.items() if value != "")
 
 
 @cli.command()
@@ -108,11 +123,17 @@ def events(run_id: str, follow: bool, after: int, store: str | None) -> None:
 @STORE
 def audit(subject: str | None, limit: int, store: str | None) -> None:
     """Print who asked for what, latest first."""
+    import contextlib
+
+    from riskgrid.errors import UnknownName
     from riskgrid.store import store_of
 
-    lines = store_of(store).journal.audit(subject=subject, limit=limit)
+    kept = store_of(store)
+    with contextlib.suppress(UnknownName):  # a run by its name or the beginning of its id, else as it was noted
+        subject = kept.catalogue.get(subject).run_id if subject else None
+    lines = kept.journal.audit(subject=subject, limit=limit)
     if not lines:
-        click.echo("nobody asked for anything yet")
+        click.echo(f"nobody asked for anything of '{subject}'" if subject else "nobody asked for anything yet")
         return
     table(
         ["when (UTC)", "who", "what", "of", "particulars"],

@@ -6,6 +6,7 @@ import contextlib
 import math
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from riskgrid.engine.block import cache_bytes
 from riskgrid.engine.cost import cost_of
 from riskgrid.engine.plan import Block, Piece, Pricing
 from riskgrid.engine.task import Work
-from riskgrid.errors import TooLarge
+from riskgrid.errors import BadSpec, TooLarge
 from riskgrid.market.states import MarketStates
 from riskgrid.store import Store
 from riskgrid.terms import Names
@@ -58,11 +59,18 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a run may need: ``seconds``, bytes of ``memory``, bytes of ``disk``. None where there is no limit."""
+    """What a run may need: ``seconds``, bytes of ``memory``, bytes of ``disk``. None where there is no limit.
+
+    Text is read as a number (YAML has ``8e9`` as text). BadSpec for what is none, or not above 0.
+    """
 
     seconds: float | None = None
-    memory: int | None = None
-    disk: int | None = None
+    memory: float | None = None
+    disk: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("seconds", "memory", "disk"):
+            object.__setattr__(self, name, _number(name, getattr(self, name)))
 
 
 def stored_blocks(pieces: Iterable[Piece], store: Store) -> set[str]:
@@ -155,6 +163,17 @@ class Room:
                 self._free = self._store.free_bytes()
         if self._free is not None and self._needed > self._free:
             raise TooLarge(_no_room(self._needed, self._free))
+
+
+def _number(name: str, given: Any) -> float | None:
+    try:
+        number = None if given is None else float(given)
+    except (TypeError, ValueError):
+        number = math.nan
+    if number is None or 0.0 < number < math.inf:
+        return number
+    what = "seconds" if name == "seconds" else "bytes"
+    raise BadSpec(f"limit '{name}' is {given!r}; a number of {what} above 0 is right, e.g. 600 or 8e9")
 
 
 def _seconds(piece: Piece, block: Block, costs: Mapping[str, float]) -> float:

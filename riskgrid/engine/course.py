@@ -69,6 +69,7 @@ class Course:
             add_piece(self.outcome.sums, piece)
             self.outcome.pieces.append(piece)
             stored = self._ask(self.store.has, "blocks", [block.key for block in piece.blocks])
+            self.store.renew("blocks", stored)
             failed = self._left_out(piece, stored)
             self.total += len(piece.blocks)
             works = []

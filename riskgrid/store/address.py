@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +27,9 @@ class Address:
         if self.path is not None:
             return str(self.path)
         port = f":{self.url.port}" if self.url.port else ""
-        return f"postgresql://{self.url.host or ''}{port}/{self.url.database or ''}"
+        # a password with an @ that was not written as %40 ends in the host
+        host = (self.url.host or "").rpartition("@")[2]
+        return f"postgresql://{host}{port}/{self.url.database or ''}"
 
     @property
     def embedded(self) -> bool:
@@ -36,6 +39,8 @@ class Address:
 
 def address_of(where: Path | str) -> Address:
     """The address that a store's folder or a URL stands for. BadSpec for other databases."""
+    if isinstance(where, str) and "://" not in where and re.match(r"(postgres|postgresql|sqlite)(\+\w+)?:", where):
+        raise BadSpec(f"the address of the catalogue cannot be read; {_RIGHT}")
     if isinstance(where, Path) or "://" not in where:
         return _file(Path(where) / "catalogue.sqlite")
     try:

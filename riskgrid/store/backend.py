@@ -47,6 +47,14 @@ class Backend(Protocol):
         """Throw away this machine's copy of an object that lies elsewhere; whether there was one."""
         ...
 
+    def renew(self, kind: str, keys: Iterable[str]) -> None:
+        """These objects are needed now, as if they had just been written; what is not there is passed over."""
+        ...
+
+    def modified(self, kind: str, key: str) -> float | None:
+        """When an object was written or renewed, None where it is gone or nobody can tell."""
+        ...
+
     def remove(self, kind: str, key: str) -> None:
         """Forget an object, if it is there."""
         ...

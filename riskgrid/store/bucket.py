@@ -101,6 +101,13 @@ class Bucket:
         """Remove this machine's copy; whether there was one."""
         return self.copies.forget(kind, key)
 
+    def renew(self, kind: str, keys: Iterable[str]) -> None:
+        """A bucket's objects keep the time at which they were written."""
+
+    def modified(self, kind: str, key: str) -> float | None:  # noqa: ARG002, see Backend
+        """Not told: what was listed is not asked again."""
+        return None
+
     def remove(self, kind: str, key: str) -> None:
         """Remove the object and this machine's copy."""
         with self._told("remove"), contextlib.suppress(FileNotFoundError):

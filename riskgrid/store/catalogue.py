@@ -17,17 +17,14 @@ from riskgrid.store.database import Database
 from riskgrid.store.journal import changed, lease_lost, noted, told
 from riskgrid.store.row import RunRow
 
-__all__ = ["LAPSED", "SELECTED", "Catalogue", "RunRow", "inserted", "row_of", "unknown"]
+__all__ = ["SELECTED", "Catalogue", "RunRow", "inserted", "row_of", "unknown"]
 
 _RUN = tables.run.c
 
 #: Kinds of inputs that have names.
 _KINDS = ("market", "portfolio", "scenarios")
 
-#: Of a run whose holder has not been heard of for longer than its lease.
-LAPSED = sa.and_(_RUN.status == "running", _RUN.lease_until < now())
-
-_STATUS = sa.case((LAPSED, "interrupted"), else_=_RUN.status)
+_STATUS = tables.STATUS
 _LATEST = (_RUN.created.desc(), arrival().desc())
 _FIELDS = tuple(field.name for field in dataclasses.fields(RunRow))
 
@@ -37,7 +34,10 @@ SELECTED = sa.select(*(_STATUS.label("status") if field == "status" else _RUN[fi
 # every what-if asks the first: it is put together once
 _ASKED = SELECTED.where(_RUN.content_id == sa.bindparam("question")).order_by(*_LATEST).limit(1)
 _FINISHED = _ASKED.where(_RUN.status == "complete")
-_UNFINISHED = _ASKED.where(_RUN.status.in_(("queued", "running", "interrupted", "failed", "cancelled")))
+# what waits in the queue is a runner's, and what was cancelled is meant to be left
+_UNFINISHED = _ASKED.where(
+    _RUN.status.in_(("running", "interrupted", "failed")), _RUN.principal == sa.bindparam("principal")
+)
 
 
 class Catalogue:
@@ -65,6 +65,7 @@ class Catalogue:
         """
 
         def work(connection: sa.Connection) -> None:
+            with_parent(connection, row)
             statement, values = inserted(row)
             if lease is not None:
                 statement = statement.values(lease_until=now() + lease)
@@ -82,16 +83,19 @@ class Catalogue:
         *,
         result_id: str | None,
         seconds: float,
-        manifest: Mapping[str, Any],
+        manifest: Mapping[str, Any] | None,
         reason: str = "",
         fence: int | None = None,
     ) -> None:
-        """Record how a run ended, in one step. fence : the lease under which it ran; LeaseLost if it is another's."""
+        """Record how a run ended, in one step. fence : the lease under which it ran; LeaseLost if it is another's.
+
+        manifest : None leaves that of an earlier answer, and with it what the store must keep.
+        """
+        answered = {} if manifest is None else {"manifest": json.dumps(dict(manifest)), "result_id": result_id}
         ended = {
+            **answered,
             "status": status,
-            "result_id": result_id,
             "seconds": seconds,
-            "manifest": json.dumps(dict(manifest), sort_keys=True),
             "reason": reason,
             "ended": stamp(),
             "lease_until": None,
@@ -132,11 +136,11 @@ class Catalogue:
 
     def finished(self, content_id: str) -> RunRow | None:
         """The latest complete run of the same question, if there is one."""
-        return self._first(_FINISHED, content_id)
+        return self._first(_FINISHED, question=content_id)
 
-    def unfinished(self, content_id: str) -> RunRow | None:
-        """The latest run of the same question that is not finished and may be taken up, if there is one."""
-        return self._first(_UNFINISHED, content_id)
+    def unfinished(self, content_id: str, principal: str = "") -> RunRow | None:
+        """The latest run of the same question by the same principal that was left unfinished, if there is one."""
+        return self._first(_UNFINISHED, question=content_id, principal=principal)
 
     def list(self, limit: int = 1000, *, status: str | None = None, before: str | None = None) -> Sequence[RunRow]:
         """Runs, latest first. before : the id of a run, for those that follow it in this list."""
@@ -208,8 +212,8 @@ class Catalogue:
         rows = self.database.read(lambda connection: connection.execute(query).all())
         return {row.name: row.key for row in rows}  # a later row takes the place of an earlier one
 
-    def _first(self, query: sa.Select[Any], content_id: str) -> RunRow | None:
-        found = self.database.read(lambda connection: connection.execute(query, {"question": content_id}).first())
+    def _first(self, query: sa.Select[Any], **asked: str) -> RunRow | None:
+        found = self.database.read(lambda connection: connection.execute(query, asked).first())
         return None if found is None else row_of(found)
 
 
@@ -222,13 +226,23 @@ def row_of(found: sa.Row[Any]) -> RunRow:
 def inserted(row: RunRow, insert: Any = sa.insert) -> tuple[Any, dict[str, Any]]:
     """The statement that inserts a run and its values; times that it does not say are the database's now."""
     values = {field: getattr(row, field) for field in _FIELDS}
-    values |= {name: json.dumps(values[name], sort_keys=True) for name in ("manifest", "request")}
+    # of shifts the order counts
+    values |= {name: json.dumps(values[name]) for name in ("manifest", "request")}
     moments = {"created"}
     if row.status != "queued":
         moments |= {"started"} | ({"ended"} if row.status != "running" else set())
     unsaid = {name for name in moments if not values[name]}
     kept = {name: value for name, value in values.items() if name not in unsaid}
     return insert(tables.run).values({name: stamp() for name in sorted(unsaid)}), kept
+
+
+def with_parent(connection: sa.Connection, row: RunRow) -> None:
+    """Hold the parent of a what-if until it is recorded. BadSpec where somebody has removed it meanwhile."""
+    if row.parent is None:
+        return
+    query = sa.select(_RUN.run_id).where(_RUN.run_id == row.parent).with_for_update(read=True)
+    if connection.scalar(query) is None:
+        raise BadSpec(f"run '{row.parent}' was removed; a what-if of it cannot be kept")
 
 
 def unknown(connection: sa.Connection, run: str) -> UnknownName:

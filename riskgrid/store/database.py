@@ -151,7 +151,9 @@ class Database:
                 return closed
         elif self.path.parent.exists() and shutil.disk_usage(self.path.parent).free < _ROOM:
             return explained("write", self.path, OSError(errno.ENOSPC, ""))
-        return StoreError(f"the catalogue {self.address} refused: {reason}")
+        refused = StoreError(f"the catalogue {self.address} refused: {reason}")
+        refused.transient = "locked" in reason  # by another process, for longer than one waits at once
+        return refused
 
 
 def _enter(stack: contextlib.ExitStack, engine: sa.Engine) -> sa.Connection:

@@ -65,6 +65,19 @@ class Folder:
         except OSError as error:
             raise explained("write", path, error) from error
 
+    def renew(self, kind: str, keys: Iterable[str]) -> None:
+        """Give files the time of now."""
+        for key in keys:
+            with contextlib.suppress(OSError):  # gone, or a store that may only be read
+                os.utime(self.path(kind, key))
+
+    def modified(self, kind: str, key: str) -> float | None:
+        """The time of a file."""
+        try:
+            return self.path(kind, key).stat().st_mtime
+        except OSError:
+            return None
+
     def remove(self, kind: str, key: str) -> None:
         """Remove the file, if it is there."""
         path = self.path(kind, key)

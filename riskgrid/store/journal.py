@@ -82,10 +82,13 @@ class Journal:
         return [Event(row.seq, row.at, row.kind, json.loads(row.data)) for row in rows]
 
     def follow(self, run_id: str, after: int = 0, *, poll: float = 0.1) -> Iterator[Event]:
-        """The events of a run as they come, until it has ended. poll : seconds between looks."""
+        """The events of a run as they come, until it has ended or its holder is not heard of any more.
+
+        poll : seconds between looks.   UnknownName for no run.
+        """
         while True:
             # before the events: the one that ends the run is written together with its status
-            ended = self._status(run_id) in ENDINGS
+            ended = self._status(run_id) in (*ENDINGS, "interrupted")
             found = self.events(run_id, after)
             yield from found
             if found:
@@ -141,7 +144,7 @@ class Journal:
         return [Audited(row.at, row.principal, row.verb, row.subject, json.loads(row.detail)) for row in rows]
 
     def _status(self, run_id: str) -> str:
-        query = sa.select(tables.run.c.status).where(tables.run.c.run_id == run_id)
+        query = sa.select(tables.STATUS).where(tables.run.c.run_id == run_id)
 
         def work(connection: sa.Connection) -> str:
             found = connection.scalar(query)

@@ -147,6 +147,7 @@ class Store:
         """
         backend = self.backend
         if backend.has(kind, [key]):
+            backend.renew(kind, [key])
             trusted = durable or not backend.torn
             if trusted or not self.discard_damaged(kind, [key]):
                 return 0
@@ -175,6 +176,10 @@ class Store:
                 self.discard(kind, key)
                 damaged.add(key)
         return damaged
+
+    def renew(self, kind: str, keys: Iterable[str]) -> None:
+        """Somebody is about to refer to these objects: :func:`riskgrid.keeping.gc` is to see them as new."""
+        self.backend.renew(kind, keys)
 
     def discard(self, kind: str, key: str) -> None:
         """Forget an object, if it is there."""

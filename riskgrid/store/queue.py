@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from riskgrid.errors import BadSpec
 from riskgrid.store import tables
-from riskgrid.store.catalogue import LAPSED, SELECTED, inserted, row_of, unknown
+from riskgrid.store.catalogue import SELECTED, inserted, row_of, unknown, with_parent
 from riskgrid.store.clock import age, arrival, now, stamp
 from riskgrid.store.database import Database
 from riskgrid.store.journal import changed, lease_lost, noted, told
@@ -22,7 +22,7 @@ __all__ = ["Queue", "Waiting"]
 
 _RUN = tables.run.c
 _INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-_WAITING = sa.or_(_RUN.status == "queued", LAPSED)
+_WAITING = sa.or_(_RUN.status == "queued", tables.LAPSED)
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,11 @@ class Queue:
         BadSpec where that earlier one asked for something else.
         """
 
+        if not isinstance(row.priority, int):
+            raise BadSpec(f"priority is {row.priority!r}; a whole number is right, larger ones go first")
+
         def work(connection: sa.Connection) -> RunRow:
+            with_parent(connection, row)
             statement, values = inserted(replace(row, status="queued", events=1), _INSERT[connection.dialect.name])
             statement = statement.on_conflict_do_nothing(
                 index_elements=[_RUN.principal, _RUN.request_key], index_where=_RUN.request_key.is_not(None)
@@ -66,7 +70,8 @@ class Queue:
 
         Next is the largest priority, then the oldest. A run whose lease has lapsed waits again.
         """
-        query = sa.select(_RUN.run_id).where(_WAITING)
+        # a run that was asked directly and left says not enough for another to answer it
+        query = sa.select(_RUN.run_id).where(_WAITING, _RUN.request != "{}")
         if least_priority is not None:
             query = query.where(_RUN.priority >= least_priority)
         oldest = query.order_by(_RUN.priority.desc(), _RUN.created, arrival()).limit(1)
@@ -91,6 +96,11 @@ class Queue:
             return row
 
         return self.database.write(work)
+
+    def reopen(self, run_id: str, runner: str, seconds: float) -> RunRow | None:
+        """A complete run for whoever makes it anew, as what it has kept is damaged. None where it is not complete."""
+        condition = sa.and_(_RUN.run_id == run_id, _RUN.status == "complete")
+        return self.database.write(lambda connection: self._leased(connection, condition, runner, seconds))
 
     def renew(self, run_id: str, fence: int, seconds: float) -> bool:
         """Hold a run for so many seconds from now; returns whether its cancelling was asked for. LeaseLost if lost."""
@@ -156,6 +166,11 @@ class Queue:
 
         def work(connection: sa.Connection) -> RunRow:
             row = self._row(connection, run_id, lock=True)
+            if not row.request:
+                raise BadSpec(f"run '{run_id}' was not queued but asked directly; ask the same question again")
+            query = sa.select(_RUN.run_id).where(_RUN.parent == run_id).limit(1)
+            if row.status == "partial" and (child := connection.scalar(query)) is not None:
+                raise BadSpec(f"run '{run_id}' has what-ifs that stand on its answer, e.g. {child}; submit it anew")
             if row.status not in ("failed", "cancelled", "interrupted", "partial"):
                 raise BadSpec(
                     f"run '{run_id}' is {row.status}; only one that failed, was cancelled or interrupted, or is "

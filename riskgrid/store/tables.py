@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from riskgrid.store.clock import now
+
 __all__ = ["HEAD", "METADATA", "REVISIONS", "attempt", "audit", "event", "input_name", "name", "run", "version"]
 
 #: The revisions of ``migrations/versions``, oldest first.
@@ -127,3 +129,9 @@ version = sa.Table(
     sa.Column("version_num", sa.String(32), nullable=False),
     sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
 )
+
+#: Of a run whose holder has not been heard of for longer than its lease.
+LAPSED = sa.and_(run.c.status == "running", run.c.lease_until < now())
+
+#: Status of a run as it reads.
+STATUS = sa.case((LAPSED, "interrupted"), else_=run.c.status)

@@ -49,7 +49,7 @@ def test_a_run_survives_a_database_that_cuts_every_connection_again_and_again(po
 
 def test_who_cannot_renew_its_lease_gives_up_once_it_must_have_lapsed(tmp_path, monkeypatch):
     store = Store(tmp_path)
-    row = RunRow("r-1", "c-1", "", "2016-07-01", 1, 1, runner="me", fence=1, attempts=1)
+    row = RunRow("r-1", "c-1", "", "2016-07-01", 1, 1, runner="me", fence=1, attempts=1, request={"kind": "run"})
     store.catalogue.add(row, lease=0.4)
 
     def gone(*_):

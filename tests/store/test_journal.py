@@ -10,7 +10,7 @@ from tests.store.processes import together
 
 
 def row(run_id="a", **changed):
-    return RunRow(run_id, "q", "", "2016-07-01", 2, 3, **changed)
+    return RunRow(run_id, "q", "", "2016-07-01", 2, 3, **{"request": {"kind": "run"}, **changed})
 
 
 @pytest.fixture

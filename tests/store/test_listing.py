@@ -10,7 +10,10 @@ from riskgrid.store import Catalogue, Journal, Queue, RunRow
 
 def row(run_id="a", **changed):
     return RunRow(
-        **{"run_id": run_id, "content_id": "q", "name": "", "as_of": "2016-07-01"} | changed, trades=2, scenarios=3
+        **{"run_id": run_id, "content_id": "q", "name": "", "as_of": "2016-07-01", "request": {"kind": "run"}}
+        | changed,
+        trades=2,
+        scenarios=3,
     )
 
 
@@ -35,6 +38,7 @@ def test_run__comes_back_as_it_was_added(catalogue):
         priority=5,
         reason="one trade's own fault",
     )
+    catalogue.add(row("p"))
     catalogue.add(added)
     assert catalogue.get("a") == added
 
@@ -91,15 +95,18 @@ def test_list__of_a_status_has_no_other(catalogue):
     assert list(catalogue.list(status="interrupted")) == []
 
 
-def test_unfinished__is_the_latest_run_of_a_question_that_can_be_taken_up(catalogue):
+def test_unfinished__is_the_latest_run_of_a_question_that_its_principal_can_take_up(catalogue):
     assert catalogue.unfinished("q") is None
-    for number, status in enumerate(["queued", "running", "interrupted", "failed", "cancelled"]):
+    for number, status in enumerate(["running", "interrupted", "failed"]):
         catalogue.add(row(status, status=status, created=f"2026-01-0{number + 1}"))
         assert catalogue.unfinished("q").run_id == status
-    catalogue.add(row("done", status="complete"))
-    catalogue.add(row("part", status="partial"))
-    assert catalogue.unfinished("q").run_id == "cancelled"
-    assert catalogue.finished("q").run_id == "done"
+    # a runner's, meant to be left, or another's
+    for status in ("queued", "cancelled", "complete", "partial"):
+        catalogue.add(row(status, status=status))
+    catalogue.add(row("ann's", status="failed", principal="ann"))
+    assert catalogue.unfinished("q").run_id == "failed"
+    assert catalogue.unfinished("q", "ann").run_id == "ann's"
+    assert catalogue.finished("q").run_id == "complete"
     assert catalogue.unfinished("other") is None
 
 

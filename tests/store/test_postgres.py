@@ -13,7 +13,7 @@ from riskgrid.store.database import ConnectionCut
 
 
 def row(run_id="a", **changed):
-    return RunRow(run_id, "q", "", "2016-07-01", 2, 3, **changed)
+    return RunRow(run_id, "q", "", "2016-07-01", 2, 3, **{"request": {"kind": "run"}, **changed})
 
 
 def cut(postgres):

@@ -14,6 +14,7 @@ LONG = 60.0
 def job(run_id="a", **changed):
     return RunRow(
         **{"run_id": run_id, "content_id": "q", "name": "", "as_of": "2016-07-01", "trades": 2, "scenarios": 3}
+        | {"request": {"kind": "run"}}
         | changed
     )
 
@@ -45,11 +46,11 @@ def finish(catalogue, run_id, status="complete", fence=None):
 
 
 def test_submit__queues_a_run_with_all_that_it_asks_for(queue, catalogue):
-    row = job(principal="ann", request={"spec": {"bits": 10}}, request_digest="d", priority=INTERACTIVE, parent="p")
+    row = job(principal="ann", request={"spec": {"bits": 10}}, request_digest="d", priority=INTERACTIVE)
     queue.submit(row)
     found = catalogue.get("a")
     assert (found.status, found.principal, found.request, found.priority) == ("queued", "ann", row.request, INTERACTIVE)
-    assert (found.parent, found.runner, found.fence, found.attempts, found.lease_until) == ("p", None, 0, 0, None)
+    assert (found.parent, found.runner, found.fence, found.attempts, found.lease_until) == (None, None, 0, 0, None)
     assert abs(datetime.now(UTC) - datetime.fromisoformat(found.created)) < timedelta(minutes=1)
 
 
