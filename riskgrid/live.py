@@ -120,8 +120,10 @@ class Live:
         for number, part in enumerate(self.parts):
             for block in part.piece.blocks:
                 told = {factor for role in block.roles for factor in self.states.unshocked_factors(role)}
-                there = self.cell[part.at[block.start : block.stop]] >= 0 if told else np.zeros(0, np.bool_)
-                if there.any() and not told <= found:
+                if told <= found:
+                    continue
+                there = self.cell[part.at[block.start : block.stop]] >= 0
+                if there.any():
                     if there.all():
                         found |= told
                     else:

@@ -53,6 +53,7 @@ class MarketStates:
         self._levels = self._shifted(scenarios)
         self._replaced: dict[int, Values] = {}
         self._unshocked = _flagged(scenarios, "unshocked")
+        self._unshocked_by_role: dict[str, tuple[str, ...]] = {}  # of any levels
         self._stale = _stale_by_factor(scenarios)
 
     def __getitem__(self, role: str) -> MarketObject | None:
@@ -113,9 +114,14 @@ class MarketStates:
             )
         return self._digests[key]
 
-    def unshocked_factors(self, role: str) -> list[str]:
+    def unshocked_factors(self, role: str) -> tuple[str, ...]:
         """Factors of the object that have neither history nor proxy in the scenario set."""
-        return [factor for factor in self._factors_of(role) if factor in self._unshocked] if self._unshocked else []
+        if not self._unshocked:
+            return ()
+        if role not in self._unshocked_by_role:
+            found = tuple(factor for factor in self._factors_of(role) if factor in self._unshocked)
+            self._unshocked_by_role[role] = found
+        return self._unshocked_by_role[role]
 
     def stale(self, role: str) -> NDArray[np.bool_]:
         """In which scenarios a factor of the object did not move because its quote was filled. Shape (scenario,)."""

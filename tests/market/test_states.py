@@ -159,12 +159,12 @@ def test_flags__of_a_curve_are_those_of_its_factors():
     stale = np.array([[False, True], [True, False]])
     factors = ["par:USD-TREASURY:1Y", "fx:EUR"]
     made = states(factors, stale=stale, unshocked=np.array([True, False]))
-    assert made.unshocked_factors("discount:USD") == ["par:USD-TREASURY:1Y"]
-    assert made.unshocked_factors("curve:EUR-POLICY") == []
+    assert made.unshocked_factors("discount:USD") == ("par:USD-TREASURY:1Y",)
+    assert made.unshocked_factors("curve:EUR-POLICY") == ()
     np.testing.assert_array_equal(made.stale("discount:USD"), [False, True])
     np.testing.assert_array_equal(made.stale("fx:EUR"), [True, False])
     np.testing.assert_array_equal(made.stale("equity:AAPL"), [False, False])
-    assert states().unshocked_factors("fx:EUR") == []
+    assert states().unshocked_factors("fx:EUR") == ()
     np.testing.assert_array_equal(states().stale("fx:EUR"), [False, False])
 
 
