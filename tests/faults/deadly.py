@@ -112,5 +112,5 @@ def when(store: Store, blocks: int, act: Callable[[], None]) -> threading.Thread
 
 
 def block_files(store: Store) -> dict[str, int]:
-    """The blocks a store has, and when each was written, in nanoseconds."""
-    return {entry.key: store.path("blocks", entry.key).stat().st_mtime_ns for entry in store.list("blocks")}
+    """The blocks a store has, and the file of each: one that is written again is another."""
+    return {entry.key: store.path("blocks", entry.key).stat().st_ino for entry in store.list("blocks")}
