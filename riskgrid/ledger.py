@@ -60,11 +60,11 @@ class Ledger:
         """Whether a trade that is there has a label."""
         held = ((None, self.root), *enumerate(self.deltas))  # a trade that never moved is the root's
         return any(
-            self.moved.get(trade) == number
+            self.moved.get(trade.as_py()) == number  # one by one: mostly the first is there
             for number, portfolio in held
             for table in portfolio.tables.values()
             if label in table.column_names
-            for trade in table["trade_id"].to_pylist()
+            for trade in table["trade_id"]
         )
 
     def label(self, name: str) -> Names:

@@ -102,8 +102,10 @@ class Live:
 
     def failing(self) -> dict[str, str]:
         """Blocks that could not be priced and hold a trade that is there, with the sentences."""
+        if not self.failed:
+            return {}
         there = np.unique(self.block[(self.cell >= 0) & (self.block >= 0)])
-        keys = {self.found(number)[1].key for number in there.tolist()} if self.failed else set()
+        keys = {self.found(number)[1].key for number in there.tolist()}
         return {key: text for key, text in self.failed.items() if key in keys}
 
     def found(self, number: int) -> tuple[Part, Block]:
