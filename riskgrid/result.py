@@ -269,8 +269,9 @@ class Run:
 
     def _repr_html_(self) -> str:
         counts = self.manifest["blocks"]
+        told = f" (what-if of {self.row.parent}: {escape(self.manifest['changes'])})" if self.row.parent else ""
         return (
-            f"<b>Run {self.run_id}</b> as of {self.row.as_of}: {self.row.trades:,} trades &times; "
+            f"<b>Run {self.run_id}</b>{told} as of {self.row.as_of}: {self.row.trades:,} trades &times; "
             f"{self.row.scenarios:,} scenarios of <i>{escape(self.manifest['scenario_set'])}</i>, "
             f"{self.row.status}; {counts['priced']:,} blocks priced, {counts['found']:,} found; "
             f"answer {short(bytes.fromhex(self.result_id))}"
