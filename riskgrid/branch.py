@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from riskgrid.change import Changes, Delta
+from riskgrid.change import Changes
+from riskgrid.delta import Delta
 from riskgrid.engine.outcome import CellSums
 from riskgrid.errors import MoneyOverflow
 from riskgrid.hashing import digest

@@ -6,30 +6,28 @@ import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 import xarray as xr
 
 from riskgrid import wording
+from riskgrid.delta import Delta, Trades, delta_of
 from riskgrid.errors import BadChanges, UnknownName
 from riskgrid.hashing import digest
 from riskgrid.market.history import MarketHistory
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.portfolio import Portfolio
-from riskgrid.rehang import Rehang, all_hit, known_labels, rehung
+from riskgrid.rehang import Rehang
 from riskgrid.scenarios import compose
 from riskgrid.scenarios import set as scenario_set
 from riskgrid.scenarios.stress import read_shocks, stress
-from riskgrid.terms import COMMON_TERMS
 
 if TYPE_CHECKING:
     from riskgrid.store import Store
 
-__all__ = ["Changes", "Delta"]
+__all__ = ["Changes"]
 
 _KEYS = ("add", "amend", "resize", "drop", "rehang", "snapshot", "date", "shift", "scenarios", "overlay")
 _EXAMPLES = {
@@ -37,45 +35,6 @@ _EXAMPLES = {
     "resize": "resize={'T-1': 200.0}",
     "shift": "shift={'equity:*': '-5%'}",
 }
-
-
-class Trades(Protocol):
-    """What changes look into: a portfolio, or one with what-ifs below it."""
-
-    @property
-    def label_names(self) -> tuple[str, ...]:
-        """Labels that trades have."""
-        ...
-
-    def select(self, trade_ids: Iterable[str]) -> Portfolio: ...
-    def places(self, trade_ids: Iterable[str]) -> Any: ...
-    def known(self, trade_ids: Iterable[str]) -> set[str]: ...
-
-
-@dataclass(frozen=True)
-class Delta:
-    """What changes do to a portfolio. gone : trade_ids that leave.   new : trades that come, also amended ones.
-
-    rules : labels that change thereafter, of the trades that stay and of the new ones.
-    """
-
-    gone: tuple[str, ...]
-    new: Portfolio
-    rules: tuple[Rehang, ...] = ()
-
-    def applied(self, portfolio: Portfolio) -> Portfolio:
-        """The changed portfolio, rows in order of their trade_id. BadChanges for a rule that hits no trade."""
-        lookup = pa.array(self.gone, pa.string())
-        kept = {}
-        for name, table in portfolio.tables.items():
-            left = table.filter(pc.invert(pc.is_in(table["trade_id"].cast(pa.string()), value_set=lookup)))
-            if left.num_rows:
-                kept[name] = left
-        changed = Portfolio.concat([Portfolio(kept, portfolio.rejected), self.new])
-        if self.rules:
-            changed, hits = rehung(changed, self.rules)
-            all_hit(self.rules, hits)
-        return changed.in_order()
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,24 +189,7 @@ class Changes:
         """What the changes do to a portfolio. UnknownName for a trade, column or label that is not there, BadRows with
         every wrong cell."""
         added: Portfolio = self.add  # type: ignore[assignment]
-        amended = portfolio.select(self.changed) if self.changed else Portfolio({})
-        if self.drop:
-            portfolio.places(self.drop)  # an unknown one is an error
-        changed = {name: self._columns(name, table) for name, table in amended.tables.items()}
-        amended, labelled = self._parted(amended.with_columns(changed)) if changed else (amended, ())
-        both = [part for part in (added, amended) if len(part)]
-        new = Portfolio.concat(both) if len(both) > 1 else both[0] if both else added
-        gone = (*_ids(amended), *self.drop)
-        if len(added):
-            twice = sorted(portfolio.known(_ids(added)) - set(gone))
-            if twice:
-                raise BadChanges(f"trade '{twice[0]}' is added, but the portfolio has it; amend it, or drop it as well")
-        if self._rules:
-            labels = dict.fromkeys((*portfolio.label_names, *known_labels([added])))
-            for rule in self._rules:
-                rule.check(labels)
-        # a portfolio and one with what-ifs below it hand out rows in different orders, and places count them
-        return Delta(gone, new.in_order() if len(new) > 1 else new, (*labelled, *self._rules))
+        return delta_of(portfolio, added, self.changed, tuple(self.drop), self._rules)
 
     def portfolio(self, portfolio: Portfolio) -> Portfolio:
         """The trades after the changes."""
@@ -342,39 +284,6 @@ class Changes:
         made: xr.Dataset = stress(lines, market)
         return made
 
-    def _columns(self, instrument: str, table: Any) -> dict[str, list[Any]]:
-        """The columns of an instrument's changed trades in which any of them changes."""
-        ids = table["trade_id"].to_pylist()
-        known = [name for name in table.column_names if name != "trade_id"]
-        for trade in ids:
-            unknown = [name for name in self.changed[trade] if name not in known]
-            if unknown:
-                raise UnknownName(f"column of {instrument}, in the change of trade '{trade}',", unknown[0], known)
-        names = dict.fromkeys(name for trade in ids for name in self.changed[trade])
-        return {
-            name: [
-                self.changed[trade].get(name, value) for trade, value in zip(ids, table[name].to_pylist(), strict=True)
-            ]
-            for name in names
-        }
-
-    def _parted(self, amended: Portfolio) -> tuple[Portfolio, tuple[Rehang, ...]]:
-        """The trades of which a term changes, and rules for those of which labels alone do."""
-        tables: dict[str, Any] = {}
-        trades: dict[tuple[tuple[str, str], ...], list[str]] = {}
-        for name, table in amended.tables.items():
-            labels = set(table.column_names[: table.column_names.index(COMMON_TERMS[0].name)])
-            ids = table["trade_id"].to_pylist()
-            priced = [not labels.issuperset(self.changed[trade]) for trade in ids]
-            for row, trade in enumerate(ids):
-                if not priced[row]:
-                    to = tuple((label, table[label][row].as_py()) for label in sorted(self.changed[trade]))
-                    trades.setdefault(to, []).append(trade)
-            if any(priced):
-                tables[name] = table.filter(pa.array(priced))
-        rules = (Rehang({"trade_id": tuple(ids)}, dict(to)) for to, ids in trades.items())
-        return Portfolio(tables, amended.rejected), tuple(rules)
-
     def __repr__(self) -> str:
         return f"Changes({self})"
 
@@ -411,10 +320,6 @@ def _portfolio(tables: Mapping[str, Any]) -> Portfolio:
         keys = dict.fromkeys(key for row in table for key in row) if rows else {}
         columns[str(name)] = {key: [row.get(key) for row in table] for key in keys} if rows else table
     return Portfolio.from_tables(columns)
-
-
-def _ids(portfolio: Portfolio) -> list[str]:
-    return [trade for table in portfolio.tables.values() for trade in table["trade_id"].to_pylist()]
 
 
 def _stated(trade: Any, name: str, value: Any) -> Any:

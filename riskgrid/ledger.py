@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from riskgrid.change import Delta
+from riskgrid.delta import Delta
 from riskgrid.errors import BadChanges
 from riskgrid.label import TradeLabels
 from riskgrid.portfolio import Portfolio
