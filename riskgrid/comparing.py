@@ -10,23 +10,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from riskgrid import page
 from riskgrid.errors import BadSpec
+from riskgrid.page import Column, Row, Section, Shown, money, percent
 from riskgrid.reporting import Report, measure_sentences, report
 from riskgrid.result import Run
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.table import Table
 
-__all__ = ["MEASURED", "Comparison", "aligned", "compare", "node_rows", "shown"]
+__all__ = ["MEASURED", "Comparison", "aligned", "compare", "node_rows"]
 
 #: What is measured of every run, and its head.
 MEASURED = {"base_value": "Value", "value_at_risk": "VaR", "expected_shortfall": "ES"}
 
 
 @dataclass(frozen=True, repr=False)
-class Comparison:
+class Comparison(Shown):
     """Measures (run, node) and their changes against the first run; nodes in tree order, parents before children.
 
     A node that a run does not have holds no trade in it: there its value, VaR and ES are 0. A node whose trades have
@@ -54,29 +53,22 @@ class Comparison:
         said.append(f"A loss is positive and not floored at zero; in {meaning['currency']}.")
         return [*said, *self.notes]
 
-    def _content(self) -> dict[str, Any]:
+    def sections(self) -> list[Section]:
+        """Each measure of every run, and its changes."""
         names, currency = list(map(str, self.table["run"].values)), self.conventions["currency"]
-        heads, columns = [], []
+        heads: list[Column] = []
+        columns = []
         for measured, head in MEASURED.items():
             level = f" {self.conventions[measured]['percent']}" if measured in self.conventions else ""
             for at, name in enumerate(names):
-                heads.append((f"{head}{level}", name))
+                heads.append(Column(f"{head}{level}", name))
                 columns.append(self.table[measured].values[at])
                 if at:
-                    heads.append(("change", currency))
+                    heads.append(Column("change", currency))
                     columns.append(self.table[f"{measured}_change"].values[at])
-        rows = node_rows(self.table, columns)
         title = f"{len(names)} runs side by side, {currency}"
-        return shown(title, " / ".join(self.table.attrs["by"]), heads, rows, self.sentences())
-
-    def __repr__(self) -> str:
-        return page.text(self.__rich__(), self.sentences())
-
-    def __rich__(self) -> Table:
-        return page.terminal(self._content())
-
-    def _repr_html_(self) -> str:
-        return page.table_html(self._content(), self)
+        names_of = " / ".join(self.table.attrs["by"])
+        return [Section.of_tree(title, names_of, heads, node_rows(self.table, columns), sentences=self.sentences())]
 
 
 def compare(
@@ -138,33 +130,14 @@ def aligned(reports: Sequence[Report]) -> xr.Dataset:
     return xr.Dataset(data, {**coords, "depth": ("node", [len(path) for path in every])}, {"by": by})
 
 
-def node_rows(table: xr.Dataset, columns: Sequence[Any]) -> list[dict[str, Any]]:
+def node_rows(table: xr.Dataset, columns: Sequence[Any]) -> list[Row]:
     """A row of text a node. columns : amounts (node,)."""
-    by, depths = table.attrs["by"], [*table["depth"].values.tolist(), 0]
+    by = table.attrs["by"]
     rows = []
-    for node, depth in enumerate(depths[:-1]):
+    for node, depth in enumerate(table["depth"].values.tolist()):
         name = (str(table[by[depth - 1]].values[node]) or "(none)") if depth else "Total"
-        cells = [page.money(float(column[node])) for column in columns]
-        rows.append(
-            {"depth": depth, "name": name, "cells": cells, "partial": False, "parent": depths[node + 1] > depth}
-        )
+        rows.append(Row(name, [money(float(column[node])) for column in columns], depth))
     return rows
-
-
-def shown(
-    title: str, node_head: str, heads: Sequence[tuple[str, str]], rows: list[dict[str, Any]], sentences: list[str]
-) -> dict[str, Any]:
-    """What page and terminal show of a table of amounts."""
-    return {
-        "title": title,
-        "node_head": node_head.capitalize() or "Portfolio",
-        "heads": heads,
-        "money": range(len(heads)),
-        "texts": (),
-        "shares": (),
-        "rows": rows,
-        "sentences": sentences,
-    }
 
 
 def _paths(table: xr.Dataset, by: Sequence[str]) -> list[tuple[str, ...]]:
@@ -195,5 +168,5 @@ def _notes(runs: Sequence[Run], names: Sequence[str], reports: Sequence[Report])
         said.append("* The runs' scenario sets differ in content, though not in name.")
     for name, one in zip(names, reports, strict=True):
         if float(one.table["coverage"][0]) < 1.0:
-            said.append(f"* {name} covers {page.percent(float(one.table['coverage'][0]))} of its pairs.")
+            said.append(f"* {name} covers {percent(float(one.table['coverage'][0]))} of its pairs.")
     return said

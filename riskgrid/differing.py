@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from riskgrid import contrast, page
+from riskgrid import contrast
 from riskgrid.change import Changes
-from riskgrid.comparing import MEASURED, aligned, node_rows, shown
+from riskgrid.comparing import MEASURED, aligned, node_rows
 from riskgrid.engine.outcome import Progress
 from riskgrid.errors import InputError
 from riskgrid.manifest import by_this_code
+from riskgrid.page import Column, Row, Section, Shown, money
 from riskgrid.reporting import measure_sentences, report
 from riskgrid.result import Run
 from riskgrid.running import run as full_run
@@ -25,13 +26,11 @@ from riskgrid.whatif import what_if
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rich.table import Table
-
 __all__ = ["Difference", "diff"]
 
 
 @dataclass(frozen=True, repr=False)
-class Difference:
+class Difference(Shown):
     """What each step from one run to another adds. ``table`` : ``base_value, value_at_risk, expected_shortfall``
     (step, node), the last minus the first of each step, and ``..._first, ..._last (node)`` of the two runs.
 
@@ -59,54 +58,37 @@ class Difference:
             said.append(f"Revalued in this order, each step on top of those before: {', '.join(steps)}.")
         return [*said, *measure_sentences(self.conventions), f"In {self.conventions['currency']}."]
 
-    def _content(self) -> dict[str, Any]:
-        first, last = self.runs[0], self.runs[-1]
-        heads, columns = [], []
-        for measured, head in MEASURED.items():
-            level = f" {self.conventions[measured]['percent']}" if measured in self.conventions else ""
-            for name, values in (
-                (first, self.table[f"{measured}_first"].values),
-                *zip(map(str, self.table["step"].values), self.table[measured].values, strict=True),
-                (last, self.table[f"{measured}_last"].values),
-            ):
-                heads.append((f"{head}{level}", name))
-                columns.append(values)
-        if self.table.sizes["node"] == 1:
-            return self._content_of_total()
-        rows = node_rows(self.table, columns)
-        return shown(self._title, " / ".join(self.table.attrs["by"]), heads, rows, self.sentences())
+    def sections(self) -> list[Section]:
+        """A column a step, or of the total alone a row a step: there the few numbers are read downwards."""
+        title = f"From run {self.runs[0]} to run {self.runs[-1]}, {self.conventions['currency']}"
+        made = self._of_total() if self.table.sizes["node"] == 1 else self._of_nodes()
+        return [Section.of_tree(title, *made, sentences=self.sentences())]
 
-    def _content_of_total(self) -> dict[str, Any]:
-        """A row a step: of the total alone there are few numbers, and they are read downwards."""
-        steps = [*map(str, self.table["step"].values)]
+    def _of_nodes(self) -> tuple[str, list[Column], list[Row]]:
+        steps, heads, columns = list(map(str, self.table["step"].values)), [], []
+        for measured in MEASURED:
+            first, last = (self.table[f"{measured}_{end}"].values for end in ("first", "last"))
+            for name, values in (
+                (self.runs[0], first),
+                *zip(steps, self.table[measured].values, strict=True),
+                (self.runs[-1], last),
+            ):
+                heads.append(Column(self._head(measured), name))
+                columns.append(values)
+        return " / ".join(self.table.attrs["by"]), heads, node_rows(self.table, columns)
+
+    def _of_total(self) -> tuple[str, list[Column], list[Row]]:
+        steps = list(map(str, self.table["step"].values))
         rows = []
         for at, name in enumerate([f"Run {self.runs[0]}", *steps, f"Run {self.runs[-1]}"]):
-            ends = {0: "_first", len(steps) + 1: "_last"}.get(at)
-            found = [self.table[f"{m}{ends}"][0] if ends else self.table[m][at - 1, 0] for m in MEASURED]
-            depth = 0 if ends else 1
-            cells = [page.money(float(value)) for value in found]
-            rows.append(
-                {"depth": depth, "name": name, "cells": cells, "partial": False, "parent": at == 0 < len(steps)}
-            )
-        currency = self.conventions["currency"]
-        heads = [
-            (head + (f" {self.conventions[m]['percent']}" if m in self.conventions else ""), currency)
-            for m, head in MEASURED.items()
-        ]
-        return shown(self._title, "step", heads, rows, self.sentences())
+            end = {0: "_first", len(steps) + 1: "_last"}.get(at)
+            found = [self.table[f"{one}{end}"][0] if end else self.table[one][at - 1, 0] for one in MEASURED]
+            rows.append(Row(name, [money(float(value)) for value in found], 0 if end else 1))
+        return "step", [Column(self._head(one), self.conventions["currency"]) for one in MEASURED], rows
 
-    @property
-    def _title(self) -> str:
-        return f"From run {self.runs[0]} to run {self.runs[-1]}, {self.conventions['currency']}"
-
-    def __repr__(self) -> str:
-        return page.text(self.__rich__(), self.sentences())
-
-    def __rich__(self) -> Table:
-        return page.terminal(self._content())
-
-    def _repr_html_(self) -> str:
-        return page.table_html(self._content(), self)
+    def _head(self, measured: str) -> str:
+        level = f" {self.conventions[measured]['percent']}" if measured in self.conventions else ""
+        return f"{MEASURED[measured]}{level}"
 
 
 def diff(

@@ -21,6 +21,7 @@ __all__ = [
     "bar_by_node",
     "coverage",
     "pnl_distribution",
+    "require",
     "short_number",
     "worst_scenarios",
 ]
@@ -217,6 +218,11 @@ def _mark(plot: figure, name: str, colour: str, measure: xr.DataArray, height: f
             text_font_size="13px", text_font_style="bold", text_baseline="top",
         )
     )  # fmt: skip
+
+
+def require() -> None:
+    """Raises BadSpec where the extra ``plots`` is not installed."""
+    _models()
 
 
 def _models() -> Any:

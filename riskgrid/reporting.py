@@ -7,24 +7,23 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import xarray as xr
 
-from riskgrid import hashing, page
-from riskgrid.page import percent
+from riskgrid import chapter, hashing
+from riskgrid.page import Front, Section, Shown, percent
 from riskgrid.registry import MEASURES
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-    from rich.table import Table
 
 __all__ = ["Report", "measure_sentences", "report"]
 
 _COARSE = 1e-4  # share of a figure above which its rounding bound is said
+_MOST_COLUMNS = 8  # nodes beside each other in the table of the tail
 _COPIED = ("base_value", "coverage", "coverage_value", "trades", "unpriced", "unshocked", "stale")
 
 
@@ -37,16 +36,18 @@ class Aggregates(Protocol):
 
 
 @dataclass(frozen=True, repr=False)
-class Report:
+class Report(Shown):
     """Measures of every node of a tree of labels; the same run gives the same numbers and the same digest.
 
     ``table`` : (node), parents before children.   ``conventions`` : what every number means, JSON-ready.
-    ``total`` : P&L (scenario) of the first node, in the currency of the run.
+    ``total`` : P&L (scenario) of the first node, in the currency of the run.   ``tail`` : the scenarios of the tail of
+    ES, worst first, with their ``share`` (scenario) of it and ``pnl`` (node, scenario) of the nodes of the first label.
     """
 
     table: xr.Dataset
     conventions: Mapping[str, Any]
     total: xr.DataArray
+    tail: xr.Dataset
 
     def digest(self) -> str:
         """Hexadecimal digest of the numbers, labels and conventions; the run's random id is not part of it."""
@@ -69,15 +70,14 @@ class Report:
         table = pa.Table.from_pandas(self.to_pandas(), preserve_index=False)
         return table.replace_schema_metadata({"riskgrid.conventions": json.dumps(self.conventions)})
 
-    def to_html(self, path: str | Path | None = None) -> str:
-        """One self-contained page with table and figures, which needs no network; written to ``path`` where given.
+    def front(self) -> Front:
+        """The figures of note."""
+        return chapter.front(self)
 
-        Raises BadSpec where the extra ``plots`` is not installed.
-        """
-        made = page.html(self)
-        if path is not None:
-            Path(path).write_text(made, encoding="utf-8")
-        return made
+    def sections(self) -> list[Section]:
+        """Risk by node, and the tail behind it."""
+        tail = [chapter.tail_section(self)] if self.tail.sizes["scenario"] else []
+        return [chapter.risk_section(self), *tail]
 
     def sentences(self) -> list[str]:
         """Every convention, one sentence each, and whatever keeps a number from being whole."""
@@ -112,19 +112,6 @@ class Report:
             )
         return [*said, *meaning["origin"]]
 
-    def __repr__(self) -> str:
-        return str(self)
-
-    def __str__(self) -> str:
-        return page.text(self.__rich__(), self.sentences())
-
-    def __rich__(self) -> Table:
-        """The table for a terminal; ``print`` adds the conventions below it."""
-        return page.terminal(page.content(self))
-
-    def _repr_html_(self) -> str:
-        return page.fragment(self)
-
 
 def report(
     run: Aggregates,
@@ -136,9 +123,10 @@ def report(
     es_method: str = "tail_integral",
     where: Any = None,
 ) -> Report:
-    """Value, VaR, ES, worst scenario and coverage of the total and of every node of the tree ``by``.
+    """Value, VaR, ES, contribution, worst scenario and coverage of the total and of every node of the tree ``by``.
 
-    Losses are positive, in the currency of ``run``. A node of which no trade has a number has no measure (NaN).
+    ``component_value_at_risk, component_expected_shortfall`` : what a node adds to the measure of
+    the total. Losses are positive, in the currency of ``run``. A node of which no trade has a number has no measure.
     ``where`` narrows the run before anything is summed. Raises UnknownName for an unknown label or method, BadSpec for
     an impossible level.
     """
@@ -150,17 +138,52 @@ def report(
     var = MEASURES["value_at_risk"](pnl, var_level, method=var_method, weight=weight)
     es = MEASURES["expected_shortfall"](pnl, es_level, method=es_method, weight=weight)
     worst = MEASURES["tail_scenarios"](pnl, 1).isel(rank=0, drop=True)
-    columns = {"value_at_risk": var, "expected_shortfall": es, **worst.data_vars}
+    whole = pnl.isel(node=0).reset_coords(drop=True)
+    parts = {f"component_{one.name}": _component(pnl, whole, one, weight) for one in (var, es)}
+    columns = {"value_at_risk": var, "expected_shortfall": es, **parts, **worst.data_vars}
     table = xr.Dataset(
         {name: ("node", np.asarray(column.values)) for name, column in columns.items()}
         | {name: ("node", np.asarray(cube[name].values)) for name in _COPIED},
         coords={name: ("node", np.asarray(cube[name].values)) for name in (*by, "depth")},
         attrs={"by": by, "currency": cube.attrs["currency"]},
     )
-    total = pnl.isel(node=0).reset_coords(drop=True).assign_attrs(currency=cube.attrs["currency"])
+    total = whole.assign_attrs(currency=cube.attrs["currency"])
     if weight is not None:
         total = total.assign_coords(weight=weight)
-    return Report(table, _conventions(cube, var, es, where), total)
+    return Report(table, _conventions(cube, var, es, where), total, _tail(table, pnl, es, weight))
+
+
+def _component(pnl: xr.DataArray, whole: xr.DataArray, of: xr.DataArray, weight: Any) -> xr.DataArray:
+    """What each node adds to a measure of the total; NaN where the total has none."""
+    if bool(whole.isnull().any()):
+        return xr.full_like(of, np.nan)
+    convention = {name: of.attrs[name] for name in ("level", "method")}
+    made: xr.DataArray = MEASURES["component"](pnl, whole, of.attrs["measure"], weight=weight, **convention)
+    return made
+
+
+def _tail(table: xr.Dataset, pnl: xr.DataArray, es: xr.DataArray, weight: Any) -> xr.Dataset:
+    """The scenarios of the tail of ES, for the nodes of the first label that add most to it."""
+    whole, by = pnl.isel(node=0).reset_coords(drop=True), table.attrs["by"]
+    if bool(whole.isnull().any()):
+        return xr.Dataset({"share": ("scenario", []), "total": ("scenario", [])}, {"scenario": []})
+    convention = {name: es.attrs[name] for name in ("level", "method")}
+    weights = MEASURES["tail_weights"](whole, "expected_shortfall", weight=weight, **convention).values
+    order = np.argsort(whole.values, kind="stable")
+    order = order[weights[order] > 0.0]
+    losses, shortfall = -weights * whole.values, float(es[0])
+    nodes = np.flatnonzero(table["depth"].values == 1)
+    parts = np.abs(table["component_expected_shortfall"].values[nodes])
+    chosen = np.sort(nodes[np.argsort(-parts, kind="stable")[:_MOST_COLUMNS]])
+    made = {
+        "share": ("scenario", losses[order] / shortfall if shortfall else np.zeros(len(order))),
+        "weight": ("scenario", weights[order]),
+        "total": ("scenario", whole.values[order]),
+        "pnl": (("node", "scenario"), pnl.values[np.ix_(chosen, order)]),
+    }
+    coords: dict[str, Any] = {"scenario": whole["scenario"].values[order]}
+    coords["node_name"] = ("node", table[by[0]].values[chosen] if by else np.empty(0, object))
+    return xr.Dataset(made, coords, {"label": by[0] if by else "", "left_out": len(nodes) - len(chosen)})
 
 
 def _conventions(cube: xr.Dataset, var: xr.DataArray, es: xr.DataArray, where: Any) -> dict[str, Any]:

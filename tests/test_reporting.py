@@ -143,7 +143,8 @@ def test_to_pandas__has_labels_first_and_one_row_per_node(whole):
     assert len(frame) == 8
     assert set(frame.columns[3:]) == {
         "base_value", "value_at_risk", "expected_shortfall", "worst_pnl", "worst_scenario", "coverage",
-        "coverage_value", "trades", "unpriced", "unshocked", "stale",
+        "coverage_value", "trades", "unpriced", "unshocked", "stale", "component_value_at_risk",
+        "component_expected_shortfall",
     }  # fmt: skip
     np.testing.assert_array_equal(frame["value_at_risk"].to_numpy(), whole.table["value_at_risk"].values)
 
@@ -218,7 +219,8 @@ def test_sentences__hold_flags_and_origin():
     made = report(Run(origin="Dividend yields are synthetic."), es_level=0.999)
     assert "Dividend yields are synthetic." in made.sentences()
     assert (
-        "ES 99.9 % is the mean loss of the tail, tail_integral, n = 250; fewer than 1/a scenarios." in made.sentences()
+        "ES 99.9 % is the mean loss of the tail, tail_integral, n = 250; fewer than 1/a = 1,000 scenarios."
+        in made.sentences()
     )
 
 
@@ -230,16 +232,23 @@ def test_html__stands_alone_and_shows_the_numbers_of_the_table(partial, tmp_path
         for value in partial.table[name].values:
             assert f"{value:,.0f}".replace("-", "\N{MINUS SIGN}") in page
     assert page.count('data-depth="2"') == 5
-    for title in ("P&amp;L of the portfolio", "VaR 99 % by desk", "The 10 worst scenarios", "Coverage by desk"):
+    for title in (
+        "What each adds to ES 97.5 % by desk",
+        "The tail of ES 97.5 % by region",
+        "P&amp;L of the portfolio",
+        "VaR 99 % by desk",
+        "The 10 worst scenarios",
+        "Coverage by desk",
+    ):
         assert title in page
-    assert len(re.findall(r'<div id="[^"]+" data-root-id=', page)) == 4
+    assert len(re.findall(r'<div id="[^"]+" data-root-id=', page)) == 5
 
 
 def test_html__says_full_coverage_in_a_sentence_instead_of_a_figure(whole):
     page = whole.to_html()
     assert "Every trade of every desk is priced in every scenario." in page
-    assert "<h2>Coverage by desk</h2>" in page
-    assert len(re.findall(r'<div id="[^"]+" data-root-id=', page)) == 3
+    assert "<h3>Coverage by desk</h3>" in page
+    assert len(re.findall(r'<div id="[^"]+" data-root-id=', page)) == 4
     assert ">Every trade is priced in every scenario.</p>" in report(Run(), ()).to_html()
     assert "Every trade of every" not in report(Run(gaps={("EMEA", "FX"): 1})).to_html()
 
@@ -299,3 +308,45 @@ def test_html__without_the_extra_says_how_to_install_it(whole, monkeypatch, miss
         whole.to_html()
     if missing == "jinja2":
         assert whole._repr_html_().startswith("<pre>")
+
+
+def test_components__of_the_children_add_up_to_their_parent(whole):
+    table = whole.table
+    for name in ("component_value_at_risk", "component_expected_shortfall"):
+        parts = table[name].values
+        by_depth = [parts[table["depth"].values == depth].sum() for depth in (0, 1, 2)]
+        np.testing.assert_allclose(by_depth[1:], by_depth[0], rtol=1e-12)
+        np.testing.assert_allclose(by_depth[0], table[name.removeprefix("component_")].values[0], rtol=1e-12)
+
+
+def test_text__shows_what_diversification_saves(whole):
+    table = whole.table
+    first = table["depth"].values == 1
+    saved = table["expected_shortfall"].values[0] - table["expected_shortfall"].values[first].sum()
+    assert saved < 0.0
+    assert any("Diversification" in line and f"{saved:,.0f}" in line for line in str(whole).splitlines())
+    assert "Diversification" not in str(report(Run(), ()))
+
+
+def test_tail__has_the_scenarios_of_es_with_shares_that_add_up(whole):
+    tail = whole.tail
+    worst = np.argsort(whole.total.values, kind="stable")[:7]
+    assert tail["scenario"].values.tolist() == whole.total["scenario"].values[worst].tolist()
+    np.testing.assert_allclose(tail["share"].sum(), 1.0, rtol=1e-12)
+    np.testing.assert_allclose(tail["pnl"].sum("node"), tail["total"], rtol=1e-12)
+
+
+def test_tail__shows_the_nodes_that_add_most_and_counts_the_others():
+    run = Run()
+    cube = run.aggregate([]).isel(node=[0] * 31)
+    noise = np.random.default_rng(1).normal(size=(30, SIZE)) * np.arange(1.0, 31.0)[:, None]
+    cube = cube.assign(pnl=(("node", "scenario"), np.vstack([noise.sum(axis=0), noise])))
+    desks = ["", *(f"Desk {number:02d}" for number in range(30))]
+    run.aggregate = lambda by, where=None: cube.assign_coords(desk=("node", desks), depth=("node", [0] + [1] * 30))
+    made = report(run, "desk")
+    assert made.tail.sizes["node"] == 8
+    parts = np.abs(made.table["component_expected_shortfall"].values[1:])
+    assert np.abs(made.tail.attrs["left_out"]) == 22
+    shown = {int(str(name)[-2:]) for name in made.tail["node_name"].values}
+    assert shown == set(np.argsort(-parts)[:8].tolist())
+    assert "22 more nodes by desk have smaller components" in str(made)

@@ -7,8 +7,7 @@ Every measure is minus the a-quantile of P&L or an average below it, with a = 1 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -17,29 +16,28 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from riskgrid import formulas
-from riskgrid.errors import BadSpec, UnknownName
+from riskgrid.errors import BadSpec
+from riskgrid.measures.convention import (
+    ALIASES,
+    METHODS,
+    ROUNDING,
+    SHORTFALLS,
+    Level,
+    clamped,
+    flags_of,
+    known,
+    named,
+    rank_of,
+    shares_of,
+    tail_of,
+    weighted_flags,
+)
 from riskgrid.registry import measure
 
 __all__ = ["ALIASES", "METHODS", "SHORTFALLS", "expected_shortfall", "tail_scenarios", "value_at_risk"]
 
 type Values = NDArray[np.float64]
 type Flags = NDArray[np.bool_]
-type Level = float | str | Decimal
-
-# position of the a-quantile among n sorted values is alpha + a (n + 1 - alpha - beta): Hyndman and Fan (1996), p. 363
-_CONTINUOUS = {
-    "interpolated_inverted_cdf": (Fraction(0), Fraction(1)),
-    "hazen": (Fraction(1, 2), Fraction(1, 2)),
-    "weibull": (Fraction(0), Fraction(0)),
-    "linear": (Fraction(1), Fraction(1)),
-    "median_unbiased": (Fraction(1, 3), Fraction(1, 3)),
-    "normal_unbiased": (Fraction(3, 8), Fraction(3, 8)),
-}
-METHODS = ("inverted_cdf", "averaged_inverted_cdf", "closest_observation", *_CONTINUOUS)
-SHORTFALLS = ("tail_integral", "inverted_cdf")
-ALIASES = {"centred": "hazen", "excel_exclusive": "weibull", "excel_inclusive": "linear"}
-
-_ROUNDING = 1e-12  # sums of float weights that differ by less are the same: 0.1 + 0.2 reaches 0.3
 
 _FEW = 8  # of so many values a rank is found by way of all below it; beyond, by partition
 
@@ -60,20 +58,20 @@ def value_at_risk(
     >>> float(value_at_risk(pnl, 0.99))
     491.0
     """
-    tail = _tail(level)
-    method = _known(method, METHODS, ALIASES)
-    shares = _shares(pnl, weight)
+    tail = tail_of(level)
+    method = known(method, METHODS, ALIASES)
+    shares = shares_of(pnl, weight)
     size = pnl.sizes["scenario"]
     if shares is None:
-        position, share = _position(size, tail, method)
-        flags = _flags(size, tail) + _clamped(size, position, share)
+        position, share = rank_of(size, tail, method)
+        flags = flags_of(size, tail) + clamped(size, position, share)
         result = _consume(pnl, lambda values: _quantile(values, position, share))
     else:
         if method != "inverted_cdf":
             raise BadSpec(f"method {method!r} has no form for unequal weights; use 'inverted_cdf' or drop the weights")
-        flags = _weighted_flags(shares, tail)
+        flags = weighted_flags(shares, tail)
         result = _consume(pnl, lambda rows: _whole(rows, lambda kept: _weighted_quantile(kept, shares, float(tail))))
-    return _named(result, pnl, {"measure": "value_at_risk", "level": str(level), "method": method, "flags": flags})
+    return named(result, pnl, {"measure": "value_at_risk", "level": str(level), "method": method, "flags": flags})
 
 
 @measure("expected_shortfall")
@@ -91,19 +89,19 @@ def expected_shortfall(
     >>> float(expected_shortfall(pnl, 0.975))  # the 6 worst and a quarter of the 7th, over 6.25
     247.36
     """
-    tail = _tail(level)
-    method = _known(method, SHORTFALLS, {})
-    shares = _shares(pnl, weight)
+    tail = tail_of(level)
+    method = known(method, SHORTFALLS, {})
+    shares = shares_of(pnl, weight)
     size = pnl.sizes["scenario"]
     if shares is None:
-        flags = _flags(size, tail)
+        flags = flags_of(size, tail)
         result = _consume(pnl, lambda values: _shortfall(values, size * tail, method))
     else:
-        flags = _weighted_flags(shares, tail)
+        flags = weighted_flags(shares, tail)
         result = _consume(
             pnl, lambda rows: _whole(rows, lambda kept: _weighted_shortfall(kept, shares, float(tail), method))
         )
-    return _named(result, pnl, {"measure": "expected_shortfall", "level": str(level), "method": method, "flags": flags})
+    return named(result, pnl, {"measure": "expected_shortfall", "level": str(level), "method": method, "flags": flags})
 
 
 @measure("tail_scenarios")
@@ -116,7 +114,7 @@ def tail_scenarios(pnl: xr.DataArray, count: int = 10) -> xr.Dataset:
     >>> tail_scenarios(pnl, 2)["worst_scenario"].values.tolist()
     ['c', 'b']
     """
-    _shares(pnl, None)
+    shares_of(pnl, None)
     if "scenario" not in pnl.coords:
         raise BadSpec("the P&L carries no scenario labels; give the dim 'scenario' a coordinate of names")
     if count < 1:
@@ -134,76 +132,6 @@ def tail_scenarios(pnl: xr.DataArray, count: int = 10) -> xr.Dataset:
         {"worst_scenario": (dims, labels.reshape(shape)), "worst_pnl": (dims, worst.reshape(shape), pnl.attrs)},
         coords={**kept.coords, "rank": np.arange(1, count + 1)},
     )
-
-
-def _tail(level: Level) -> Fraction:
-    """1 - level, exactly as its digits read."""
-    try:
-        exact = Decimal(str(level))
-    except InvalidOperation:
-        exact = Decimal("NaN")
-    if not exact.is_finite() or not 0 < exact < 1:
-        raise BadSpec(f"level {level!r} is not between 0 and 1; 0.99 is right for a 99 % measure")
-    return 1 - Fraction(exact)
-
-
-def _known(method: str, methods: tuple[str, ...], aliases: Mapping[str, str]) -> str:
-    method = aliases.get(method, method)
-    if method not in methods:
-        raise UnknownName("method", method, [*methods, *aliases])
-    return method
-
-
-def _shares(pnl: xr.DataArray, weight: xr.DataArray | None) -> Values | None:
-    """Checks the scenarios of ``pnl``; their weights, or None where all weigh the same."""
-    if "scenario" not in pnl.dims:
-        raise BadSpec(f"the P&L has no dim 'scenario'; its dims are {', '.join(map(repr, pnl.dims)) or 'none'}")
-    if pnl.sizes["scenario"] == 0:
-        raise BadSpec("the P&L has no scenarios; a measure needs at least one")
-    if weight is None and "weight" in pnl.coords:
-        weight = pnl.coords["weight"]
-    if weight is None:
-        return None
-    try:
-        _, aligned = xr.align(pnl["scenario"], weight, join="exact")
-    except ValueError as error:
-        raise BadSpec("the weights are not of the scenarios of the P&L; both need the same labels") from error
-    shares = np.asarray(aligned.values, dtype=np.float64)
-    if weight.dims != ("scenario",):
-        raise BadSpec(f"the weights have dims {weight.dims}; ('scenario',) is right")
-    if not (shares >= 0.0).all() or abs(math.fsum(shares) - 1.0) > 1e-9:
-        raise BadSpec(f"the weights sum to {math.fsum(shares):.12g}; none below 0 and a sum of 1 is right")
-    return None if (shares == shares[0]).all() else shares
-
-
-def _position(size: int, tail: Fraction, method: str) -> tuple[int, float]:
-    """Rank j >= 1 from below and the share of rank j + 1 in the quantile, before clamping."""
-    if method in _CONTINUOUS:
-        alpha, beta = _CONTINUOUS[method]
-        exact = alpha + tail * (size + 1 - alpha - beta)
-        return math.floor(exact), float(exact - math.floor(exact))
-    exact = size * tail
-    if method == "inverted_cdf":
-        return math.ceil(exact), 0.0
-    if method == "averaged_inverted_cdf":
-        return math.ceil(exact), 0.5 if exact.denominator == 1 else 0.0
-    below = exact - Fraction(1, 2)
-    rank = math.floor(below)
-    return (rank if below == rank and rank % 2 == 0 else rank + 1), 0.0
-
-
-def _clamped(size: int, position: int, share: float) -> list[str]:
-    if position < 1:
-        return ["rank below 1: clamped"]
-    return ["rank above n: clamped"] if position + (share > 0.0) > size else []
-
-
-def _flags(size: int, tail: Fraction) -> list[str]:
-    return ["fewer than 1/a scenarios"] if size * tail < 1 else []
-
-
-def _weighted_flags(shares: Values, tail: Fraction) -> list[str]:
-    return ["a scenario weighs more than a"] if shares.max() > float(tail) + _ROUNDING else []
 
 
 def _consume(pnl: xr.DataArray, kernel: Callable[[Values], tuple[Values, Flags]]) -> xr.DataArray:
@@ -224,12 +152,6 @@ def _whole(rows: Values, kernel: Callable[[Values], Values]) -> tuple[Values, Fl
     """A kernel of rows without a NaN: it sees nothing but zeros in the others."""
     missing = np.isnan(rows).any(axis=1)
     return kernel(np.where(missing[:, None], 0.0, rows) if missing.any() else rows), missing
-
-
-def _named(result: xr.DataArray, pnl: xr.DataArray, convention: dict[str, Any]) -> xr.DataArray:
-    result.name = convention["measure"]  # the result is new, so nobody else sees it change
-    result.attrs = {**pnl.attrs, **convention, "scenarios": pnl.sizes["scenario"]}
-    return result
 
 
 def _rows(values: NDArray[Any]) -> Values:
@@ -271,14 +193,14 @@ def _shortfall(rows: Values, exact: Fraction, method: str) -> tuple[Values, Flag
 
 def _weighted_quantile(rows: Values, shares: Values, tail: float) -> Values:
     values, reached = _weighted_tail(rows, shares, tail)[::2]
-    last = (reached < tail - _ROUNDING).sum(axis=1)[:, None]
+    last = (reached < tail - ROUNDING).sum(axis=1)[:, None]
     found: Values = np.take_along_axis(values, last, axis=1)[:, 0]
     return found
 
 
 def _weighted_shortfall(rows: Values, shares: Values, tail: float, method: str) -> Values:
     values, weights, reached = _weighted_tail(rows, shares, tail)
-    last = (reached < tail - _ROUNDING).sum(axis=1)[:, None]
+    last = (reached < tail - ROUNDING).sum(axis=1)[:, None]
     inside = np.arange(values.shape[1]) <= last
     if method == "tail_integral":  # the scenario that crosses a counts with the part below it
         crossing = np.arange(values.shape[1]) == last
@@ -290,7 +212,7 @@ def _weighted_shortfall(rows: Values, shares: Values, tail: float, method: str) 
 def _weighted_tail(rows: Values, shares: Values, tail: float) -> tuple[Values, Values, Values]:
     """Lowest values of each row, enough to weigh ``tail``, with their weights and running weights; (row, rank)."""
     # as many as the lightest scenarios need to reach the tail are enough for any row
-    enough = int((np.cumsum(np.sort(shares)) < tail + _ROUNDING).sum()) + 1
+    enough = int((np.cumsum(np.sort(shares)) < tail + ROUNDING).sum()) + 1
     order = formulas.tail_index(rows, min(enough, rows.shape[1]))
     weights = shares[order]
     return np.take_along_axis(rows, order, axis=1), weights, np.cumsum(weights, axis=1)
