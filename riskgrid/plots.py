@@ -101,13 +101,14 @@ def pnl_distribution(pnl: xr.DataArray, value_at_risk: xr.DataArray, expected_sh
 
 
 def bar_by_node(table: xr.Dataset, measure: str, most: int = MOST_BARS) -> figure:
-    """One bar per node of ``table`` for the variable ``measure``, largest first; at most ``most`` of them.
+    """One bar per node of ``table`` for the variable ``measure``, largest first; the ``most`` largest of either sign.
 
     Nodes are named by the label coordinates in ``table.attrs["by"]``. A node without full coverage is marked with an
     asterisk.
     """
     values = np.asarray(table[measure].values, dtype=float)
-    order = [place for place in np.argsort(-values, kind="stable") if not math.isnan(values[place])][:most]
+    shown = [place for place in np.argsort(-np.abs(values), kind="stable") if not math.isnan(values[place])][:most]
+    order = sorted(shown, key=lambda place: (-values[place], place))
     partial = table["coverage"].values < 1.0 if "coverage" in table else np.zeros(values.size, dtype=bool)
     texts = [short_number(values[place]) + (" *" if partial[place] else "") for place in order]
     names = _names(table)

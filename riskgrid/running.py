@@ -24,7 +24,7 @@ from riskgrid.result import Run, open_run
 from riskgrid.scenarios import set as scenario_set
 from riskgrid.store import Store, store_of
 
-__all__ = ["CELL_LABELS", "Run", "open_run", "price", "run"]
+__all__ = ["CELL_LABELS", "Run", "open_run", "price", "revalue", "run"]
 
 
 def run(  # noqa: PLR0913, options of the one verb, each of which may be left out
@@ -69,6 +69,37 @@ def run(  # noqa: PLR0913, options of the one verb, each of which may be left ou
     row = taken_up(kept, row_for(asked, name, limits), damaged)
     with shown(progress) as tell, Lease(kept, row, limits=limits) as lease:
         return answer(asked, lease, cluster=cluster, progress=tell)
+
+
+def revalue(
+    of: Run,
+    scenarios: xr.Dataset,
+    *,
+    name: str = "",
+    market: MarketSnapshot | None = None,
+    bits: int | None = None,
+    cluster: str | Workers | Any = "threads",
+    progress: Callable[[Progress], None] | Literal["auto"] | None = None,
+) -> Run:
+    """The trades of a run under other scenarios, or on another market: a run of its own, kept in the same store.
+
+    Reporting currency, cell labels, cut and, unless told otherwise, tick bits are those of the run. What a measure must
+    revalue, it asks here: bumps, one risk class at a time, the steps of an explain.
+    """
+    manifest = of.manifest
+    return run(
+        of.portfolio,
+        of.market if market is None else market,
+        scenarios,
+        name=name,
+        reporting=manifest["reporting"],
+        cell_labels=manifest["cell_labels"],
+        bits=manifest["bits"] if bits is None else bits,
+        cut=manifest["cut"],
+        store=of.store,
+        cluster=cluster,
+        progress=progress,
+    )
 
 
 def price(portfolio: Portfolio, market: MarketSnapshot, *, reporting: str | None = None) -> xr.Dataset:
