@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from riskgrid import plots
-from riskgrid.page import Column, Front, Row, Section, money, percent
+from riskgrid.page import Column, Front, Row, Section, money, percent, share
 
 __all__ = ["Told", "front", "risk_section", "tail_section"]
 
@@ -109,7 +109,7 @@ def tail_section(told: Told) -> Section:
     ]
     rows = []
     for at, scenario in enumerate(tail["scenario"].values):
-        cells = [percent(float(tail["share"][at])), money(float(tail["total"][at]))]
+        cells = [share(float(tail["share"][at])), money(float(tail["total"][at]))]
         cells += [money(float(value)) for value in (tail["pnl"].values[:, at] if label else ())]
         rows.append(Row(str(scenario), cells))
     level = told.conventions["expected_shortfall"]["percent"]

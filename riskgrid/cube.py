@@ -144,6 +144,16 @@ class Cube:
                 pnl[at] = rows_of(self.opened(block), rows, states, len(self.scenarios), self.bits)
         return pnl
 
+    def weighted_pnl(self, trades: Index, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Sum of P&L over scenarios by their weights (scenario), of each of these trades; NaN where a pair lacks."""
+        found, chosen = np.full(len(trades), np.nan), np.flatnonzero(weights)
+        for block, at, rows in self.placement.by_block(np.asarray(trades)):
+            states = self.placement.states[block][1:] - 1
+            with self._detail():
+                pnl = rows_of(self.opened(block), rows, states, len(self.scenarios), self.bits)
+            found[at] = np.cumsum(pnl[:, chosen] * weights[chosen], axis=1)[:, -1]
+        return found
+
     def tree(self, by: Sequence[str], where: Mapping[str, Any] | None = None, *, in_cells: bool = True) -> Pivot:
         """The tree of the labels ``by`` over cells, or over trades in portfolio order. UnknownName, BadSpec."""
         columns: Mapping[str, Names] = self.cell_labels.columns if in_cells else self.labels

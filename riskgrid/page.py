@@ -18,7 +18,7 @@ from riskgrid.errors import BadSpec
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Column", "Front", "Row", "Section", "Shown", "money", "percent"]
+__all__ = ["Column", "Front", "Row", "Section", "Shown", "money", "percent", "share"]
 
 
 @dataclass(frozen=True)
@@ -205,6 +205,17 @@ def percent(share: float, *, up: bool = False) -> str:
         return "no number" if math.isnan(share) else f"{share * 100:.0f} %"
     rounded = round(share * 100, 2)
     return f"{max(rounded, 0.01) if up else min(rounded, 99.99):.2f} %"
+
+
+def share(part: float, whole: float = 1.0) -> str:
+    """A part of a whole in per cent, of either sign and above 100; empty where there is no whole.
+
+    >>> share(-3.0, 12.0), share(1.0, 0.0)
+    ('-25.0 %', '')
+    """
+    if math.isnan(part) or math.isnan(whole):
+        return "no number"
+    return f"{part / whole * 100:.1f} %" if whole else ""
 
 
 @functools.cache

@@ -1,0 +1,121 @@
+"""VaR and ES of a run by risk class: under the moves of each class alone, beside all together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+
+from riskgrid import plots
+from riskgrid.comparing import node_rows
+from riskgrid.engine.outcome import Progress
+from riskgrid.page import Column, Row, Section, Shown, money
+from riskgrid.registry import MEASURES
+from riskgrid.reporting import measure_sentences, report
+from riskgrid.result import Run
+from riskgrid.running import revalue
+from riskgrid.scenarios.group import RISK_CLASSES, by_class
+
+__all__ = ["RiskClasses", "risk_classes"]
+
+type Told = Callable[[Progress], None] | Literal["auto"] | None
+
+_MEASURED = {"value_at_risk": "VaR", "expected_shortfall": "ES"}
+
+
+@dataclass(frozen=True, repr=False)
+class RiskClasses(Shown):
+    """VaR and ES under the moves of one risk class alone, beside all together.
+
+    table : ``value_at_risk, expected_shortfall`` (risk_class, node), the last class is ``all``, and
+    ``..._diversification`` (node), all less the sum of the classes: what offsets between them, and what only shows
+    when they move together.   run_id : of the run that revalued the classes.
+    """
+
+    table: xr.Dataset
+    conventions: Mapping[str, Any]
+    run_id: str
+
+    def sections(self) -> list[Section]:
+        """The classes downwards, of the total; then a column a class, by node."""
+        table, currency = self.table, self.conventions["currency"]
+        heads = [Column(f"{short} {self.conventions[name]['percent']}", currency) for name, short in _MEASURED.items()]
+        rows = []
+        for at, name in enumerate(map(str, table["risk_class"].values)):
+            cells = [money(float(table[measured][at, 0])) for measured in _MEASURED]
+            rows.append(Row("All together" if name == "all" else name.capitalize(), cells))
+        saved = [money(float(table[f"{measured}_diversification"][0])) for measured in _MEASURED]
+        rows.insert(len(rows) - 1, Row("Diversification", saved))
+        title = f"Risk by class, as of {self.conventions['as_of']}, {currency}"
+        first = Section.of_tree(title, "risk class", heads, rows, sentences=self.sentences(), drawings=self._drawings)
+        return [first] if table.sizes["node"] == 1 else [first, self._by_node()]
+
+    def sentences(self) -> list[str]:
+        """What the numbers mean."""
+        return [
+            *measure_sentences(self.conventions),
+            "Of a class: every trade revalued in every scenario with the moves of that class alone, the others still.",
+            "Diversification is all together less the sum of the classes; losses are positive, in "
+            f"{self.conventions['currency']}.",
+        ]
+
+    def _by_node(self) -> Section:
+        es, currency = "expected_shortfall", self.conventions["currency"]
+        names = list(map(str, self.table["risk_class"].values))
+        heads = [Column(name.capitalize(), currency) for name in names[:-1]]
+        heads += [Column("Diversification", currency), Column("All together", currency)]
+        values = self.table[es].values
+        columns = [*values[:-1], self.table[f"{es}_diversification"].values, values[-1]]
+        title = f"ES {self.conventions[es]['percent']} by class and {' / '.join(self.table.attrs['by'])}, {currency}"
+        return Section.of_tree(title, " / ".join(self.table.attrs["by"]), heads, node_rows(self.table, columns))
+
+    def _drawings(self) -> dict[str, Any]:
+        total = self.table.isel(node=0, risk_class=slice(None, -1)).rename(risk_class="node")
+        total = total.assign_attrs(by=["node"]).drop_vars("depth")
+        return {
+            f"{short} {self.conventions[name]['percent']} by risk class": plots.bar_by_node(total, name)
+            for name, short in _MEASURED.items()
+        }
+
+
+def risk_classes(
+    run: Run,
+    by: Sequence[str] | str = (),
+    *,
+    classes: Mapping[str, Sequence[str]] = RISK_CLASSES,
+    where: Mapping[str, Any] | None = None,
+    cluster: Any = "threads",
+    progress: Told = None,
+    **measures: Any,
+) -> RiskClasses:
+    """VaR and ES of a run under the moves of each risk class alone, with what diversification saves between them.
+
+    classes : name to patterns of factors; what none names is ``other``.   measures : levels and methods as
+    :func:`riskgrid.reporting.report` has them. Exact: one run of every scenario once a class, in which the engine
+    leaves out the states that cannot move a trade. Raises BadScenarios, UnknownName, BadSpec.
+    """
+    parts = by_class(run.scenarios, classes)
+    made = revalue(run, parts, name=f"risk classes of {run.run_id}", cluster=cluster, progress=progress)
+    whole = report(run, by, where=where, **measures)
+    labels = [by] if isinstance(by, str) else list(by)
+    nodes = made.aggregate(labels, where)
+    names = list(dict.fromkeys(made.scenarios["risk_class"].values.tolist()))
+    weight = run.aggregate((), where).get("weight")
+    found: dict[str, Any] = {}
+    for measured in _MEASURED:
+        how = {name: whole.conventions[measured][name] for name in ("level", "method")}
+        rows = []
+        for name in names:
+            pnl = nodes["pnl"][:, made.scenarios["risk_class"].values == name]
+            pnl = pnl.assign_coords(scenario=run.scenarios["scenario"].values)
+            rows.append(MEASURES[measured](pnl, **how, weight=weight).values)
+        every = whole.table[measured].values
+        found[measured] = (("risk_class", "node"), np.array([*rows, every]))
+        found[f"{measured}_diversification"] = ("node", every - np.sum(rows, axis=0))
+    coords: dict[str, Any] = {label: ("node", whole.table[label].values) for label in (*labels, "depth")}
+    coords["risk_class"] = np.array([*names, "all"], dtype=object)
+    attrs = {"by": labels, "currency": run.manifest["reporting"]}
+    return RiskClasses(xr.Dataset(found, coords, attrs), whole.conventions, made.run_id)

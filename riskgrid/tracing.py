@@ -1,0 +1,168 @@
+"""What makes VaR or ES of a run: the scenarios, market objects and trades of its tail, each with its component."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from riskgrid import plots
+from riskgrid.engine.outcome import Progress
+from riskgrid.errors import BadSpec
+from riskgrid.page import Column, Row, Section, Shown, money, share
+from riskgrid.registry import MEASURES
+from riskgrid.result import Run
+from riskgrid.running import revalue
+from riskgrid.scenarios import set as scenario_set
+from riskgrid.scenarios.compose import select
+from riskgrid.scenarios.group import by_class
+
+__all__ = ["TailView", "tail_view"]
+
+type Told = Callable[[Progress], None] | Literal["auto"] | None
+
+_SHORT = {"value_at_risk": "VaR", "expected_shortfall": "ES"}
+_LABELS = ("desk", "book", "instrument")
+_MOST = 20
+
+
+@dataclass(frozen=True, repr=False)
+class TailView(Shown):
+    """What makes ES or VaR of a run.
+
+    scenarios : ``weight, pnl`` (scenario) of the tail, worst first.   trades : ``component`` (trade) of those that add
+    most and of those that hedge most, with labels.   factors : ``component`` (group), of each market object alone,
+    largest first; ``cross`` in its attrs is what they do together.   measured : the measure itself.
+    """
+
+    scenarios: xr.Dataset
+    trades: xr.Dataset
+    factors: xr.Dataset
+    measured: xr.DataArray
+
+    def sections(self) -> list[Section]:
+        """Scenarios, market objects and trades."""
+        return [self._by_scenario(), self._by_factor(), self._by_trade()]
+
+    @property
+    def _whole(self) -> str:
+        level = float(self.measured.attrs["level"]) * 100
+        return f"{_SHORT[self.measured.attrs['measure']]} {level:g} %"
+
+    @property
+    def _heads(self) -> list[Column]:
+        return [Column("Component", str(self.measured.attrs["currency"])), Column("Share", kind="number")]
+
+    def _cells(self, part: float) -> list[str]:
+        return [money(part), share(part, float(self.measured))]
+
+    def _by_scenario(self) -> Section:
+        currency, table = str(self.measured.attrs["currency"]), self.scenarios
+        columns = zip(table["scenario"].values, table["weight"].values, table["pnl"].values, strict=True)
+        rows = [
+            Row(str(name), [share(weight), money(pnl), *self._cells(-weight * pnl)]) for name, weight, pnl in columns
+        ]
+        said = [
+            f"{self._whole} of {money(float(self.measured))} {currency} is minus the weighted P&L of these scenarios.",
+            "A component is a part's own loss in them under the same weights: all parts add up to the measure.",
+        ]
+        heads = [Column("Weight", kind="count"), Column("P&L", currency), *self._heads]
+        return Section.of_tree(f"Scenarios that make {self._whole}", "scenario", heads, rows, sentences=said)
+
+    def _by_factor(self) -> Section:
+        names, parts = self.factors["group"].values, self.factors["component"].values
+        rows = [Row(str(name), self._cells(part)) for name, part in zip(names[:_MOST], parts[:_MOST], strict=True)]
+        if len(names) > _MOST:
+            rows.append(Row(f"{len(names) - _MOST:,} more", self._cells(float(parts[_MOST:].sum()))))
+        rows.append(Row("Together (cross)", self._cells(float(self.factors.attrs["cross"]))))
+        rows.append(Row(self._whole, self._cells(float(self.measured))))
+        said = ["A market object moves alone from the base in each scenario of the tail; cross is what is left."]
+        title = f"Factors that make {self._whole}"
+        return Section.of_tree(title, "market object", self._heads, rows, sentences=said, drawings=self._drawings)
+
+    def _by_trade(self) -> Section:
+        table, parts = self.trades, self.trades["component"].values
+        labels = [label for label in _LABELS if label in table.coords]
+        rows = [
+            Row(str(trade), [*(str(table[label].values[at]) for label in labels), *self._cells(float(parts[at]))])
+            for at, trade in enumerate(table["trade_id"].values)
+        ]
+        heads = [*(Column(label.capitalize(), kind="text") for label in labels), *self._heads]
+        left = int(table.attrs["left_out"])
+        said = [f"{left:,} more trades lie between these."] if left else []
+        title = f"Trades that make {self._whole}, and that hedge it"
+        return Section.of_tree(title, "trade", heads, rows, sentences=said)
+
+    def _drawings(self) -> dict[str, Any]:
+        table = self.factors.rename(group="node").assign_attrs(by=["node"])
+        return {"What each market object adds": plots.bar_by_node(table, "component", _MOST)}
+
+
+def tail_view(
+    run: Run,
+    measure: str = "expected_shortfall",
+    *,
+    where: Mapping[str, Any] | None = None,
+    count: int = 10,
+    cluster: Any = "threads",
+    progress: Told = None,
+    **convention: Any,
+) -> TailView:
+    """Which scenarios, trades and factors make VaR or ES of a run, each with its Euler component.
+
+    where : of the part of the run whose measure it is.   count : of trades that add most, and of those that hedge most.
+    convention : ``level, method`` as of the measure. Factors are told by market object (``equity:AAPL``,
+    ``par:USD-TREASURY``): the scenarios of the tail are revalued with each moving alone.
+    """
+    if count < 1:
+        raise BadSpec(f"count {count} asks for no trade; at least 1 is right")
+    whole = run.pnl(where=where)
+    weights = MEASURES["tail_weights"](whole, measure, **convention)
+    tail = np.flatnonzero(weights.values)
+    tail = tail[np.argsort(whole.values[tail], kind="stable")]
+    how = {name: weights.attrs[name] for name in ("level", "method")}
+    measured = MEASURES[measure](whole, **how)
+    scenarios = xr.Dataset(
+        {"weight": ("scenario", weights.values[tail]), "pnl": ("scenario", whole.values[tail])},
+        {"scenario": whole["scenario"].values[tail]},
+    )
+    trades = _trades(run, weights.values, where, count)
+    labels = [str(label) for label in whole["scenario"].values[tail]]
+    chosen = select(run.scenarios.drop_vars("weight", errors="ignore"), labels)
+    factors = _factors(run, chosen, weights.values[tail], where, (cluster, progress))
+    factors.attrs["cross"] = float(measured) - float(factors["component"].sum())
+    return TailView(scenarios, trades, factors, measured.assign_attrs(currency=run.manifest["reporting"]))
+
+
+def _trades(run: Run, weights: NDArray[np.float64], where: Any, count: int) -> xr.Dataset:
+    table = run.trade_table(where)
+    place = {text: at for at, text in enumerate(run.cube.labels["trade_id"].texts().tolist())}
+    at = np.array([place[str(text)] for text in table["trade_id"].values], np.int64)
+    parts = 0.0 - run.cube.weighted_pnl(at, weights)
+    known = np.flatnonzero(~np.isnan(parts))
+    order = known[np.argsort(-parts[known], kind="stable")]
+    ends = np.unique(np.concatenate([np.arange(len(order))[:count], np.arange(len(order))[-count:]])).astype(np.int64)
+    made = table.isel(trade=order[ends])
+    made["component"] = ("trade", parts[order[ends]])
+    made.attrs["left_out"] = len(order) - len(ends)
+    return made
+
+
+def _factors(run: Run, tail: xr.Dataset, weights: NDArray[np.float64], where: Any, how: tuple[Any, Any]) -> xr.Dataset:
+    """The component of each market object in the scenarios of the tail."""
+    moves = scenario_set.moved(tail).any(axis=0)
+    factors = tail["factor"].values.astype(str)[moves].tolist()
+    objects = dict.fromkeys(":".join(factor.split(":")[:2]) for factor in factors)
+    if not objects:
+        return xr.Dataset({"component": ("group", np.zeros(0))}, {"group": np.empty(0, object)})
+    parts = by_class(tail, {name: (name, f"{name}:*") for name in objects})
+    made = revalue(run, parts, name=f"tail of {run.run_id}", cluster=how[0], progress=how[1])
+    pnl = made.pnl(where=where).values.reshape(len(objects), len(weights))
+    component = 0.0 - (pnl * weights).sum(axis=1)
+    names = np.array(list(dict.fromkeys(made.scenarios["risk_class"].values.tolist())), dtype=object)
+    order = np.argsort(-np.abs(component), kind="stable")
+    return xr.Dataset({"component": ("group", component[order])}, {"group": names[order]})
