@@ -6,6 +6,7 @@ import functools
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,9 +21,12 @@ __all__ = [
     "MEASURES",
     "SCENARIO_SETS",
     "Instrument",
+    "Measure",
     "Registry",
+    "describe_measures",
     "instrument",
     "measure",
+    "measures_page",
     "scenario_set",
 ]
 
@@ -122,9 +126,61 @@ class Instrument:
         return (inspect.getdoc(self.price) or "").split("\n")[0]
 
 
+@dataclass(frozen=True)
+class Measure:
+    """A registered measure, which is called as its function is.
+
+    ``consumes`` : the dim that it takes away.   ``reference`` : what its tests hold it against.   ``error`` : the worst
+    relative error that they allow there, None where none is stated.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    consumes: str
+    reference: str
+    error: float | None
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        """The measure of labelled arrays."""
+        return self.function(*inputs, **options)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of what it is taken of."""
+        return tuple(one.name for one in self._parameters if self._is_input(one))
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Option to its default; of one that must be given, ``required``."""
+        found = {one.name: one.default for one in self._parameters if not self._is_input(one)}
+        found = {name: "required" if default is inspect.Parameter.empty else default for name, default in found.items()}
+        return {name: default for name, default in found.items() if name != "convention"}
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of its docstring."""
+        return (inspect.getdoc(self.function) or "").split("\n")[0]
+
+    @property
+    def source(self) -> str:
+        """What its docstring names as its source."""
+        text = " ".join((inspect.getdoc(self.function) or "").split())
+        found = re.search(r"Source: (.*?)(?= >>>|$)", text)
+        return found.group(1).rstrip(".") if found else ""
+
+    @property
+    def _parameters(self) -> list[inspect.Parameter]:
+        return list(inspect.signature(self.function).parameters.values())
+
+    @staticmethod
+    def _is_input(parameter: inspect.Parameter) -> bool:
+        # as the measures annotate them: a labelled array, or one that may be left out
+        return "DataArray" in str(parameter.annotation) or "Dataset" in str(parameter.annotation)
+
+
 INSTRUMENTS: Registry[Instrument] = Registry("instrument", "riskgrid.instruments")
 SCENARIO_SETS: Registry[Callable[..., Any]] = Registry("scenario set", "riskgrid.scenarios")
-MEASURES: Registry[Callable[..., Any]] = Registry("measure", "riskgrid.measures")
+MEASURES: Registry[Measure] = Registry("measure", "riskgrid.measures")
 
 
 def instrument(
@@ -165,11 +221,44 @@ def scenario_set(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]
     return register
 
 
-def measure(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register a function of a labelled P&L array that consumes ``scenario``."""
+def measure(
+    name: str, *, consumes: str = "scenario", reference: str = "", error: float | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a function of labelled arrays that consumes a dim, ``scenario`` unless told otherwise.
+
+    ``reference, error`` : as :class:`Measure` has them; ``riskgrid measures`` shows them.
+    """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        MEASURES.add(name, function)
+        MEASURES.add(name, Measure(name, function, consumes, reference, error))
         return function
 
     return register
+
+
+def describe_measures() -> list[list[str]]:
+    """Every measure as a row: name, what it is of, options, what it is checked against, worst error, meaning."""
+    rows = []
+    for name in MEASURES:
+        found = MEASURES[name]
+        options = ", ".join(f"{option}={default}" for option, default in found.options.items())
+        error = "" if found.error is None else f"{found.error:g}"
+        of = f"{', '.join(found.inputs)} over {found.consumes}"
+        rows.append([name, of, options, found.reference or found.source, error, found.summary])
+    return rows
+
+
+def measures_page() -> str:
+    """The measures as a Markdown page."""
+    head = ["measure", "of", "options", "checked against", "worst relative error", "meaning"]
+    lines = ["# Measures", "", _MEASURES_HEAD, "", f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    for row in describe_measures():
+        cells = [text.replace("|", "\\|") for text in row]
+        lines.append("| " + " | ".join([f"`{cells[0]}`", *cells[1:]]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+_MEASURES_HEAD = (
+    "Every measure is a plain function of labelled arrays that takes one dim away and keeps all others; its result "
+    "carries its convention as attributes. The worst error is the bound that its tests hold it to."
+)

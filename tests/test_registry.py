@@ -3,13 +3,23 @@ import importlib.util
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from riskgrid import code
 from riskgrid.errors import UnknownName
-from riskgrid.registry import INSTRUMENTS, MEASURES, SCENARIO_SETS, Registry, instrument, measure, scenario_set
+from riskgrid.registry import (
+    INSTRUMENTS,
+    MEASURES,
+    SCENARIO_SETS,
+    Registry,
+    instrument,
+    measure,
+    measures_page,
+    scenario_set,
+)
 from riskgrid.terms import Currency, Date, Float
 
 
@@ -203,7 +213,7 @@ def test_registry__takes_scenario_sets_and_measures(registered):
     make = scenario_set("probe")(lambda market: None)
     function = measure("probe")(lambda pnl: pnl)
     assert SCENARIO_SETS["probe"] is make
-    assert MEASURES["probe"] is function
+    assert MEASURES["probe"].function is function
 
 
 def test_registry__keeps_what_a_user_registered_before_the_first_look_up(monkeypatch):
@@ -233,3 +243,24 @@ def test_library__is_what_a_version_tells(library):
 @pytest.mark.parametrize("own", [functools.partial(len), np.poly1d([1.0]), [].append, pytest, 1.0, Terms])
 def test_library__is_no_object_that_may_hold_a_users_values(own):
     assert not code._is_library(own)
+
+
+def test_measure__tells_its_options_inputs_and_source():
+    found = MEASURES["value_at_risk"]
+    assert found.inputs == ("pnl", "weight")
+    assert found.options == {"level": 0.99, "method": "inverted_cdf"}
+    assert found.source.startswith("Hyndman and Fan (1996)")
+    assert found.summary.startswith("Minus the (1 - level)-quantile of P&L")
+
+
+@pytest.mark.parametrize("name", [*MEASURES])
+def test_measure__that_is_shipped_says_what_it_is_checked_against_and_how_closely(name):
+    found = MEASURES[name]
+    assert found.reference, name
+    assert found.error is not None, name
+    assert found.summary, name
+
+
+def test_measures_page__is_the_committed_one():
+    page = Path(__file__).parents[1] / "docs" / "measures.md"
+    assert page.read_text(encoding="utf-8") == measures_page(), "riskgrid measures --markdown > docs/measures.md"

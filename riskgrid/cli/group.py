@@ -87,8 +87,9 @@ def table(header: list[str], rows: list[list[str]], right: set[int] | None = Non
     from rich.table import Table
 
     made = Table(*header, box=None, pad_edge=False, header_style="bold")
-    for column in right or ():
-        made.columns[column].justify = "right"
+    for at, column in enumerate(made.columns):
+        column.overflow = "fold"  # a cut name is a wrong name
+        column.justify = "right" if at in (right or ()) else "left"
     for row in rows:
         made.add_row(*row)
     width = None if sys.stdout.isatty() else max(140, shutil.get_terminal_size().columns)

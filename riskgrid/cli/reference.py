@@ -10,7 +10,7 @@ import click
 
 from riskgrid.cli.group import STORE, cli, table
 
-__all__ = ["bench", "instruments", "profile", "schema"]
+__all__ = ["bench", "instruments", "measures", "profile", "schema"]
 
 
 @cli.command()
@@ -54,6 +54,18 @@ def schema(markdown: bool) -> None:
         click.echo(schema_page(), nl=False)
         return
     table(["name", "role", "dimensions", "unit", "meaning"], [list(row) for row in describe_schema()])
+
+
+@cli.command()
+@click.option("--markdown", is_flag=True, help="As a Markdown table, the form of docs/measures.md.")
+def measures(markdown: bool) -> None:
+    """Print every registered measure: its options, what it is checked against, and how closely."""
+    from riskgrid.registry import describe_measures, measures_page
+
+    if markdown:
+        click.echo(measures_page(), nl=False)
+        return
+    table(["measure", "of", "options", "checked against", "worst error", "meaning"], describe_measures())
 
 
 @cli.command()

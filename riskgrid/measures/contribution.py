@@ -43,7 +43,7 @@ _MEASURES = {"value_at_risk": value_at_risk, "expected_shortfall": expected_shor
 _DEFAULTS = {"value_at_risk": (0.99, "inverted_cdf"), "expected_shortfall": (0.975, "tail_integral")}
 
 
-@measure("tail_weights")
+@measure("tail_weights", reference="the measure itself in all conventions", error=1e-12)
 def tail_weights(
     pnl: xr.DataArray,
     measure: str = "expected_shortfall",
@@ -93,7 +93,7 @@ def tail_weights(
     return made
 
 
-@measure("component")
+@measure("component", reference="integer numerators; derivative of the measure by the size of a part", error=1e-12)
 def component(
     pnl: xr.DataArray, whole: xr.DataArray | None = None, measure: str = "expected_shortfall", **convention: Any
 ) -> xr.DataArray:
@@ -123,7 +123,7 @@ def component(
     return named(result, pnl, {"measure": f"component_{measure}", **told})
 
 
-@measure("marginal")
+@measure("marginal", reference="component by size", error=0.0)
 def marginal(
     pnl: xr.DataArray,
     size: xr.DataArray,
@@ -150,7 +150,7 @@ def marginal(
     return result
 
 
-@measure("incremental")
+@measure("incremental", reference="the measure with and without each part", error=0.0)
 def incremental(
     pnl: xr.DataArray, whole: xr.DataArray | None = None, measure: str = "expected_shortfall", **convention: Any
 ) -> xr.DataArray:
@@ -174,7 +174,7 @@ def incremental(
     return named(found, pnl, {"measure": f"incremental_{measure}", **told})
 
 
-@measure("diversification")
+@measure("diversification", reference="subadditivity of ES as a property", error=1e-12)
 def diversification(
     pnl: xr.DataArray, whole: xr.DataArray | None = None, measure: str = "expected_shortfall", **convention: Any
 ) -> xr.DataArray:
