@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from riskgrid.errors import StoreError
 from riskgrid.store.address import Address, address_of
 from riskgrid.store.clock import now
-from riskgrid.store.engines import ENGINES
+from riskgrid.store.engines import ENGINES, Opened
 from riskgrid.store.failure import explained
 
 __all__ = ["ConnectionCut", "Database", "now"]
@@ -25,6 +25,9 @@ _ROOM = 1 << 18
 
 #: Seconds before a server that refused a connection is asked once more.
 _PAUSE = 0.2
+
+#: Times that a catalogue which cannot be opened is tried again.
+_TRIES = 3
 
 
 class ConnectionCut(StoreError):
@@ -63,7 +66,7 @@ class Database:
     def transaction(self) -> Iterator[sa.Connection]:
         """A transaction that has its lock from the start (SQLite); what is read to be changed is read for update."""
         with self._told():
-            opened = ENGINES.get(self.address)
+            opened = self._opened()
             with opened.writing, contextlib.ExitStack() as stack:
                 yield self._begun(stack, opened.engine)
 
@@ -72,7 +75,7 @@ class Database:
         """A connection to read by. A file that is not there is not made and reads as empty."""
         with self._told(), contextlib.ExitStack() as stack:
             absent = self.path is not None and not self.path.exists()
-            opened = ENGINES.empty() if absent else ENGINES.get(self.address)
+            opened = ENGINES.empty() if absent else self._opened()
             yield self._begun(stack, opened.reader)
 
     @contextlib.contextmanager
@@ -116,6 +119,17 @@ class Database:
                 raise unknown from cut
             raise
         return result
+
+    def _opened(self) -> Opened:
+        """The engine with its tables; where the connection that looks at them is cut, it is tried again."""
+        for _ in range(_TRIES):
+            try:
+                return ENGINES.get(self.address)
+            except sa.exc.OperationalError:
+                if self.address.embedded:
+                    raise
+                time.sleep(_PAUSE)
+        return ENGINES.get(self.address)
 
     def _begun(self, stack: contextlib.ExitStack, engine: sa.Engine) -> sa.Connection:
         """A connection in a transaction; where none was to be had it is asked for once more."""
