@@ -26,7 +26,7 @@ _ROOM = 1 << 18
 #: Seconds before a server that refused a connection is asked once more.
 _PAUSE = 0.2
 
-#: Times that a catalogue which cannot be opened is tried again.
+#: Times that work is tried again which a cut connection ended.
 _TRIES = 3
 
 
@@ -91,20 +91,17 @@ class Database:
                 ENGINES.close(self.address)
 
     def write[T](self, work: Callable[[sa.Connection], T]) -> T:
-        """What ``work`` returns, done in one transaction; once more where the connection was cut before its commit."""
-        try:
-            return self._written(work)
-        except ConnectionCut:
-            return self._written(work)
+        """What ``work`` returns, done in one transaction; again where the connection was cut before its commit."""
+        return _again(lambda: self._written(work))
 
     def read[T](self, work: Callable[[sa.Connection], T]) -> T:
-        """What ``work`` reads; once more where the connection was cut."""
-        try:
+        """What ``work`` reads; again where the connection was cut."""
+
+        def reading() -> T:
             with self.reading() as connection:
                 return work(connection)
-        except ConnectionCut:
-            with self.reading() as connection:
-                return work(connection)
+
+        return _again(reading)
 
     def _written[T](self, work: Callable[[sa.Connection], T]) -> T:
         done = False
@@ -168,6 +165,15 @@ class Database:
         refused = StoreError(f"the catalogue {self.address} refused: {reason}")
         refused.transient = "locked" in reason  # by another process, for longer than one waits at once
         return refused
+
+
+def _again[T](work: Callable[[], T]) -> T:
+    for _ in range(_TRIES):
+        try:
+            return work()
+        except ConnectionCut:
+            pass
+    return work()
 
 
 def _enter(stack: contextlib.ExitStack, engine: sa.Engine) -> sa.Connection:
