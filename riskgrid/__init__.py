@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from riskgrid import sample
     from riskgrid.change import Changes
     from riskgrid.comparing import Comparison, compare
+    from riskgrid.decomposing import risk_classes
     from riskgrid.differing import Difference, diff
     from riskgrid.engine.budget import Limits
     from riskgrid.errors import RiskgridError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from riskgrid.keeping import gc, verify
     from riskgrid.market.history import MarketHistory
     from riskgrid.market.snapshot import MarketSnapshot
+    from riskgrid.measures.contribution import component, diversification, incremental, marginal, tail_weights
     from riskgrid.measures.tail import expected_shortfall, tail_scenarios, value_at_risk
     from riskgrid.portfolio import Portfolio
     from riskgrid.question import ask
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from riskgrid.scenarios.ladder import grid, ladder
     from riskgrid.scenarios.stress import stress
     from riskgrid.store import Store
+    from riskgrid.tracing import tail_view
     from riskgrid.whatif import what_if
 
 __version__ = "0.1.0"
@@ -57,23 +60,28 @@ _HOME = {
     "Store": "riskgrid.store",
     "ask": "riskgrid.question",
     "compare": "riskgrid.comparing",
+    "component": "riskgrid.measures.contribution",
     "concatenate": "riskgrid.scenarios.compose",
     "diff": "riskgrid.differing",
+    "diversification": "riskgrid.measures.contribution",
     "episodes": "riskgrid.scenarios.episode",
     "expected_shortfall": "riskgrid.measures.tail",
     "gc": "riskgrid.keeping",
     "grid": "riskgrid.scenarios.ladder",
     "historical": "riskgrid.scenarios.historical",
+    "incremental": "riskgrid.measures.contribution",
     "instrument": "riskgrid.registry",
     "keep": "riskgrid.inputs",
     "kept": "riskgrid.inputs",
     "ladder": "riskgrid.scenarios.ladder",
+    "marginal": "riskgrid.measures.contribution",
     "measure": "riskgrid.registry",
     "open_run": "riskgrid.result",
     "overlay": "riskgrid.scenarios.compose",
     "price": "riskgrid.running",
     "replay": "riskgrid.replaying",
     "report": "riskgrid.reporting",
+    "risk_classes": "riskgrid.decomposing",
     "run": "riskgrid.running",
     "sample": "riskgrid.sample",
     "scale_shifts": "riskgrid.scenarios.compose",
@@ -83,6 +91,8 @@ _HOME = {
     "submit": "riskgrid.jobs",
     "submit_what_if": "riskgrid.jobs",
     "tail_scenarios": "riskgrid.measures.tail",
+    "tail_view": "riskgrid.tracing",
+    "tail_weights": "riskgrid.measures.contribution",
     "value_at_risk": "riskgrid.measures.tail",
     "verify": "riskgrid.keeping",
     "wait": "riskgrid.jobs",
@@ -104,23 +114,28 @@ __all__ = [
     "Store",
     "ask",
     "compare",
+    "component",
     "concatenate",
     "diff",
+    "diversification",
     "episodes",
     "expected_shortfall",
     "gc",
     "grid",
     "historical",
+    "incremental",
     "instrument",
     "keep",
     "kept",
     "ladder",
+    "marginal",
     "measure",
     "open_run",
     "overlay",
     "price",
     "replay",
     "report",
+    "risk_classes",
     "run",
     "sample",
     "scale_shifts",
@@ -130,6 +145,8 @@ __all__ = [
     "submit",
     "submit_what_if",
     "tail_scenarios",
+    "tail_view",
+    "tail_weights",
     "value_at_risk",
     "verify",
     "wait",

@@ -15,6 +15,7 @@ from riskgrid.comparing import MEASURED, aligned, node_rows
 from riskgrid.engine.outcome import Progress
 from riskgrid.errors import InputError
 from riskgrid.manifest import by_this_code
+from riskgrid.measures.convention import Level
 from riskgrid.page import Column, Row, Section, Shown, money
 from riskgrid.reporting import measure_sentences, report
 from riskgrid.result import Run
@@ -96,8 +97,8 @@ def diff(
     b: Run,
     *,
     by: Sequence[str] | str = (),
-    var_level: float = 0.99,
-    es_level: float = 0.975,
+    var_level: Level = 0.99,
+    es_level: Level = 0.975,
     store: Store | Path | str | None = None,
     cluster: Any = "threads",
     progress: Callable[[Progress], None] | None = None,

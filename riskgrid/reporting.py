@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from riskgrid import chapter, hashing
+from riskgrid.measures.convention import Level
 from riskgrid.page import Front, Section, Shown, percent
 from riskgrid.registry import MEASURES
 
@@ -117,8 +118,8 @@ def report(
     run: Aggregates,
     by: Sequence[str] | str = ("region", "desk"),
     *,
-    var_level: float = 0.99,
-    es_level: float = 0.975,
+    var_level: Level = 0.99,
+    es_level: Level = 0.975,
     var_method: str = "inverted_cdf",
     es_method: str = "tail_integral",
     where: Any = None,

@@ -13,11 +13,12 @@ import xarray as xr
 import yaml
 
 from riskgrid.engine.budget import Limits
-from riskgrid.errors import BadSpec
+from riskgrid.errors import BadSpec, UnknownName
 from riskgrid.inputs import kept
 from riskgrid.market.history import MarketHistory
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.portfolio import Portfolio
+from riskgrid.presenting import CHAPTERS
 from riskgrid.question import Question, ask
 from riskgrid.registry import SCENARIO_SETS
 from riskgrid.running import run
@@ -28,7 +29,7 @@ __all__ = ["RunSpec", "read_spec"]
 _KEYS = ("name", "portfolio", "on_bad", "history", "market", "date", "scenarios", "report", "run")
 _RUN_KEYS = ("reporting", "cell_labels", "bits", "cut", "store", "cluster", "limits")
 _LIMITS = ("seconds", "memory", "disk")
-_REPORT_KEYS = ("by", "var_level", "es_level", "var_method", "es_method", "html")
+_REPORT_KEYS = ("by", "var_level", "es_level", "var_method", "es_method", "chapters", "html")
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,13 @@ def read_spec(path: Path | str) -> RunSpec:
     problems += [f"no key '{key}'" for key in ("portfolio", "scenarios") if key not in raw]
     options, wanted = raw.get("run") or {}, raw.get("report") or {}
     problems += _unknown(options, "run", _RUN_KEYS) + _unknown(wanted, "report", _REPORT_KEYS)
+    if isinstance(wanted, Mapping):
+        named = wanted.get("chapters") or []
+        problems += [
+            f"report.chapters: {UnknownName('chapter', str(name), CHAPTERS)}"
+            for name in ([named] if isinstance(named, str) else named)
+            if name not in CHAPTERS
+        ]
     if isinstance(options, Mapping):
         problems += _unknown(options.get("limits") or {}, "run.limits", _LIMITS)
     if "market" not in raw and "history" not in raw:

@@ -65,6 +65,23 @@ def test_report__narrows_and_writes_a_page(home: Path, tmp_path: Path) -> None:
     assert page.stat().st_size > 100_000
 
 
+def test_report__adds_the_chapters_asked_for(home: Path, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    asked = ["--by", "desk", "--es-level", "0.9", "--chapter", "classes", "--chapter", "tail"]
+    made = call("report", "demo-2016-07-01", *asked, "--html", str(page), "--store", str(home))
+    assert made.exit_code == 0, made.output
+    for title in ("Risk by class", "Scenarios that make ES 90 %", "Trades that make ES 90 %"):
+        assert title in made.output
+        assert title in page.read_text(encoding="utf-8")
+    wrong = call("report", "demo-2016-07-01", "--chapter", "tails", "--store", str(home))
+    assert wrong.output == "riskgrid: unknown chapter 'tails'; did you mean 'tail'? known: 'classes', 'tail'\n"
+
+
+def test_report__takes_levels_as_their_digits_read(home: Path) -> None:
+    made = call("report", "demo-2016-07-01", "--var-level", "0.95", "--var-method", "linear", "--store", str(home))
+    assert "VaR 95 % is minus the quantile of P&L, linear" in made.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

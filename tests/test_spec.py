@@ -95,6 +95,10 @@ def test_history__alone_gives_the_market_of_its_date(folder: Path) -> None:
             "key 'report' is ['desk']; a mapping with by, var_level",
         ),
         (
+            {"portfolio": "trades", "market": "market", "scenarios": "a.parquet", "report": {"chapters": ["clases"]}},
+            "report.chapters: unknown chapter 'clases'; did you mean 'classes'?",
+        ),
+        (
             {"portfolio": "trades", "history": "history", "scenarios": "scenarios.parquet"},
             "key 'history' without 'date'",
         ),

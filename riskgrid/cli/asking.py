@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from riskgrid.cli.group import BY, HTML, STORE, chosen, cli, labels_of, unpriced
+from riskgrid.cli.group import BY, HTML, STORE, WHERE, chosen, cli, labels_of, unpriced
 
 __all__ = ["demo", "report", "run", "sample"]
 
@@ -41,6 +41,7 @@ def run(spec: Path, name: str | None, store: str | None) -> None:
     """Run what a YAML file describes, and print its report."""
     import dataclasses
 
+    from riskgrid.presenting import chapters
     from riskgrid.reporting import report
     from riskgrid.spec import read_spec
 
@@ -57,21 +58,26 @@ def run(spec: Path, name: str | None, store: str | None) -> None:
     click.echo(f"run {made.run_id} ({asked.name}): {found}, {made.row.status}")
     options = dict(asked.report)
     by = options.pop("by", ["region", "desk"])
-    told = report(made, by=(by,) if isinstance(by, str) else tuple(by), **options)
-    click.echo(str(told))
+    labels, names = (by,) if isinstance(by, str) else tuple(by), options.pop("chapters", ())
+    told = report(made, by=labels, **options)
+    more = chapters(made, [names] if isinstance(names, str) else names, labels, **options)
+    for one in (told, *more):
+        click.echo(str(one))
     unpriced(made)
     if asked.html is not None:
-        asked.html.parent.mkdir(parents=True, exist_ok=True)
-        told.to_html(asked.html)
+        told.to_html(asked.html, also=more)
         click.echo(f"report written to {asked.html}")
 
 
 @cli.command()
 @click.argument("run_id", metavar="RUN")
 @BY
-@click.option("--where", multiple=True, metavar="LABEL=VALUE", help="Keep only these trades; may be repeated.")
-@click.option("--var-level", default=0.99, show_default=True)
-@click.option("--es-level", default=0.975, show_default=True)
+@WHERE
+@click.option("--var-level", default="0.99", show_default=True, help="Level of VaR.")
+@click.option("--es-level", default="0.975", show_default=True, help="Level of ES.")
+@click.option("--var-method", default="inverted_cdf", show_default=True, help="Quantile convention of VaR.")
+@click.option("--es-method", default="tail_integral", show_default=True, help="tail_integral or inverted_cdf.")
+@click.option("--chapter", multiple=True, metavar="NAME", help="Add a chapter, e.g. classes or tail; may be repeated.")
 @HTML
 @STORE
 def report(
@@ -79,20 +85,22 @@ def report(
     *,
     by: str,
     where: tuple[str, ...],
-    var_level: float,
-    es_level: float,
+    chapter: tuple[str, ...],
     html: Path | None,
     store: str | None,
+    **measures: str,
 ) -> None:
-    """Print PV, VaR and ES of a stored RUN (its id, the beginning of it, or its name)."""
+    """Print PV, VaR, ES and what adds to them of a stored RUN (its id, the beginning of it, or its name)."""
+    from riskgrid.presenting import chapters
     from riskgrid.reporting import report as make_report
     from riskgrid.result import open_run
 
-    told = make_report(
-        open_run(run_id, store=store), by=labels_of(by), where=chosen(where), var_level=var_level, es_level=es_level
-    )
-    click.echo(str(told))
+    opened = open_run(run_id, store=store)
+    labels, wanted = labels_of(by), chosen(where)
+    told = make_report(opened, by=labels, where=wanted, **measures)
+    more = chapters(opened, chapter, labels, where=wanted, **measures)
+    for one in (told, *more):
+        click.echo(str(one))
     if html is not None:
-        html.parent.mkdir(parents=True, exist_ok=True)
-        told.to_html(html)
+        told.to_html(html, also=more)
         click.echo(f"report written to {html}")
