@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from riskgrid.scenarios.historical import historical
     from riskgrid.scenarios.ladder import grid, ladder
     from riskgrid.scenarios.stress import stress
+    from riskgrid.scenarios.weighting import age_weighted
     from riskgrid.store import Store
     from riskgrid.tracing import tail_view
     from riskgrid.whatif import what_if
@@ -58,6 +59,7 @@ _HOME = {
     "Run": "riskgrid.result",
     "Runner": "riskgrid.runner",
     "Store": "riskgrid.store",
+    "age_weighted": "riskgrid.scenarios.weighting",
     "ask": "riskgrid.question",
     "compare": "riskgrid.comparing",
     "component": "riskgrid.measures.contribution",
@@ -112,6 +114,7 @@ __all__ = [
     "Run",
     "Runner",
     "Store",
+    "age_weighted",
     "ask",
     "compare",
     "component",

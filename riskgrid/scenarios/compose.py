@@ -1,4 +1,4 @@
-"""Sets made of sets: chosen rows, rows below each other, one move after another, smaller or larger, weighted."""
+"""Sets made of sets: chosen rows, rows below each other, one move after another, smaller or larger."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from riskgrid.errors import BadScenarios, UnknownName
 from riskgrid.hashing import short
 from riskgrid.scenarios.set import check, digest, moved
 
-__all__ = ["concatenate", "overlay", "scale_shifts", "select", "weighted"]
+__all__ = ["concatenate", "derived", "overlay", "part_of", "scale_shifts", "select"]
 
 
 def select(scenarios: xr.Dataset, labels: Sequence[str]) -> xr.Dataset:
@@ -30,8 +30,8 @@ def select(scenarios: xr.Dataset, labels: Sequence[str]) -> xr.Dataset:
         if not total > 0:
             raise BadScenarios(f"the chosen scenarios of '{scenarios.attrs['name']}' weigh nothing together")
         chosen["weight"] = chosen["weight"] / total
-    facts = {"kind": "select", "labels": list(labels), "of": _part(scenarios)}
-    return _made(chosen, scenarios.attrs["name"], facts)
+    facts = {"kind": "select", "labels": list(labels), "of": part_of(scenarios)}
+    return derived(chosen, scenarios.attrs["name"], facts)
 
 
 def concatenate(sets: Sequence[xr.Dataset] | Mapping[str, xr.Dataset]) -> xr.Dataset:
@@ -55,8 +55,8 @@ def concatenate(sets: Sequence[xr.Dataset] | Mapping[str, xr.Dataset]) -> xr.Dat
     if any("stale" in one for _, one in named):
         found["stale"] = (("scenario", "factor"), np.concatenate([one["stale"] for one in wide]))
     found = _with_scenario_columns(found, [one for _, one in named])
-    facts = {"kind": "concatenate", "prefixes": [key for key, _ in named], "parts": [_part(one) for _, one in named]}
-    return _made(found, ", ".join(one.attrs["name"] for _, one in named), facts)
+    facts = {"kind": "concatenate", "prefixes": [key for key, _ in named], "parts": [part_of(one) for _, one in named]}
+    return derived(found, ", ".join(one.attrs["name"] for _, one in named), facts)
 
 
 def overlay(first: xr.Dataset, second: xr.Dataset, *, by: Literal["cross", "scenario"] = "cross") -> xr.Dataset:
@@ -90,8 +90,8 @@ def overlay(first: xr.Dataset, second: xr.Dataset, *, by: Literal["cross", "scen
     date = _pair_dates(_paired(first, "date", rows), _paired(second, "date", others), labels)
     if date is not None:
         found["date"] = ("scenario", date)
-    facts = {"kind": "overlay", "by": by, "first": _part(first), "second": _part(second)}
-    return _made(found, f"{first.attrs['name']} + {second.attrs['name']}", facts)
+    facts = {"kind": "overlay", "by": by, "first": part_of(first), "second": part_of(second)}
+    return derived(found, f"{first.attrs['name']} + {second.attrs['name']}", facts)
 
 
 def scale_shifts(scenarios: xr.Dataset, k: float) -> xr.Dataset:
@@ -113,33 +113,18 @@ def scale_shifts(scenarios: xr.Dataset, k: float) -> xr.Dataset:
         )
     panel = ("scenario", "factor")
     found = scenarios.assign(scale=(panel, larger), offset=(panel, k * offset + 0.0))
-    facts = {"kind": "scale_shifts", "k": float(k), "of": _part(scenarios)}
-    return _made(found, f"{k:g} x {scenarios.attrs['name']}", facts)
+    facts = {"kind": "scale_shifts", "k": float(k), "of": part_of(scenarios)}
+    return derived(found, f"{k:g} x {scenarios.attrs['name']}", facts)
 
 
-def weighted(scenarios: xr.Dataset, weights: ArrayLike | Mapping[str, float]) -> xr.Dataset:
-    """The set with these weights (scenario), in its order or by label, divided by their sum."""
-    labels = [str(label) for label in check(scenarios)["scenario"].values]
-    if isinstance(weights, Mapping):
-        for label in weights:
-            if label not in labels:
-                raise UnknownName("scenario in weights:", label, labels)
-        weights = [weights.get(label, 0.0) for label in labels]
-    values = np.asarray(weights, dtype=np.float64)
-    if values.shape != (len(labels),):
-        raise BadScenarios(f"there are weights of shape {values.shape} for {len(labels)} scenarios; one each is right")
-    if not (np.isfinite(values).all() and (values >= 0).all() and values.sum() > 0):
-        raise BadScenarios("a weight is negative or not finite, or all are zero; at least 0 and one above it is right")
-    found = scenarios.assign(weight=("scenario", values / values.sum()))
-    return _made(found, scenarios.attrs["name"], {"kind": "weighted", "of": _part(scenarios)})
-
-
-def _made(found: xr.Dataset, name: str, facts: dict[str, Any]) -> xr.Dataset:
+def derived(found: xr.Dataset, name: str, facts: dict[str, Any]) -> xr.Dataset:
+    """A set made of others, checked, with what it was made by; its kind is that of the facts."""
     attrs = {"name": name, "kind": facts["kind"], "provenance": json.dumps(facts, sort_keys=True)}
     return check(found.drop_attrs().assign_attrs(attrs))
 
 
-def _part(scenarios: xr.Dataset) -> dict[str, Any]:
+def part_of(scenarios: xr.Dataset) -> dict[str, Any]:
+    """What the provenance of a set made of this one says of it: name, digest and its own provenance."""
     facts = json.loads(scenarios.attrs["provenance"])
     return {"name": scenarios.attrs["name"], "digest": short(digest(scenarios), 40), "provenance": facts}
 
