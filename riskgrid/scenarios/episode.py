@@ -13,9 +13,10 @@ import xarray as xr
 from riskgrid.errors import BadScenarios, UnknownName
 from riskgrid.registry import scenario_set
 from riskgrid.scenarios.compose import concatenate
-from riskgrid.scenarios.returns import Rules, check_rules, moves
-from riskgrid.scenarios.set import shifts
+from riskgrid.scenarios.driver import moves
+from riskgrid.scenarios.returns import Rules, check_rules
 from riskgrid.scenarios.stress import read_yaml
+from riskgrid.scenarios.window import Pairs
 
 if TYPE_CHECKING:
     from riskgrid.market.history import MarketHistory
@@ -75,23 +76,15 @@ def _episode(
             f"episode '{name}' needs the levels of {episode['start']} and {episode['end']}; the history, "
             f"{history.dates[0]} to {history.dates[-1]}, lacks one"
         )
-    before, after = (
-        np.flatnonzero(history.dates == np.datetime64(episode[end], "D")).astype(np.intp) for end in ("start", "end")
-    )
+    rows = (np.flatnonzero(history.dates == np.datetime64(episode[end], "D")) for end in ("start", "end"))
     # a series with one of the two levels says nothing of the change between them
-    found = moves(history, market, before, after, {**rules, "on_missing": rules.get("on_missing", "unshocked")})
+    found = moves(history, market, Pairs(*rows), {**rules, "on_missing": rules.get("on_missing", "unshocked")})
     is_vol = np.array([factor.startswith("vol:") for factor in market.factors])
     moved = ((found.scale != 1.0) | (found.offset != 0.0)).any(axis=0)
     note = NO_VOLATILITY if is_vol.any() and not moved[is_vol].any() else ""
-    facts = found.facts | {"kind": "episode", "note": note, **{key: str(text) for key, text in episode.items()}}
-    return shifts(
-        [name],
-        market.factors,
-        found.scale,
-        found.offset,
-        name=name,
-        kind="episode",
-        provenance=facts,
-        stale=found.stale,
-        unshocked=found.unshocked,
-    ).assign_coords(note=("scenario", np.array([note])))
+    made = found.scenarios([name], market, name=name, kind="episode", facts={"note": note, **_texts(episode)})
+    return made.assign_coords(note=("scenario", np.array([note])))
+
+
+def _texts(episode: dict[str, Any]) -> dict[str, str]:
+    return {key: str(text) for key, text in episode.items()}

@@ -1,25 +1,34 @@
-"""Shifts of a market's factors from two dates of a history: a return rule per kind of factor, proxies, stale levels."""
+"""Return rules: which kind of return a factor has, and what a change of a level is in that kind."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from riskgrid import hashing
 from riskgrid.errors import BadScenarios, UnknownName
-from riskgrid.scenarios.proxy import Sources, listed, present, sources_of
+from riskgrid.scenarios.proxy import Sources
 from riskgrid.scenarios.set import mask
-from riskgrid.terms import Flags, Values
+from riskgrid.terms import Values
 
 if TYPE_CHECKING:
     from riskgrid.market.history import MarketHistory
     from riskgrid.market.snapshot import MarketSnapshot
 
-__all__ = ["RETURNS", "Moves", "Rules", "check_rules", "moves"]
+__all__ = [
+    "LEAST_SCALE",
+    "RETURNS",
+    "Rules",
+    "applied",
+    "change",
+    "check_rules",
+    "kind_of",
+    "kinds_of",
+    "least_scale",
+    "one_of",
+]
 
 #: The return of each kind of factor unless asked otherwise. A commodity whose level is not positive moves absolutely.
 RETURNS = {
@@ -37,7 +46,9 @@ RETURNS = {
 }
 
 _ONE_VOL_POINT = 0.01
-_LEAST_SCALE = 0.01  # of a relative shift through a proxy: a beta above 1 must not turn a level negative
+LEAST_SCALE = (
+    0.01  # of a relative shift: a beta, or a volatility, above that of the past must not turn a level negative
+)
 
 
 class Rules(TypedDict, total=False):
@@ -81,108 +92,68 @@ def check_rules(rules: Mapping[str, Any], options: Sequence[str] = ()) -> None:
         raise BadScenarios("a pattern of returns or skip is no text; right is e.g. 'vol:*'")
 
 
-@dataclass(frozen=True)
-class Moves:
-    """Shifts of every factor of a market, (scenario, factor), what is not known of them, and the facts behind them."""
+def change(start: Values, end: Values, measured: NDArray[Any]) -> Values:
+    """From two levels: their ratio where the return is measured as log or relative, their difference where absolute.
 
-    scale: Values
-    offset: Values
-    stale: Flags
-    unshocked: Flags
-    facts: dict[str, Any]
+    start, end : (scenario, series).   measured : (series,).   The ratio stands for the return so that a beta of 1 leads
+    from the first level to the second to the last bit but one.
 
-
-def moves(
-    history: MarketHistory, market: MarketSnapshot, before: NDArray[np.intp], after: NDArray[np.intp], rules: Rules
-) -> Moves:
-    """Shifts between pairs of the history's rows.
-
-    before, after : (scenario,) rows of the two levels.   The shift of a factor without history is beta times the
-    proxy's return, applied as the factor's own kind of return: scale e^(beta r) for log, 1 + beta r for relative,
-    offset beta r for absolute. Where both are log or relative, r is measured as the factor's kind, so that a beta of 1
-    repeats the proxy's move; else as the proxy's. A relative shift through a proxy leaves a volatility at one point or
-    more (or its level, where lower), and any other level at a hundredth or more.
+    >>> change(np.array([[80.0, 0.25]]), np.array([[100.0, 0.5]]), np.array(["log", "absolute"])).tolist()
+    [[1.25, 0.25]]
     """
-    on_stale, on_missing = rules.get("on_stale", "zero"), rules.get("on_missing", "error")
-    _one_of("on_stale", on_stale, ("zero", "keep"))
-    _one_of("on_missing", on_missing, ("error", "unshocked"))
-    proxies, skip = listed(rules.get("proxies", ())), rules.get("skip", ())
-    window = slice(before.min(), after.max() + 1)
-    sources = sources_of(history, market.factors, proxies, present(history, before, after, on_missing))
-    kinds, measured = _kinds(history, market, sources, window, rules.get("returns", {}))
-    skipped = mask([skip] if isinstance(skip, str) else skip, market.factors, "skip")
-    live = np.flatnonzero((sources.column >= 0) & ~skipped)
-    columns = sources.column[live]
-    _refuse_gaps(history, before, after, columns)
-    _refuse_non_positive(history, before, after, columns, measured[live])
-    scale, offset, floored = np.ones((len(before), len(skipped))), np.zeros((len(before), len(skipped))), 0
-    for kind, measure in sorted(set(zip(kinds[live], measured[live], strict=True))):
-        at = live[(kinds[live] == kind) & (measured[live] == measure)]
-        start, end = (history.values[np.ix_(rows, sources.column[at])] for rows in (before, after))
-        if kind == "absolute":
-            offset[:, at] = sources.beta[at] * _returns(start, end, measure)
-        else:
-            wanted = _scale(start, end, sources.beta[at], kind, measure)
-            floor = sources.proxied[at] & (kind == "relative")
-            scale[:, at] = np.where(floor, np.maximum(wanted, _least(market, at)), wanted)
-            floored += int((scale[:, at] != wanted).sum())
-    stale = np.zeros(scale.shape, dtype=bool)
-    stale[:, live] = history.stale[np.ix_(before, columns)] | history.stale[np.ix_(after, columns)]
-    if on_stale == "zero":
-        scale[stale], offset[stale] = 1.0, 0.0
-    unshocked = (sources.column < 0) & ~skipped
-    flags = {"unshocked": unshocked, "skipped": skipped, "proxied": sources.proxied & ~skipped, "stale": stale}
-    usual = np.array([RETURNS[_kind_of(name)] for name in market.factors], dtype=object)
-    facts = {
-        "history": hashing.short(_digest(history, window), 40),
-        "returns": {market.factors[i]: str(kinds[i]) for i in np.flatnonzero(kinds != usual)},
-        "proxies": [list(row) for row in proxies],
-        "skip": [skip] if isinstance(skip, str) else list(skip),
-        "on_stale": on_stale,
-        "on_missing": on_missing,
-        "counts": {key: int(flag.sum()) for key, flag in flags.items()} | {"floored": floored},
-    }
-    return Moves(scale, offset, stale, unshocked, facts)
+    found, ratio = end - start, measured != "absolute"
+    found[:, ratio] = end[:, ratio] / start[:, ratio]
+    return found
 
 
-def _returns(start: Values, end: Values, kind: str) -> Values:
+def applied(change: Values, beta: Values, kind: str, measure: str) -> tuple[Values | float, Values | float]:
+    """Scale and offset of a factor of this kind that moves by ``beta`` times a return measured as ``measure``.
+
+    change : (scenario, factor), as of :func:`change`.   beta : (factor,).
+
+    >>> applied(np.array([[1.25]]), np.array([2.0]), "log", "log")
+    (array([[1.5625]]), 0.0)
+    """
     if kind == "absolute":
-        return end - start
-    return np.log(end / start) if kind == "log" else end / start - 1.0
-
-
-def _scale(start: Values, end: Values, beta: Values, kind: str, measure: str) -> Values:
+        return 1.0, beta * _returns(change, measure) + 0.0  # one zero: a negative beta makes none of its own
     if kind != measure:  # the proxy moves absolutely
-        move = beta * _returns(start, end, measure)
-        return np.exp(move) if kind == "log" else 1.0 + move
-    ratio = end / start
-    # from the ratio itself: with a beta of 1 the state's level is the second level to the last bit but one
-    return ratio**beta if kind == "log" else np.where(beta == 1.0, ratio, 1.0 + beta * (ratio - 1.0))
+        move = beta * _returns(change, measure)
+        return (np.exp(move) if kind == "log" else 1.0 + move), 0.0
+    if kind == "log":
+        return change**beta, 0.0
+    return np.where(beta == 1.0, change, 1.0 + beta * (change - 1.0)), 0.0
 
 
-def _least(market: MarketSnapshot, at: NDArray[np.intp]) -> Values:
-    is_vol = np.array([_kind_of(market.factors[i]) == "vol" for i in at])
+def _returns(change: Values, measure: str) -> Values:
+    if measure == "absolute":
+        return change
+    return np.log(change) if measure == "log" else change - 1.0
+
+
+def least_scale(market: MarketSnapshot, at: NDArray[np.intp]) -> Values:
+    """The least a relative shift may leave of these factors' levels: a vol one point or its own level, else 1 %."""
+    is_vol = np.array([kind_of(market.factors[i]) == "vol" for i in at])
     level = np.where(is_vol & (market.levels[at] > 0), market.levels[at], 1.0)
-    return np.where(is_vol, np.minimum(1.0, _ONE_VOL_POINT / level), _LEAST_SCALE)
+    return np.where(is_vol, np.minimum(1.0, _ONE_VOL_POINT / level), LEAST_SCALE)
 
 
-def _kinds(
+def kinds_of(
     history: MarketHistory, market: MarketSnapshot, sources: Sources, window: slice, asked: Mapping[str, str]
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """By factor: the kind of its return, and the kind in which the return of its source is measured."""
     every = sorted({*market.factors, *history.factors})
-    kind = dict(zip(every, (RETURNS[_kind_of(name)] for name in every), strict=True))
+    kind = dict(zip(every, (RETURNS[kind_of(name)] for name in every), strict=True))
     with np.errstate(invalid="ignore"):
         sunk = (history.values[window] <= 0).any(axis=0)
     for i, name in enumerate(history.factors):
-        if sunk[i] and _kind_of(name) == "commodity":
+        if sunk[i] and kind_of(name) == "commodity":
             kind[name] = "absolute"
     for i, name in enumerate(market.factors):
         source = history.factors[sources.column[i]] if sources.column[i] >= 0 else name
-        if _kind_of(name) == _kind_of(source) == "commodity" and (market.levels[i] <= 0 or kind[source] == "absolute"):
+        if kind_of(name) == kind_of(source) == "commodity" and (market.levels[i] <= 0 or kind[source] == "absolute"):
             kind[name] = "absolute"
     for pattern, wanted in asked.items():
-        _one_of(f"return of '{pattern}'", wanted, ("absolute", "log", "relative"))
+        one_of(f"return of '{pattern}'", wanted, ("absolute", "log", "relative"))
         for at in np.flatnonzero(mask([pattern], every, "returns")):
             kind[every[at]] = wanted
     kinds = np.array([kind[name] for name in market.factors], dtype=object)
@@ -191,53 +162,12 @@ def _kinds(
     return kinds, np.where(same, kinds, own)
 
 
-def _refuse_gaps(
-    history: MarketHistory, before: NDArray[np.intp], after: NDArray[np.intp], columns: NDArray[np.intp]
-) -> None:
-    rows, used = np.union1d(before, after), np.unique(columns)
-    gaps = ~np.isfinite(history.values[np.ix_(rows, used)])
-    if not gaps.any():
-        return
-    listed = []
-    for at in np.flatnonzero(gaps.any(axis=0)):
-        dates = history.dates[rows[gaps[:, at]]]
-        shown = ", ".join(str(date) for date in dates[:3]) + (f" and {len(dates) - 3} more" if len(dates) > 3 else "")
-        listed.append(f"'{history.factors[used[at]]}' on {shown}")
-    more = f"; and {len(listed) - 12} more factors" if len(listed) > 12 else ""
-    raise BadScenarios(
-        f"the history has no level of {'; '.join(listed[:12])}{more}; fill it, choose another window, or take "
-        "on_missing='unshocked'"
-    )
-
-
-def _refuse_non_positive(
-    history: MarketHistory,
-    before: NDArray[np.intp],
-    after: NDArray[np.intp],
-    columns: NDArray[np.intp],
-    measured: NDArray[Any],
-) -> None:
-    rows, ratio = np.union1d(before, after), measured != "absolute"
-    levels = history.values[np.ix_(rows, columns[ratio])]
-    if (levels > 0).all():
-        return
-    row, at = np.argwhere(~(levels > 0))[0]
-    name, kind = history.factors[columns[ratio][at]], measured[ratio][at]
-    raise BadScenarios(
-        f"the {kind} return of '{name}' is not defined: its level on {history.dates[rows[row]]} is "
-        f"{levels[row, at]:g}, which is not positive; take returns={{'{name}': 'absolute'}}, or another window"
-    )
-
-
-def _kind_of(name: str) -> str:
+def kind_of(name: str) -> str:
+    """The kind of a factor, the first part of its id."""
     return name.partition(":")[0]
 
 
-def _one_of(option: str, value: str, known: Sequence[str]) -> None:
+def one_of(option: str, value: str, known: Sequence[str]) -> None:
+    """Raises UnknownName where the value of an option is none of the known ones."""
     if value not in known:
         raise UnknownName(option, value, known)
-
-
-def _digest(history: MarketHistory, window: slice) -> bytes:
-    panel = (history.values[window], history.stale[window])
-    return hashing.digest("history", list(history.factors), history.dates[window].astype(np.int64), *panel)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -13,7 +14,7 @@ from riskgrid.errors import BadScenarios, UnknownName
 from riskgrid.scenarios.compose import derived, part_of
 from riskgrid.scenarios.set import check
 
-__all__ = ["age_weighted", "weighted"]
+__all__ = ["age_weighted", "check_decay", "weighted"]
 
 
 def weighted(scenarios: xr.Dataset, weights: ArrayLike | Mapping[str, float]) -> xr.Dataset:
@@ -47,13 +48,18 @@ def age_weighted(scenarios: xr.Dataset, decay: float) -> xr.Dataset:
     >>> age_weighted(recent, 0.5)["weight"].values.round(4).tolist()
     [0.1429, 0.2857, 0.5714]
     """
-    if not (isinstance(decay, (int, float)) and 0.0 < decay <= 1.0):
-        raise BadScenarios(f"decay is {decay!r}; above 0 and at most 1 is right, e.g. 0.98")
+    check_decay(decay)
     days = _days(check(scenarios))
     newer = len(days) - 1 - np.argsort(np.argsort(days, kind="stable"))
     found = weighted(scenarios, np.power(float(decay), newer))
     facts = {"kind": "age_weighted", "decay": float(decay), "of": part_of(scenarios)}
     return derived(found, scenarios.attrs["name"], facts)
+
+
+def check_decay(decay: Any) -> None:
+    """Raises BadScenarios on a decay that is no number above 0 and at most 1."""
+    if not isinstance(decay, (int, float)) or not 0.0 < decay <= 1.0:
+        raise BadScenarios(f"decay is {decay!r}; above 0 and at most 1 is right, e.g. 0.98")
 
 
 def _days(scenarios: xr.Dataset) -> NDArray[np.datetime64]:
