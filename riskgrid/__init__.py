@@ -35,9 +35,11 @@ if TYPE_CHECKING:
     from riskgrid.running import price, run
     from riskgrid.scenarios.compose import concatenate, overlay, scale_shifts, select
     from riskgrid.scenarios.episode import episodes
+    from riskgrid.scenarios.filtered import filtered_historical
     from riskgrid.scenarios.historical import historical
     from riskgrid.scenarios.ladder import grid, ladder
     from riskgrid.scenarios.stress import stress
+    from riskgrid.scenarios.volatility import volatility_scaled
     from riskgrid.scenarios.weighting import age_weighted
     from riskgrid.store import Store
     from riskgrid.tracing import tail_view
@@ -68,6 +70,7 @@ _HOME = {
     "diversification": "riskgrid.measures.contribution",
     "episodes": "riskgrid.scenarios.episode",
     "expected_shortfall": "riskgrid.measures.tail",
+    "filtered_historical": "riskgrid.scenarios.filtered",
     "gc": "riskgrid.keeping",
     "grid": "riskgrid.scenarios.ladder",
     "historical": "riskgrid.scenarios.historical",
@@ -97,6 +100,7 @@ _HOME = {
     "tail_weights": "riskgrid.measures.contribution",
     "value_at_risk": "riskgrid.measures.tail",
     "verify": "riskgrid.keeping",
+    "volatility_scaled": "riskgrid.scenarios.volatility",
     "wait": "riskgrid.jobs",
     "what_if": "riskgrid.whatif",
 }
@@ -123,6 +127,7 @@ __all__ = [
     "diversification",
     "episodes",
     "expected_shortfall",
+    "filtered_historical",
     "gc",
     "grid",
     "historical",
@@ -152,6 +157,7 @@ __all__ = [
     "tail_weights",
     "value_at_risk",
     "verify",
+    "volatility_scaled",
     "wait",
     "what_if",
 ]

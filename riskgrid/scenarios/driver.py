@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from riskgrid.market.history import MarketHistory
     from riskgrid.market.snapshot import MarketSnapshot
 
-__all__ = ["Drivers", "Moves", "drivers", "followed", "moves", "still"]
+__all__ = ["Drivers", "Moves", "drivers", "followed", "moves"]
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,16 @@ class Drivers:
     facts: dict[str, Any]
 
     def changes(self, history: MarketHistory, pairs: Pairs) -> tuple[Values, Flags]:
-        """What each series did between two dates, and whether one of the two levels was filled; (scenario, series)."""
+        """What each series did between two dates, and whether one of the two levels was filled; (scenario, series).
+
+        With ``on_stale`` ``zero`` a filled level makes no change.
+        """
         start, end = (history.values[np.ix_(rows, self.column)] for rows in pairs)
         stale = np.logical_or(*(history.stale[np.ix_(rows, self.column)] for rows in pairs))
-        return change(start, end, self.measured), np.asarray(stale)
+        found = change(start, end, self.measured)
+        if self.facts["on_stale"] == "zero":
+            found = np.where(stale, np.where(self.measured == "absolute", 0.0, 1.0), found)
+        return found, np.asarray(stale)
 
 
 @dataclass(frozen=True)
@@ -81,10 +87,7 @@ def moves(history: MarketHistory, market: MarketSnapshot, pairs: Pairs, rules: R
     hundredth or more.
     """
     found = drivers(history, market, pairs, rules)
-    change, stale = found.changes(history, pairs)
-    if found.facts["on_stale"] == "zero":
-        change = np.where(stale, still(found), change)
-    return followed(found, market, change, stale)
+    return followed(found, market, *found.changes(history, pairs))
 
 
 def drivers(
@@ -130,11 +133,6 @@ def _distinct(
     code = columns * len(names) + np.searchsorted(names, measured.astype(names.dtype))
     found, place = np.unique(code, return_inverse=True)
     return found // len(names), names[found % len(names)], place
-
-
-def still(found: Drivers) -> Values:
-    """The change of a series that stands still, (series,)."""
-    return np.where(found.measured == "absolute", 0.0, 1.0)
 
 
 def followed(found: Drivers, market: MarketSnapshot, change: Values, stale: Flags, *, floor: str = "proxied") -> Moves:

@@ -28,6 +28,8 @@ __all__ = [
     "kinds_of",
     "least_scale",
     "one_of",
+    "returns_of",
+    "stretched",
 ]
 
 #: The return of each kind of factor unless asked otherwise. A commodity whose level is not positive moves absolutely.
@@ -70,12 +72,12 @@ class Rules(TypedDict, total=False):
     on_missing: str
 
 
-def check_rules(rules: Mapping[str, Any], options: Sequence[str] = ()) -> None:
-    """Raises BadScenarios on a rule that is none, with the known ones and ``options``, or one of the wrong type.
+def check_rules(rules: Mapping[str, Any], options: Sequence[str] = (), form: type = Rules) -> None:
+    """Raises BadScenarios on a rule that ``form`` does not have, or one of the wrong type; ``options`` are named too.
 
     >>> check_rules({"on_stale": "keep"})
     """
-    known = (*options, *Rules.__annotations__)
+    known = (*options, *form.__annotations__)
     for name in rules:
         if name not in known:
             raise BadScenarios(str(UnknownName("option", name, known)))
@@ -103,6 +105,34 @@ def change(start: Values, end: Values, measured: NDArray[Any]) -> Values:
     """
     found, ratio = end - start, measured != "absolute"
     found[:, ratio] = end[:, ratio] / start[:, ratio]
+    return found
+
+
+def returns_of(change: Values, measured: NDArray[Any]) -> Values:
+    """The returns behind :func:`change`, each in its series' kind; NaN where a ratio has no logarithm."""
+    found = np.array(change)
+    log, relative = measured == "log", measured == "relative"
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found[:, log] = np.log(change[:, log])
+    found[:, relative] -= 1.0
+    return found
+
+
+def stretched(change: Values, multiple: Values, measured: NDArray[Any]) -> Values:
+    """What :func:`change` is when each return is so many times as large; a multiple of 1 keeps every bit.
+
+    change, multiple : (scenario, series).
+
+    >>> measured = np.array(["log", "relative", "absolute"])
+    >>> stretched(np.array([[1.1, 1.1, 0.01]]), np.full((1, 3), 2.0), measured).round(4)
+    array([[1.21, 1.2 , 0.02]])
+    """
+    found = multiple * change
+    log, relative = measured == "log", measured == "relative"
+    found[:, log] = change[:, log] ** multiple[:, log]
+    same = multiple[:, relative] == 1.0
+    ratio = change[:, relative]
+    found[:, relative] = np.where(same, ratio, 1.0 + multiple[:, relative] * (ratio - 1.0))
     return found
 
 
