@@ -16,8 +16,8 @@ LEAST_RETURNS = 100
 MOST_PERSISTENCE = 0.9999  # of a + b: beyond, the targeted variance has no weight left and the fit says nothing
 
 _PERSISTENCE = np.array([0.3, 0.6, 0.8, 0.9, 0.95, 0.98, 0.995])  # where the search starts from: the best of a grid
-_SHARE = np.array([0.02, 0.05, 0.1, 0.2, 0.4])
-_STEPS = 200
+_SHARE = np.array([0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4])
+_STEPS, _STEP = 200, 1e-10  # the most steps, and the least that is worth one
 _GRADIENT = 1e-9  # of the mean log-likelihood of returns of variance one
 
 
@@ -33,7 +33,8 @@ def fit(returns: Values, fresh: Flags) -> Fit:
     """GARCH(1,1) of zero mean, h' = (1 - a - b) s + a r^2 + b h, with s the mean square of the series' fresh returns.
 
     returns, fresh : (date, series).   The recursion starts at s. Sought are a >= 0, b >= 0 with a + b below
-    :data:`MOST_PERSISTENCE` that make the Gaussian likelihood greatest. ``problem`` : ``still`` (every return is zero),
+    :data:`MOST_PERSISTENCE` that make the Gaussian likelihood greatest; a = b = 0, a constant variance, where none does
+    better. ``problem`` : ``still`` (every return is zero),
     ``short`` (fewer than :data:`LEAST_RETURNS`), ``persistent`` (a + b at its bound), ``not converged``.
     Source: Bollerslev (1986), J. Econometrics 31, 307-327; targeting: Engle and Mezrich (1996), Risk 9(8), 36-40.
     """
@@ -47,7 +48,8 @@ def fit(returns: Values, fresh: Flags) -> Fit:
         place, converged = _minimum(squares, among)
         persistence[column], share[column] = place
         problem[column[~converged]] = "not converged"
-        problem[column[converged & (place[0] >= MOST_PERSISTENCE)]] = "persistent"
+        problem[column[converged & (place[0] >= MOST_PERSISTENCE) & (place[1] > 0.0)]] = "persistent"
+    persistence[share == 0.0] = 0.0  # without news it says nothing
     weight = persistence * share
     recursion = Recursion((1.0 - persistence) * variance, weight, persistence - weight, variance)
     return Fit(recursion, problem)
@@ -76,7 +78,7 @@ def _minimum(squares: Values, among: Flags) -> tuple[Values, Flags]:
         loss, slope, curve = now
         rest = ((place <= 0.0) & (slope > 0.0)) | ((place >= upper) & (slope < 0.0))
         slope = np.where(rest, 0.0, slope)
-        open_ &= (np.abs(slope) > _GRADIENT).any(axis=0) & (damping < 1e12)
+        open_ &= (np.abs(slope) > _GRADIENT).any(axis=0)
         if not open_.any():
             break
         at = np.flatnonzero(open_)
@@ -85,6 +87,7 @@ def _minimum(squares: Values, among: Flags) -> tuple[Values, Flags]:
         then = _loss(squares[:, at], among[:, at], tried)
         better = then[0] <= loss[at]
         damping[at] *= np.where(better, 0.2, 8.0)
+        open_[at] = np.abs(step).max(axis=0) > _STEP
         good = at[better]
         place[:, good] = tried[:, better]
         for kept, new in zip(now, then, strict=True):

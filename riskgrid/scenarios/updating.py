@@ -88,12 +88,12 @@ def warmed(
 ) -> NDArray[np.intp]:
     """Rows of the window, by default as early as a warm-up of so many returns allows.  BadScenarios where none is."""
     rows = window_of(history, market, start, end)
-    room, until = (len(rows) - 1, rows[-1]) if start is None else (int(rows[0]), rows[0])
+    room, edge = (len(rows) - 1, rows[-1]) if start is None else (int(rows[0]), rows[0])
     if room < warm_up:
+        where, right = ("ends", "a longer window") if start is None else ("begins", "a later start")
         raise BadScenarios(
-            f"a warm-up of {warm_up} returns does not fit: the history has {room} up to {history.dates[until]}, where "
-            f"the window {'ends' if start is None else 'begins'}; a {'longer window' if start is None else 'later start'} "
-            "or a smaller warm_up is right"
+            f"a warm-up of {warm_up} returns does not fit: the history has {room} up to {history.dates[edge]}, where "
+            f"the window {where}; {right} or a smaller warm_up is right"
         )
     return rows[warm_up:] if start is None else rows
 

@@ -47,7 +47,9 @@ class Recursion:
 
 
 def exponential(decay: float | Values, initial: Values) -> Recursion:
-    """Exponentially weighted variances.  decay : of all or (series,).   initial : (series,).   Source: RiskMetrics (1996), Technical Document, p. 81.
+    """Exponentially weighted variances.  decay : of all or (series,).   initial : (series,).
+
+    Source: J.P. Morgan/Reuters (1996), RiskMetrics Technical Document, 4th ed., ch. 5.
 
     >>> exponential(0.94, np.array([0.0004])).persistence.tolist()
     [0.94]
