@@ -67,6 +67,15 @@ def test_scenarios__of_several_kinds_are_joined(folder: Path) -> None:
     assert "crash" in spec.scenarios["scenario"].values
 
 
+def test_scenarios__scaled_and_filtered_by_volatility_are_made_on_the_spot(folder: Path) -> None:
+    rules = {"count": 20, "horizon": 5, "proxies": "sample", "decay": 0.97, "warm_up": 60, "cap": 5.0}
+    drawn = {**rules, "start": "2015-06-01", "seed": 3}
+    for scenarios in ({"volatility_scaled": rules}, {"filtered_historical": drawn}):
+        spec = read_spec(write(folder, portfolio="trades", history="sample", date="2016-06-24", scenarios=scenarios))
+        assert spec.scenarios.attrs["kind"] == next(iter(scenarios))
+        assert spec.scenarios.sizes["scenario"] == 20
+
+
 def test_sample__serves_every_input(folder: Path) -> None:
     path = write(folder, portfolio={"sample": {"trades": 50}}, market="sample", date="2016-06-24", scenarios="sample")
     spec = read_spec(path)
@@ -110,6 +119,11 @@ def test_history__alone_gives_the_market_of_its_date(folder: Path) -> None:
         (
             {"portfolio": "trades", "market": "market", "scenarios": {"historical": {}}},
             "scenario set 'historical' needs the key 'history'",
+        ),
+        (
+            {"portfolio": "trades", "market": "sample", "scenarios": {"volatility_scaled": {"seed": 1}}},
+            "scenario set 'volatility_scaled' has no option 'seed'; known: start, end, count, horizon, returns, "
+            "proxies, skip, on_stale, on_missing, decay, warm_up, cap",
         ),
         (
             {"portfolio": "trades", "market": "market", "scenarios": {"stress": {"fil": "stress.yaml"}}},

@@ -116,5 +116,6 @@ def past(history: MarketHistory, market: MarketSnapshot, pairs: Pairs, rules: Up
     with np.errstate(invalid="ignore", divide="ignore"):  # a level may be missing or nil where no scenario needs it
         change, stale = found.changes(history, Pairs(rows, rows + 1))
         returns = returns_of(change, found.measured)
-    fresh = np.isfinite(returns) & ~stale
+        right = (history.values[first : last + 1, found.column] > 0) | (found.measured == "absolute")
+    fresh = np.isfinite(returns) & right[:-1] & right[1:] & ~stale
     return Past(found, returns, fresh, pairs.before - first, today - first)

@@ -34,7 +34,7 @@ def test_fit__is_where_another_optimiser_ends(weight, persistence):
     returns = simulated(weight, persistence, 1200, seed=5)
     found = fit(returns[:, None], np.ones((1200, 1), dtype=bool))
     here = np.array([found.recursion.weight[0], found.recursion.persistence[0]])
-    start = np.maximum(here + [0.02, -0.03], 1e-3)
+    start = np.maximum(here + np.array([0.02, -0.03]), 1e-3)
     options = {"xatol": 1e-9, "fatol": 1e-15, "maxiter": 2000}
     there = minimize(loss, start, args=(returns / returns.std(),), method="Nelder-Mead", options=options)
     assert found.problem.tolist() == [""]
