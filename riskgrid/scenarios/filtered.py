@@ -13,7 +13,7 @@ from riskgrid.registry import scenario_set
 from riskgrid.scenarios.driver import followed
 from riskgrid.scenarios.garch import Fit, fit
 from riskgrid.scenarios.returns import LEAST_SCALE, check_rules, returns_of, stretched
-from riskgrid.scenarios.updating import CAP, DECAY, WARM_UP, Past, UpdatingRules, check_updating, past, warmed
+from riskgrid.scenarios.updating import CAP, DECAY, WARM_UP, Past, UpdatingRules, check_updating, past, told, warmed
 from riskgrid.scenarios.variance import Recursion, exponential
 from riskgrid.scenarios.window import Day, pairs_of
 from riskgrid.terms import Flags, Values
@@ -63,42 +63,36 @@ def filtered_historical(
     """
     check_rules(rules, ("start", "end", "count", "horizon"), FilteringRules)
     check_updating(rules)
-    _check_draw(count, horizon, rules.get("seed", 0))
-    warm_up, cap = rules.get("warm_up", WARM_UP), rules.get("cap", CAP)
+    seed, warm_up = rules.get("seed", 0), rules.get("warm_up", WARM_UP)
+    _check_draw(count, horizon, seed)
     pairs = pairs_of(warmed(history, market, start, end, warm_up=warm_up), None, 1)
     found = past(history, market, pairs, rules)
     fitted = fit(found.returns, found.fresh)
     model = _models(fitted, found, rules)
-    then, now, counts = found.deviations(model.forecasts(found.returns, found.fresh), cap)
-    drawn = _draws(len(pairs.after), count, horizon, rules.get("seed", 0))
+    then, now, counts = found.deviations(model.forecasts(found.returns, found.fresh), rules.get("cap", CAP))
+    drawn = _draws(len(pairs.after), count, horizon, seed)
     change, stale = _paths(found, (then, now), model, drawn, found.drivers.changes(history, pairs))
     first, last = history.dates[pairs.before[0]], history.dates[pairs.after[-1]]
-    days = history.dates[pairs.after].astype("datetime64[D]").astype(str)[drawn]
-    width = len(str(len(drawn)))
-    return (
-        followed(found.drivers, market, change, stale, floor="all")
-        .scenarios(
-            [f"path {i + 1:0{width}d}" for i in range(len(drawn))] if count else [str(day) for day in days[:, 0]],
-            market,
-            name=f"filtered {first}..{last}" + (f", {horizon}-day" if horizon > 1 else ""),
-            kind="filtered_historical",
-            facts={
-                "window": [str(first), str(last)],
-                "horizon": horizon,
-                "volatility": {
-                    "model": "GARCH(1,1), zero mean, variance targeted",
-                    "exponential_instead": _fallen(history, found, fitted),
-                    "decay": rules.get("decay", DECAY),
-                    "warm_up": warm_up,
-                    "cap": cap,
-                    **counts,
-                },
-                "draw": {"count": count, "seed": rules.get("seed", 0), "generator": "Philox"} if count else None,
-                "counts": {"scenarios": len(drawn), "factors": len(market.factors)},
+    days = [" ".join(path) for path in history.dates[pairs.after].astype(str)[drawn]]
+    made = followed(found.drivers, market, change, stale, floor="all").scenarios(
+        [f"path {i:0{len(str(count))}d}" for i in range(1, count + 1)] if count else days,
+        market,
+        name=f"filtered {first}..{last}" + (f", {horizon}-day" if horizon > 1 else ""),
+        kind="filtered_historical",
+        facts={
+            "window": [str(first), str(last)],
+            "horizon": int(horizon),
+            "volatility": {
+                "model": "GARCH(1,1), zero mean, variance targeted",
+                "exponential_instead": _fallen(history, found, fitted),
+                **told(rules),
+                **counts,
             },
-        )
-        .assign_coords(drawn=("scenario", np.array([" ".join(path) for path in days])))
+            "draw": {"count": int(count), "seed": int(seed), "generator": "Philox"} if count else None,
+            "counts": {"scenarios": len(drawn), "factors": len(market.factors)},
+        },
     )
+    return made.assign_coords(drawn=("scenario", np.array(days)))
 
 
 def _check_draw(count: int | None, horizon: int, seed: Any) -> None:

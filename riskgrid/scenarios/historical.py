@@ -50,7 +50,7 @@ def historical(
         kind="historical",
         facts={
             "window": [str(first), str(last)],
-            "horizon": horizon,
+            "horizon": int(horizon),
             "counts": {"scenarios": len(pairs.after), "factors": len(market.factors)},
         },
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from riskgrid.market.history import MarketHistory
     from riskgrid.market.snapshot import MarketSnapshot
 
-__all__ = ["CAP", "DECAY", "WARM_UP", "Past", "UpdatingRules", "check_updating", "past", "warmed"]
+__all__ = ["CAP", "DECAY", "WARM_UP", "Past", "UpdatingRules", "check_updating", "past", "told", "warmed"]
 
 DECAY, WARM_UP, CAP = 0.94, 100, 10.0
 
@@ -31,7 +31,7 @@ class UpdatingRules(Rules, total=False):
 
     ``decay`` : of exponential weights, above 0 and at most 1, where nothing is scaled; by default 0.94 (RiskMetrics).
     ``warm_up`` : returns before the first scenario's that only volatilities are made of, by default 100.
-    ``cap`` : the most a return is scaled by, at least 1, by default 10; None leaves it open.
+    ``cap`` : the most a return is scaled by (on a path, on its first date), at least 1, by default 10; None: no cap.
     """
 
     decay: float
@@ -47,6 +47,20 @@ def check_updating(rules: Mapping[str, Any]) -> None:
         raise BadScenarios(f"warm_up is {warm_up!r}; a whole number of returns, 0 or more, is right")
     if cap is not None and not (isinstance(cap, (int, float)) and 1.0 <= cap < np.inf):
         raise BadScenarios(f"cap is {cap!r}; a number of at least 1 is right, or None for no cap")
+
+
+def told(rules: UpdatingRules) -> dict[str, Any]:
+    """The rules of volatilities as the provenance says them.
+
+    >>> told({"decay": 0.97})
+    {'decay': 0.97, 'warm_up': 100, 'cap': 10.0}
+    """
+    cap = rules.get("cap", CAP)
+    return {
+        "decay": float(rules.get("decay", DECAY)),
+        "warm_up": int(rules.get("warm_up", WARM_UP)),
+        "cap": None if cap is None else float(cap),
+    }
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from riskgrid.errors import BadScenarios
 from riskgrid.registry import scenario_set
 from riskgrid.scenarios.driver import followed
 from riskgrid.scenarios.returns import check_rules, stretched
-from riskgrid.scenarios.updating import CAP, DECAY, WARM_UP, UpdatingRules, check_updating, past, warmed
+from riskgrid.scenarios.updating import CAP, DECAY, WARM_UP, UpdatingRules, check_updating, past, told, warmed
 from riskgrid.scenarios.variance import exponential
 from riskgrid.scenarios.window import Day, pairs_of
 
@@ -64,8 +64,8 @@ def volatility_scaled(
         kind="volatility_scaled",
         facts={
             "window": [str(first), str(last)],
-            "horizon": horizon,
-            "volatility": {"model": "exponential", "decay": decay, "warm_up": warm_up, "cap": cap, **counts},
+            "horizon": int(horizon),
+            "volatility": {"model": "exponential", **told(rules), **counts},
             "counts": {"scenarios": len(pairs.after), "factors": len(market.factors)},
         },
     )

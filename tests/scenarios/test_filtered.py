@@ -132,6 +132,7 @@ def test_filtered__is_the_same_for_a_seed_and_another_for_another(history, today
     options = {"count": 100, "horizon": 3}
     one, again, other = (filtered_historical(history, today, seed=seed, **options) for seed in (1, 1, 2))
     assert digest(one) == digest(again)
+    assert digest(one) == digest(filtered_historical(history, today, count=np.int64(100), horizon=3, seed=np.int64(1)))
     assert one.drawn.identical(again.drawn)
     assert digest(one) != digest(other)
     assert not np.array_equal(one.scale, other.scale)

@@ -94,6 +94,7 @@ def test_historical__takes_overlapping_changes_over_a_horizon(history, today):
     assert found.scenario.values.tolist() == DATES[2:]
     assert scale(found, "equity:ACME") == pytest.approx([50 / 80, 60 / 100, 66 / 50], rel=1e-15)
     assert json.loads(found.attrs["provenance"])["horizon"] == 2
+    assert historical(history, today, horizon=np.int64(2)).identical(found)
 
 
 def test_historical__ends_on_the_markets_date_unless_asked(history, market_of):
