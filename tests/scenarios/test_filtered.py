@@ -61,13 +61,14 @@ def sigma_of(returns, fresh):
     return numbers, np.sqrt(found)
 
 
-def test_filtered__each_date_once_is_scaled_by_garch(history, today):
+@pytest.mark.parametrize("warm_up", [0, 5, 100])
+def test_filtered__each_date_once_is_scaled_by_garch(history, today, warm_up):
     returns, _ = clustered()
-    found = filtered_historical(history, today, cap=None)
-    assert found.scenario.values.tolist() == [str(day) for day in DAYS[101:]]
+    found = filtered_historical(history, today, cap=None, warm_up=warm_up)
+    assert found.scenario.values.tolist() == [str(day) for day in DAYS[warm_up + 1 :]]
     for at, (name, kind) in enumerate(KINDS.items()):
         _, sigma = sigma_of(returns[:, at], np.ones(COUNT - 1, dtype=bool))
-        scaled = (returns[:, at] * sigma[-1] / sigma[:-1])[100:]
+        scaled = (returns[:, at] * sigma[-1] / sigma[:-1])[warm_up:]
         shift = {"log": np.exp(scaled), "relative": np.maximum(1 + scaled, 0.01 / 0.2), "absolute": scaled}[kind]
         got = found.offset if kind == "absolute" else found.scale
         assert got.sel(factor=name).values == pytest.approx(shift, rel=1e-9)
@@ -171,6 +172,24 @@ def test_filtered__a_filled_level_is_drawn_as_nothing(history_of, today):
     assert found.stale.sel(factor="equity:ACME").values.tolist() == any_
     assert (found.scale.sel(factor="equity:ACME").values[both] == 1.0).all()
     assert not found.stale.sel(factor="vol:ACME:1Y:1.00").any()
+    # and leaves the variance where it was: the date after it moves as it would have alone
+    alone = filtered_historical(history, today, start=str(DAYS[389]), warm_up=300)["scale"].sel(factor="equity:ACME")
+    paths = [path.split() for path in found.drawn.values.tolist()]
+    after = [row for row, (one, other) in enumerate(paths) if one in filled and other not in filled]
+    assert len(after) > 10
+    wanted = alone.sel(scenario=[paths[row][1] for row in after]).values
+    assert found.scale.sel(factor="equity:ACME").values[after] == pytest.approx(wanted, rel=1e-12)
+
+
+def test_filtered__keeps_a_kept_change_of_what_never_moved_else(history_of, today):
+    _, levels = clustered()
+    levels["equity:ACME"] = [100.0] * 395 + [110.0] + [100.0] * 4
+    history = history_of(levels, [str(day) for day in DAYS], stale={"equity:ACME": [395]})
+    window = {"start": str(DAYS[389]), "warm_up": 300, "on_stale": "keep"}
+    found = filtered_historical(history, today, count=200, horizon=3, **window)
+    times = np.array([path.count(str(DAYS[395])) - path.count(str(DAYS[396])) for path in found.drawn.values])
+    assert {-1, 0, 1} <= set(times.tolist())
+    assert found.scale.sel(factor="equity:ACME").values == pytest.approx(1.1**times, rel=1e-12)
 
 
 def test_filtered__falls_back_to_exponential_weights_and_says_where(history_of, today):
