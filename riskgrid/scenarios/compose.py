@@ -1,4 +1,4 @@
-"""Sets made of sets: chosen rows, rows below each other, one move after another, smaller or larger."""
+"""Sets made of sets: chosen rows, rows below each other, one move after another, smaller or larger, weighted."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from riskgrid.errors import BadScenarios, UnknownName
 from riskgrid.hashing import short
 from riskgrid.scenarios.set import check, digest, moved
 
-__all__ = ["concatenate", "derived", "overlay", "part_of", "scale_shifts", "select"]
+__all__ = ["concatenate", "derived", "overlay", "part_of", "scale_shifts", "select", "weighted"]
 
 
 def select(scenarios: xr.Dataset, labels: Sequence[str]) -> xr.Dataset:
@@ -115,6 +115,23 @@ def scale_shifts(scenarios: xr.Dataset, k: float) -> xr.Dataset:
     found = scenarios.assign(scale=(panel, larger), offset=(panel, k * offset + 0.0))
     facts = {"kind": "scale_shifts", "k": float(k), "of": part_of(scenarios)}
     return derived(found, f"{k:g} x {scenarios.attrs['name']}", facts)
+
+
+def weighted(scenarios: xr.Dataset, weights: ArrayLike | Mapping[str, float]) -> xr.Dataset:
+    """The set with these weights (scenario), in its order or by label, divided by their sum."""
+    labels = [str(label) for label in check(scenarios)["scenario"].values]
+    if isinstance(weights, Mapping):
+        for label in weights:
+            if label not in labels:
+                raise UnknownName("scenario in weights:", label, labels)
+        weights = [weights.get(label, 0.0) for label in labels]
+    values = np.asarray(weights, dtype=np.float64)
+    if values.shape != (len(labels),):
+        raise BadScenarios(f"there are weights of shape {values.shape} for {len(labels)} scenarios; one each is right")
+    if not (np.isfinite(values).all() and (values >= 0).all() and values.sum() > 0):
+        raise BadScenarios("a weight is negative or not finite, or all are zero; at least 0 and one above it is right")
+    found = scenarios.assign(weight=("scenario", values / values.sum()))
+    return derived(found, scenarios.attrs["name"], {"kind": "weighted", "of": part_of(scenarios)})
 
 
 def derived(found: xr.Dataset, name: str, facts: dict[str, Any]) -> xr.Dataset:

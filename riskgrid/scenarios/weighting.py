@@ -1,37 +1,19 @@
-"""Weights of scenarios: given ones, or ones that fade with age."""
+"""Weights of scenarios that fade with their age."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from riskgrid.errors import BadScenarios, UnknownName
-from riskgrid.scenarios.compose import derived, part_of
+from riskgrid.errors import BadScenarios
+from riskgrid.scenarios.compose import derived, part_of, weighted
 from riskgrid.scenarios.set import check
 
-__all__ = ["age_weighted", "check_decay", "weighted"]
-
-
-def weighted(scenarios: xr.Dataset, weights: ArrayLike | Mapping[str, float]) -> xr.Dataset:
-    """The set with these weights (scenario), in its order or by label, divided by their sum."""
-    labels = [str(label) for label in check(scenarios)["scenario"].values]
-    if isinstance(weights, Mapping):
-        for label in weights:
-            if label not in labels:
-                raise UnknownName("scenario in weights:", label, labels)
-        weights = [weights.get(label, 0.0) for label in labels]
-    values = np.asarray(weights, dtype=np.float64)
-    if values.shape != (len(labels),):
-        raise BadScenarios(f"there are weights of shape {values.shape} for {len(labels)} scenarios; one each is right")
-    if not (np.isfinite(values).all() and (values >= 0).all() and values.sum() > 0):
-        raise BadScenarios("a weight is negative or not finite, or all are zero; at least 0 and one above it is right")
-    found = scenarios.assign(weight=("scenario", values / values.sum()))
-    return derived(found, scenarios.attrs["name"], {"kind": "weighted", "of": part_of(scenarios)})
+__all__ = ["age_weighted", "check_decay"]
 
 
 def age_weighted(scenarios: xr.Dataset, decay: float) -> xr.Dataset:

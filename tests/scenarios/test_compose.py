@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 
 from riskgrid.errors import BadScenarios, UnknownName
 from riskgrid.hashing import short
-from riskgrid.scenarios.compose import concatenate, overlay, scale_shifts, select
+from riskgrid.scenarios.compose import concatenate, overlay, scale_shifts, select, weighted
 from riskgrid.scenarios.ladder import ladder
 from riskgrid.scenarios.set import digest, shifts
-from riskgrid.scenarios.weighting import weighted
 
 
 def made(labels, factors, scale=1.0, offset=0.0, name="set", **extras):
@@ -196,6 +195,27 @@ def test_scale_shifts__names_a_level_it_would_take_to_zero(down):
         scale_shifts(down, 5)
     with pytest.raises(BadScenarios, match="k is nan"):
         scale_shifts(down, float("nan"))
+
+
+def test_weighted__divides_by_the_sum(down):
+    assert weighted(down, [1, 3]).weight.values.tolist() == [0.25, 0.75]
+    assert weighted(down, {"b": 2.0}).weight.values.tolist() == [0.0, 1.0]
+    assert digest(weighted(down, [1, 3])) != digest(down)
+
+
+@pytest.mark.parametrize(
+    ("weights", "error", "sentence"),
+    [
+        ({"z": 1.0}, UnknownName, "unknown scenario in weights: 'z'"),
+        ([1.0], BadScenarios, r"weights of shape \(1,\) for 2 scenarios"),
+        ([1.0, -1.0], BadScenarios, "a weight is negative"),
+        ([0.0, 0.0], BadScenarios, "all are zero"),
+        ([np.nan, 1.0], BadScenarios, "not finite"),
+    ],
+)
+def test_weighted__names_wrong_weights(down, weights, error, sentence):
+    with pytest.raises(error, match=sentence):
+        weighted(down, weights)
 
 
 def test_compose__leaves_its_arguments_alone(down, up):

@@ -1,4 +1,4 @@
-"""Weights of scenarios: given ones, ones that fade with age, and the measures of a run under them."""
+"""Weights of scenarios that fade with their age, and the measures of a run under them."""
 
 import csv
 import json
@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import riskgrid as rg
-from riskgrid.errors import BadScenarios, UnknownName
-from riskgrid.scenarios.compose import concatenate
-from riskgrid.scenarios.set import digest, shifts
-from riskgrid.scenarios.weighting import age_weighted, weighted
+from riskgrid.errors import BadScenarios
+from riskgrid.scenarios.compose import concatenate, weighted
+from riskgrid.scenarios.set import shifts
+from riskgrid.scenarios.weighting import age_weighted
 
 REFERENCES = Path(__file__).parents[1] / "references" / "var_es.csv"
 
@@ -34,32 +34,6 @@ def made(labels, scale=1.0):
 
 def days(count):
     return [str(day) for day in np.datetime64("2006-08-07") + np.arange(count, dtype="timedelta64[D]")]
-
-
-@pytest.fixture
-def down():
-    return made(["a", "b"], [[0.9], [0.8]])
-
-
-def test_weighted__divides_by_the_sum(down):
-    assert weighted(down, [1, 3]).weight.values.tolist() == [0.25, 0.75]
-    assert weighted(down, {"b": 2.0}).weight.values.tolist() == [0.0, 1.0]
-    assert digest(weighted(down, [1, 3])) != digest(down)
-
-
-@pytest.mark.parametrize(
-    ("weights", "error", "sentence"),
-    [
-        ({"z": 1.0}, UnknownName, "unknown scenario in weights: 'z'"),
-        ([1.0], BadScenarios, r"weights of shape \(1,\) for 2 scenarios"),
-        ([1.0, -1.0], BadScenarios, "a weight is negative"),
-        ([0.0, 0.0], BadScenarios, "all are zero"),
-        ([np.nan, 1.0], BadScenarios, "not finite"),
-    ],
-)
-def test_weighted__names_wrong_weights(down, weights, error, sentence):
-    with pytest.raises(error, match=sentence):
-        weighted(down, weights)
 
 
 @settings(max_examples=50)
