@@ -34,7 +34,7 @@ def test_exponential__is_the_case_without_a_constant():
     assert (made.constant[0], made.weight[0], made.persistence[0]) == (0.0, 1.0 - 0.94, 0.94)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 40), st.integers(1, 4))
 def test_forecasts__are_those_of_a_plain_loop(seed, dates, series):
     random = np.random.default_rng(seed)

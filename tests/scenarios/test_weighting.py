@@ -36,7 +36,7 @@ def days(count):
     return [str(day) for day in np.datetime64("2006-08-07") + np.arange(count, dtype="timedelta64[D]")]
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.integers(1, 400), st.floats(0.5, 0.9999))
 def test_age_weighted__is_the_published_formula(count, decay):
     age = np.arange(count - 1, -1, -1)
