@@ -74,6 +74,18 @@ def test_scenarios__scaled_and_filtered_by_volatility_are_made_on_the_spot(folde
         spec = read_spec(write(folder, portfolio="trades", history="sample", date="2016-06-24", scenarios=scenarios))
         assert spec.scenarios.attrs["kind"] == next(iter(scenarios))
         assert spec.scenarios.sizes["scenario"] == 20
+def test_scenarios__are_drawn_from_the_history(folder: Path) -> None:
+    options = {"count": 16, "seed": 1, "window": 60, "proxies": "sample", "model": "student_t", "degrees": 4}
+    keys = {"portfolio": "trades", "history": "sample", "date": "2016-07-01"}
+    spec = read_spec(write(folder, **keys, scenarios={"monte_carlo": options}))
+    assert spec.scenarios.attrs["name"] == "monte carlo student_t, 16 draws"
+    assert spec.scenarios["scenario"].values[-1] == "mc-000016"
+    joined = read_spec(write(folder, **keys, scenarios={"monte_carlo": options, "stress": {"file": "stress.yaml"}}))
+    assert joined.scenarios.sizes["scenario"] == 17
+    with pytest.raises(BadSpec, match=r"'monte_carlo' has no option 'sed'; known: count, seed, .*horizon, .*proxies"):
+        read_spec(write(folder, **keys, scenarios={"monte_carlo": {"count": 16, "sed": 1}}))
+    with pytest.raises(BadSpec, match=r"scenario set 'monte_carlo' cannot be made: .*'seed'"):
+        read_spec(write(folder, **keys, scenarios={"monte_carlo": {"count": 16}}))
 
 
 def test_sample__serves_every_input(folder: Path) -> None:
