@@ -137,6 +137,7 @@ def sectioned(random, antithetic, replications=400, size=1_024, replicates=16):
     return xr.DataArray(np.array(rows), dims=("sample", "scenario")), batch
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("random", "antithetic"), [("sobol", False), ("philox", True)])
 def test_batches__hold_the_truth_where_draws_depend_on_each_other(random, antithetic):
     pnl, batch = sectioned(random, antithetic)

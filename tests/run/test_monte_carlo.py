@@ -13,6 +13,8 @@ from riskgrid.scenarios.covariance import covariance
 from riskgrid.scenarios.historical import historical
 from riskgrid.scenarios.monte_carlo import monte_carlo
 
+pytestmark = pytest.mark.slow
+
 RULES = {"proxies": sample.proxies(), "returns": {"equity:*": "relative"}}
 DRAWS = 4_096
 

@@ -88,6 +88,7 @@ def sampling_error(target, count, kurtosis=3.0):
     return np.sqrt((fourth - target**2) / count)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "kurtosis"),
     [({}, 3.0), ({"antithetic": True}, 3.0), ({"random": "sobol"}, 3.0), ({"model": "student_t", "degrees": 9}, 4.2)],
@@ -113,12 +114,14 @@ def test_monte_carlo__returns_take_the_shape_of_their_kind(history, market, targ
     assert (move["vol:ACME:1Y:1.00"].offset == 0.0).all()
 
 
+@pytest.mark.slow
 def test_gaussian__margins_are_normal():
     draws = Sampling(20_000, 5).draws(3)
     for column in draws.T:
         assert stats.kstest(column, "norm").pvalue > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("degrees", [2.5, 5, 30])
 def test_student_t__margins_are_students_with_variance_one(degrees):
     draws = Sampling(20_000, 5, degrees=degrees).draws(2)
@@ -126,6 +129,7 @@ def test_student_t__margins_are_students_with_variance_one(degrees):
         assert stats.kstest(column * np.sqrt(degrees / (degrees - 2.0)), stats.t(degrees).cdf).pvalue > 1e-3
 
 
+@pytest.mark.slow
 def test_student_t__has_its_kurtosis():
     draws = Sampling(200_000, 1, degrees=12.0).draws(1)[:, 0]
     # 3 + 6 / (degrees - 4); the error of the fourth moment from the moments of t with 12 degrees
@@ -134,6 +138,7 @@ def test_student_t__has_its_kurtosis():
     assert abs((draws**4).mean() - 3.75) < 4.0 * error
 
 
+@pytest.mark.slow
 def test_student_t__factors_are_far_out_together():
     draws = Sampling(50_000, 2, degrees=4.0).draws(2)
     squares = np.minimum(draws**2, 25.0)
@@ -142,6 +147,7 @@ def test_student_t__factors_are_far_out_together():
     assert np.corrcoef(np.minimum(Sampling(50_000, 2).draws(2) ** 2, 25.0).T)[0, 1] == pytest.approx(0.0, abs=0.02)
 
 
+@pytest.mark.slow
 def test_sobol__integrates_a_smooth_function_better_than_philox():
     def error(random):
         means = [np.exp(0.2 * Sampling(1_024, seed, random).draws(6).sum(axis=1)).mean() for seed in range(20)]
@@ -155,6 +161,7 @@ def test_antithetic__scenarios_mirror_each_other_in_pairs(history, market):
     np.testing.assert_allclose(returns[0::2], -returns[1::2], rtol=1e-9, atol=1e-15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"model": "student_t"}, {"antithetic": True}, {"components": 2}])
 def test_monte_carlo__begins_with_the_same_scenarios_whatever_the_count(history, market, options):
     few = monte_carlo(history, market, count=1_030, seed=9, **options)
@@ -263,6 +270,7 @@ def test_covariance__given_is_taken_as_it_is_and_what_it_does_not_name_is_unshoc
     assert factor_returns(moved).sel(factor="equity:ACME")["returns"].item() == "absolute"
 
 
+@pytest.mark.slow
 def test_covariance__that_is_not_semi_definite_is_repaired_and_that_is_said(market):
     names = ["commodity:WTI:0D", "equity:ACME", "fx:EUR"]
     given = labelled(np.array([[1.0, 1, 0], [1, 1, 1], [0, 1, 1]]) * 1e-4, names)
