@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from riskgrid.market.history import MarketHistory
     from riskgrid.market.snapshot import MarketSnapshot
     from riskgrid.measures.contribution import component, diversification, incremental, marginal, tail_weights
+    from riskgrid.measures.interval import expected_shortfall_interval, value_at_risk_interval
     from riskgrid.measures.tail import expected_shortfall, tail_scenarios, value_at_risk
     from riskgrid.portfolio import Portfolio
     from riskgrid.question import ask
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from riskgrid.scenarios.filtered import filtered_historical
     from riskgrid.scenarios.historical import historical
     from riskgrid.scenarios.ladder import grid, ladder
+    from riskgrid.scenarios.monte_carlo import monte_carlo
     from riskgrid.scenarios.stress import stress
     from riskgrid.scenarios.volatility import volatility_scaled
     from riskgrid.scenarios.weighting import age_weighted
@@ -71,6 +73,7 @@ _HOME = {
     "episodes": "riskgrid.scenarios.episode",
     "expected_shortfall": "riskgrid.measures.tail",
     "filtered_historical": "riskgrid.scenarios.filtered",
+    "expected_shortfall_interval": "riskgrid.measures.interval",
     "gc": "riskgrid.keeping",
     "grid": "riskgrid.scenarios.ladder",
     "historical": "riskgrid.scenarios.historical",
@@ -81,6 +84,7 @@ _HOME = {
     "ladder": "riskgrid.scenarios.ladder",
     "marginal": "riskgrid.measures.contribution",
     "measure": "riskgrid.registry",
+    "monte_carlo": "riskgrid.scenarios.monte_carlo",
     "open_run": "riskgrid.result",
     "overlay": "riskgrid.scenarios.compose",
     "price": "riskgrid.running",
@@ -99,6 +103,7 @@ _HOME = {
     "tail_view": "riskgrid.tracing",
     "tail_weights": "riskgrid.measures.contribution",
     "value_at_risk": "riskgrid.measures.tail",
+    "value_at_risk_interval": "riskgrid.measures.interval",
     "verify": "riskgrid.keeping",
     "volatility_scaled": "riskgrid.scenarios.volatility",
     "wait": "riskgrid.jobs",
@@ -128,6 +133,7 @@ __all__ = [
     "episodes",
     "expected_shortfall",
     "filtered_historical",
+    "expected_shortfall_interval",
     "gc",
     "grid",
     "historical",
@@ -138,6 +144,7 @@ __all__ = [
     "ladder",
     "marginal",
     "measure",
+    "monte_carlo",
     "open_run",
     "overlay",
     "price",
@@ -156,6 +163,7 @@ __all__ = [
     "tail_view",
     "tail_weights",
     "value_at_risk",
+    "value_at_risk_interval",
     "verify",
     "volatility_scaled",
     "wait",
