@@ -74,6 +74,8 @@ def test_scenarios__scaled_and_filtered_by_volatility_are_made_on_the_spot(folde
         spec = read_spec(write(folder, portfolio="trades", history="sample", date="2016-06-24", scenarios=scenarios))
         assert spec.scenarios.attrs["kind"] == next(iter(scenarios))
         assert spec.scenarios.sizes["scenario"] == 20
+
+
 def test_scenarios__are_drawn_from_the_history(folder: Path) -> None:
     options = {"count": 16, "seed": 1, "window": 60, "proxies": "sample", "model": "student_t", "degrees": 4}
     keys = {"portfolio": "trades", "history": "sample", "date": "2016-07-01"}
