@@ -162,7 +162,7 @@ def _returns(change: Values, measure: str) -> Values:
 
 def least_scale(market: MarketSnapshot, at: NDArray[np.intp]) -> Values:
     """The least a relative shift may leave of these factors' levels: a vol one point or its own level, else 1 %."""
-    is_vol = np.array([kind_of(market.factors[i]) == "vol" for i in at])
+    is_vol = np.array([kind_of(market.factors[i]) == "vol" for i in at], np.bool_)
     level = np.where(is_vol & (market.levels[at] > 0), market.levels[at], 1.0)
     return np.where(is_vol, np.minimum(1.0, _ONE_VOL_POINT / level), LEAST_SCALE)
 
