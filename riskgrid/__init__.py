@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from riskgrid import sample
+    from riskgrid.backtested import Backtest
+    from riskgrid.backtesting import backtest
     from riskgrid.change import Changes
     from riskgrid.comparing import Comparison, compare
     from riskgrid.decomposing import risk_classes
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from riskgrid.replaying import replay
     from riskgrid.reporting import Report, report
     from riskgrid.result import Run, open_run
+    from riskgrid.rolling import roll
     from riskgrid.runner import Runner
     from riskgrid.running import price, run
     from riskgrid.scenarios.compose import concatenate, overlay, scale_shifts, select
@@ -51,6 +54,7 @@ __version__ = "0.1.0"
 
 # names are imported when first used: `import riskgrid` and the command line start at once
 _HOME = {
+    "Backtest": "riskgrid.backtested",
     "Changes": "riskgrid.change",
     "Comparison": "riskgrid.comparing",
     "Difference": "riskgrid.differing",
@@ -65,6 +69,7 @@ _HOME = {
     "Store": "riskgrid.store",
     "age_weighted": "riskgrid.scenarios.weighting",
     "ask": "riskgrid.question",
+    "backtest": "riskgrid.backtesting",
     "compare": "riskgrid.comparing",
     "component": "riskgrid.measures.contribution",
     "concatenate": "riskgrid.scenarios.compose",
@@ -91,6 +96,7 @@ _HOME = {
     "replay": "riskgrid.replaying",
     "report": "riskgrid.reporting",
     "risk_classes": "riskgrid.decomposing",
+    "roll": "riskgrid.rolling",
     "run": "riskgrid.running",
     "sample": "riskgrid.sample",
     "scale_shifts": "riskgrid.scenarios.compose",
@@ -111,6 +117,7 @@ _HOME = {
 }
 
 __all__ = [
+    "Backtest",
     "Changes",
     "Comparison",
     "Difference",
@@ -125,6 +132,7 @@ __all__ = [
     "Store",
     "age_weighted",
     "ask",
+    "backtest",
     "compare",
     "component",
     "concatenate",
@@ -151,6 +159,7 @@ __all__ = [
     "replay",
     "report",
     "risk_classes",
+    "roll",
     "run",
     "sample",
     "scale_shifts",

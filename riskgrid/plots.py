@@ -1,4 +1,4 @@
-"""Bokeh figures from labelled tables: a distribution, bars by node, the worst scenarios, coverage."""
+"""Bokeh figures from labelled tables: a distribution, bars by node, the worst scenarios, coverage, a backtest."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ __all__ = [
     "COLOURS",
     "FONT",
     "MOST_BARS",
+    "backtest_chart",
     "bar_by_node",
     "coverage",
     "pnl_distribution",
@@ -47,6 +48,7 @@ _BAR_HEIGHT = 26
 _THICKNESS = 0.62  # of a bar, in rows
 _PLOT_WIDTH = 290.0  # pixels left for bars and numbers in the narrowest column of a page
 _LEAST_GAP = 0.012
+_DAY_WIDTH = 0.7 * 86_400_000  # of a bar, in milliseconds
 _SOFT, _QUIET = 0.85, 0.4
 _SUFFIXES = ((1e12, " tn"), (1e9, " bn"), (1e6, " m"), (1e3, " k"))
 _TICKS = """
@@ -145,6 +147,41 @@ def coverage(table: xr.Dataset, most: int = MOST_BARS) -> figure:
     shown: dict[str, Any] = {"y": [names[place] for place in gaps], "height": _THICKNESS, "line_color": None}
     plot.hbar(left=0, right=left, fill_color=COLOURS["bar"][0], **shown)
     plot.hbar(left=left, right=1, fill_color=COLOURS["gap"][0], **shown)
+    return plot
+
+
+def backtest_chart(days: xr.Dataset) -> figure:
+    """P&L of each day as a bar and minus the VaR of the day before as a line; exceptions are marked.
+
+    days : ``pnl, value_at_risk, exception (date)`` of one node, the currency among its attrs. A missing number leaves a
+    gap in the line or no bar, and its mark stands at zero.
+    """
+    models, dates = _models(), days["date"].values.astype("datetime64[ms]")
+    pnl, var = (np.asarray(days[name].values, dtype=np.float64) for name in ("pnl", "value_at_risk"))
+    beyond = np.asarray(days["exception"].values, dtype=np.bool_)
+    currency = days.attrs.get("currency", "")
+    plot = _figure(320, "", f"P&L, {currency}".rstrip(", "), x_axis_type="datetime")
+    known = ~np.isnan(pnl)
+    for chosen, colour in ((known & ~beyond, "bar"), (known & beyond, "loss")):
+        plot.vbar(
+            x=dates[chosen], top=pnl[chosen], bottom=0, width=_DAY_WIDTH, fill_color=COLOURS[colour][0],
+            line_color=None,
+        )  # fmt: skip
+    plot.step(
+        x=dates, y=-var, mode="after", line_width=2, line_color=COLOURS["value_at_risk"][0], legend_label="minus VaR"
+    )
+    marks = np.where(known, pnl, 0.0)[beyond]
+    plot.scatter(
+        x=dates[beyond], y=marks, size=9, marker="inverted_triangle", fill_color=COLOURS["loss"][0],
+        line_color=COLOURS["paper"][0], legend_label=f"{int(beyond.sum())} exceptions of {beyond.size} days",
+    )  # fmt: skip
+    plot.yaxis.formatter = models.CustomJSTickFormatter(code=_TICKS)
+    legend = plot.legend[0]
+    legend.location, legend.orientation = "top_left", "horizontal"
+    legend.background_fill_color = legend.border_line_color = None
+    legend.label_text_color, legend.label_text_font = COLOURS["ink"][0], FONT
+    legend.label_text_font_size = "13px"
+    plot.add_layout(legend, "above")
     return plot
 
 

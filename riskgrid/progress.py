@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from riskgrid.engine.outcome import Progress
 
-__all__ = ["shown"]
+__all__ = ["shown", "stepped"]
 
 #: At most this many updates a second; a person sees no more.
 _UPDATES = 8.0
@@ -30,6 +30,20 @@ def shown(
         return
     with _bar(console) as bar:
         yield _Bar(bar)
+
+
+@contextlib.contextmanager
+def stepped(what: str, total: int, progress: Literal["auto"] | None) -> Iterator[Callable[[str], None]]:
+    """Called with a few words after each of ``total`` steps; ``auto`` shows a bar where someone can see it."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if progress is None or not (console.is_terminal or console.is_jupyter):
+        yield lambda _: None
+        return
+    with _bar(console) as bar:
+        task = bar.add_task(what, total=total, detail="")
+        yield lambda detail: bar.update(task, advance=1, detail=detail, refresh=True)
 
 
 class _Bar:

@@ -134,6 +134,24 @@ class Catalogue:
 
         return self.database.read(work)
 
+    def called(self, prefix: str) -> Mapping[str, RunRow]:
+        """The latest finished run of each name that begins with ``prefix``, by name."""
+        named = sa.union(sa.select(_RUN.run_id, _RUN.name), sa.select(tables.name.c.run_id, tables.name.c.name))
+        names = named.subquery()
+        query = (
+            SELECTED.add_columns(names.c.name.label("called"))
+            .join(names, names.c.run_id == _RUN.run_id)
+            .where(sa.func.substr(names.c.name, 1, len(prefix)) == prefix, _RUN.status.in_(("complete", "partial")))
+            .order_by(*_LATEST)
+        )
+
+        def work(connection: sa.Connection) -> Mapping[str, RunRow]:
+            found = [(row.called, row._mapping) for row in connection.execute(query)]
+            kept = {called: {name: fields[name] for name in _FIELDS} for called, fields in reversed(found)}
+            return {called: _row(fields) for called, fields in kept.items()}
+
+        return self.database.read(work)
+
     def finished(self, content_id: str) -> RunRow | None:
         """The latest complete run of the same question, if there is one."""
         return self._first(_FINISHED, question=content_id)
@@ -219,7 +237,10 @@ class Catalogue:
 
 def row_of(found: sa.Row[Any]) -> RunRow:
     """The run of a row that a query found."""
-    values = dict(found._mapping)
+    return _row(dict(found._mapping))
+
+
+def _row(values: dict[str, Any]) -> RunRow:
     return RunRow(**values | {name: json.loads(values[name]) for name in ("manifest", "request")})
 
 
