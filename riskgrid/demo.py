@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from riskgrid import sample
 from riskgrid.errors import BadSpec
 from riskgrid.measures.tail import expected_shortfall, value_at_risk
+from riskgrid.portfolio import Portfolio
 from riskgrid.reporting import report
 from riskgrid.result import Run
+from riskgrid.rolling import last_dates, roll
 from riskgrid.running import run
 from riskgrid.scenarios import file
 from riskgrid.settings import settings
 from riskgrid.store import store_of
 
-__all__ = ["DATES", "demonstrate", "write_sample"]
+__all__ = ["DATES", "WINDOW", "demonstrate", "roll_sample", "write_sample"]
 
 #: The day before and the day after the Brexit vote, and a week later.
 DATES = ("2016-06-23", "2016-06-24", "2016-07-01")
+
+#: Changes behind the VaR of each date of a rolled sample book: a year.
+WINDOW = 250
 
 
 def demonstrate(
@@ -75,6 +82,30 @@ def write_sample(folder: Path, *, trades: int = 1000, date: str = DATES[-1]) -> 
     path = folder / "run.yaml"
     path.write_text(_SPEC, encoding="utf-8")
     return path
+
+
+def roll_sample(
+    name: str, *, days: int = 250, until: str | None = None, trades: int = 1000, restrike: bool = False, **options: Any
+) -> list[Run]:
+    """Roll the sample book through the last ``days`` of the sample history, each under its last 250 changes.
+
+    The book is struck around its first date and ages; ``restrike`` : struck again for each month.   options : of
+    :func:`riskgrid.rolling.roll`.
+    """
+    dates = last_dates(sample.history(), days + 1, until or DATES[-1])
+
+    def struck(day: np.datetime64) -> Portfolio:
+        month = sample.history().dates.searchsorted(day.astype("datetime64[M]").astype("datetime64[D]"))
+        return sample.portfolio(trades, date=sample.history().dates[month])
+
+    return roll(
+        functools.cache(struck) if restrike else sample.portfolio(trades, date=dates[0]),
+        dates,
+        sample.market,
+        lambda market: sample.scenarios(market.date, count=WINDOW, market=market),
+        name=name,
+        **options,
+    )
 
 
 _SPEC = """\

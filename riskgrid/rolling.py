@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from riskgrid.errors import BadSpec, UnknownName
+from riskgrid.market.history import MarketHistory
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.portfolio import Portfolio
 from riskgrid.progress import stepped
@@ -22,7 +23,7 @@ from riskgrid.scenarios.compose import select
 from riskgrid.scenarios.realised import realised
 from riskgrid.store import RunRow, Store, store_of
 
-__all__ = ["PREFIX", "Pair", "pairs_of", "realise", "roll"]
+__all__ = ["PREFIX", "Pair", "last_dates", "pairs_of", "realise", "roll"]
 
 #: What the names of rolled runs begin with: ``backtest-NAME-2016-06-24``.
 PREFIX = "backtest"
@@ -189,6 +190,23 @@ def _same_book(row: RunRow, of: Run) -> bool:
 def _of_day(scenarios: xr.Dataset, day: np.datetime64) -> xr.Dataset | None:
     """The scenario that is the move up to a day, if the set has it."""
     return select(scenarios, [str(day)]) if str(day) in scenarios["scenario"].values else None
+
+
+def last_dates(history: MarketHistory, count: int, until: str | None = None) -> list[np.datetime64]:
+    """The last ``count`` dates of a history, up to ``until``. BadSpec where there are fewer.
+
+    >>> from riskgrid import sample
+    >>> [str(day) for day in last_dates(sample.history(), 2, "2016-07-03")]
+    ['2016-06-30', '2016-07-01']
+    """
+    try:
+        last = history.dates[-1] if until is None else np.datetime64(until, "D")
+    except ValueError:
+        raise BadSpec(f"the last date is {until!r}; a date such as 2016-07-01 is right") from None
+    dates = history.dates[history.dates <= last]
+    if len(dates) < count:
+        raise BadSpec(f"the history has {len(dates)} dates up to {last}; {count} are asked for")
+    return list(dates[len(dates) - count :])
 
 
 def _increasing(dates: Days) -> list[np.datetime64]:

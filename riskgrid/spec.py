@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from riskgrid.portfolio import Portfolio
 from riskgrid.presenting import CHAPTERS
 from riskgrid.question import Question, ask
 from riskgrid.registry import SCENARIO_SETS
+from riskgrid.result import Run
+from riskgrid.rolling import last_dates, roll
 from riskgrid.running import run
 from riskgrid.scenarios import compose, file
 
@@ -34,7 +37,11 @@ _REPORT_KEYS = ("by", "var_level", "es_level", "var_method", "es_method", "chapt
 
 @dataclass(frozen=True)
 class RunSpec:
-    """Inputs, read and checked, options of ``run`` and ``report``.   html : where the page goes, None: nowhere."""
+    """Inputs, read and checked, options of ``run`` and ``report``.   html : where the page goes, None: nowhere.
+
+    history : the market by date, None where there is only a snapshot.   snapshot : the market of a date of it.
+    made : the scenario set of another snapshot, by the same recipe.
+    """
 
     name: str
     portfolio: Portfolio
@@ -43,6 +50,23 @@ class RunSpec:
     run: Mapping[str, Any]
     report: Mapping[str, Any]
     html: Path | None
+    history: MarketHistory | None = None
+    snapshot: Callable[[np.datetime64], MarketSnapshot] | None = None
+    made: Callable[[MarketSnapshot], xr.Dataset] | None = None
+
+    def roll(self, name: str, *, days: int, until: str | None = None, **options: Any) -> list[Run]:
+        """Roll the book through the last ``days`` of the history, see :func:`riskgrid.rolling.roll`.
+
+        BadSpec where there is no history, or scenarios are read and not made; they would not be of their dates.
+        """
+        if self.history is None or self.snapshot is None or self.made is None:
+            raise BadSpec(
+                f"'{self.name}' has one market or one scenario file; a book is rolled where the keys are 'history' and "
+                "'scenarios' that are made of it, such as {historical: {count: 250}}"
+            )
+        dates = last_dates(self.history, days + 1, until)
+        chosen = {**{key: value for key, value in self.run.items() if key != "limits"}, **options}
+        return roll(self.portfolio, dates, self.snapshot, self.made, name=name, **chosen)
 
     def execute(self) -> Any:
         """Run it; returns the :class:`~riskgrid.running.Run`."""
@@ -96,7 +120,14 @@ def read_spec(path: Path | str) -> RunSpec:
     wanted = dict(wanted)
     html = wanted.pop("html", None)
     page = path.parent / html if html else None
-    return RunSpec(str(raw.get("name", path.stem)), portfolio, market, scenarios, dict(options), wanted, page)
+    made = RunSpec(str(raw.get("name", path.stem)), portfolio, market, scenarios, dict(options), wanted, page)
+    recipe = raw["scenarios"]
+    if history is None or not (recipe == "sample" or (isinstance(recipe, Mapping) and set(recipe) != {"kept"})):
+        return made
+    snapshot = _snapshots(raw, history)
+    return dataclasses.replace(
+        made, history=history, snapshot=snapshot, made=lambda base: _scenarios(recipe, path, history, base)
+    )
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -143,6 +174,14 @@ def _market(raw: Mapping[str, Any], folder: Path) -> tuple[MarketHistory | None,
     return history, history.snapshot(day)
 
 
+def _snapshots(raw: Mapping[str, Any], history: MarketHistory) -> Callable[[np.datetime64], MarketSnapshot]:
+    if "sample" in (raw.get("market"), raw.get("history")):
+        from riskgrid import sample
+
+        return sample.market
+    return history.snapshot
+
+
 def _portfolio(raw: Mapping[str, Any], folder: Path) -> Portfolio:
     where = raw["portfolio"]
     if where == "sample" or (isinstance(where, Mapping) and "sample" in where):
@@ -159,7 +198,7 @@ def _scenarios(raw: Any, path: Path, history: MarketHistory | None, market: Mark
     if isinstance(raw, str) and raw == "sample":
         from riskgrid import sample
 
-        return sample.scenarios(str(market.date))
+        return sample.scenarios(market.date, market=market)
     if isinstance(raw, str):
         return file.read(path.parent / raw)
     if not isinstance(raw, Mapping) or not raw:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -33,23 +34,19 @@ def roll(
 
     Each date has a run of its own; what is finished is found, so the same command goes on where it was stopped.
     """
-    from riskgrid.demo import sample_roll
-    from riskgrid.rolling import roll as through
-    from riskgrid.spec import read_roll
+    from riskgrid.demo import roll_sample
+    from riskgrid.spec import read_spec
 
-    asked = sample_roll(trades, restrike=restrike) if spec is None else read_roll(spec)
-    dates = asked.last(days + 1, until)
-    called = name or asked.name
-    made = through(
-        asked.portfolio,
-        dates,
-        asked.market_of,
-        asked.scenarios_of,
-        name=called,
-        **{**asked.run, **({"store": store} if store else {})},
-    )
-    found = sum(run.found for run in made)
-    click.echo(f"history '{called}': {len(made)} runs, {dates[0]} to {dates[-1]}, {found} of them found finished")
+    options: dict[str, Any] = {"days": days, "until": until, **({"store": store} if store else {})}
+    if spec is None:
+        called = name or "sample"
+        made = roll_sample(called, trades=trades, restrike=restrike, **options)
+    else:
+        asked = read_spec(spec)
+        called = name or asked.name
+        made = asked.roll(called, **options)
+    found, ends = sum(run.found for run in made), (made[0].row.as_of, made[-1].row.as_of)
+    click.echo(f"history '{called}': {len(made)} runs, {ends[0]} to {ends[1]}, {found} of them found finished")
     click.echo(f"next: riskgrid backtest {called}")
 
 
@@ -74,7 +71,7 @@ def backtest(
     html: Path | None,
     store: str | None,
 ) -> None:
-    """Test VaR against P&L: over the history RUNS that 'riskgrid roll' made, or over two RUNS or more of other dates."""
+    """Test VaR against P&L: over the history RUNS that 'riskgrid roll' made, or over two RUNS or more."""
     from riskgrid.backtesting import backtest as tested
 
     asked = runs[0] if len(runs) == 1 else runs

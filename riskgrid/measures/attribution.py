@@ -19,7 +19,7 @@ _DAYS = 250
 type Values = NDArray[np.float64]
 
 
-@measure("attribution_test")
+@measure("attribution_test", consumes="date", reference="scipy.stats.spearmanr and ks_2samp, with ties", error=1e-12)
 def attribution_test(hypothetical: xr.DataArray, risk_theoretical: xr.DataArray) -> xr.Dataset:
     """Spearman's correlation and the Kolmogorov-Smirnov distance of two P&L series, and their zone. Consumes ``date``.
 

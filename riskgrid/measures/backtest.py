@@ -75,7 +75,12 @@ def counted(hypothetical: xr.DataArray, actual: xr.DataArray | None = None) -> x
     return count.where(count >= beside, beside)
 
 
-@measure("kupiec")
+@measure(
+    "kupiec",
+    consumes="date",
+    reference="Kupiec (1995), regions of non-rejection; MathWorks varbacktest; day by day in a loop",
+    error=1e-9,
+)
 def kupiec(exceptions: xr.DataArray, level: Level | None = None) -> xr.Dataset:
     """Proportion of failures: are there as many exceptions as ``level`` says? Consumes ``date``.
 
@@ -95,7 +100,9 @@ def kupiec(exceptions: xr.DataArray, level: Level | None = None) -> xr.Dataset:
     return xr.Dataset(found, attrs={"measure": "kupiec", "level": level, "observations": days, "flags": []})
 
 
-@measure("christoffersen")
+@measure(
+    "christoffersen", consumes="date", reference="MathWorks varbacktest; transitions counted in a loop", error=1e-9
+)
 def christoffersen(exceptions: xr.DataArray) -> xr.Dataset:
     """Independence: is an exception as likely after an exception as after none? Consumes ``date``.
 
@@ -115,7 +122,7 @@ def christoffersen(exceptions: xr.DataArray) -> xr.Dataset:
     return xr.Dataset({"clusters": again, **_tested(statistic, 1)}, attrs=attrs)
 
 
-@measure("joint")
+@measure("joint", consumes="date", reference="likelihoods multiplied day by day in a loop", error=1e-9)
 def joint(exceptions: xr.DataArray, level: Level | None = None) -> xr.Dataset:
     """Conditional coverage: as many exceptions as ``level`` says, and independent? Consumes ``date``.
 
@@ -135,7 +142,7 @@ def joint(exceptions: xr.DataArray, level: Level | None = None) -> xr.Dataset:
     return xr.Dataset(_tested(statistic, 2), attrs=attrs)
 
 
-@measure("traffic_light")
+@measure("traffic_light", consumes="date", reference="BCBS 22 (1996), table 2; MAR32.9; scipy.stats.binom", error=0.0)
 def traffic_light(
     exceptions: xr.DataArray, level: Level | None = None, *, actual: xr.DataArray | None = None
 ) -> xr.Dataset:

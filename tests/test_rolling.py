@@ -1,0 +1,158 @@
+"""A book rolled through a history: runs of every date, what happened between two, and going on where it stopped."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from riskgrid import sample
+from riskgrid.errors import BadSpec, UnknownName
+from riskgrid.result import open_run
+from riskgrid.rolling import last_dates, pairs_of, realise, roll
+from riskgrid.running import price, run
+from riskgrid.scenarios.realised import EXCLUDED, INCLUDED, MODELLED
+from riskgrid.store import store_of
+from riskgrid.whatif import what_if
+
+DATES = ["2016-06-21", "2016-06-22", "2016-06-23", "2016-06-24"]
+
+
+def scenarios_of(market):
+    return sample.scenarios(market.date, count=60, market=market)
+
+
+def rolled(store, dates=DATES, book=None, name="vote", **options):
+    book = sample.portfolio(80) if book is None else book
+    return roll(book, dates, sample.market, scenarios_of, name=name, store=store, progress=None, **options)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("store")
+    rolled(folder)
+    return store_of(folder)
+
+
+def test_roll__keeps_a_run_of_each_date_that_does_not_know_the_next(store):
+    for day in DATES:
+        made = open_run(f"backtest-vote-{day}", store=store)
+        assert made.row.as_of == day
+        assert max(made.scenarios["scenario"].values) == day
+
+
+def test_roll__keeps_what_happened_between_two_dates(store):
+    made = open_run("backtest-vote-2016-06-23-realised-2016-06-24", store=store)
+    assert made.row.as_of == "2016-06-23"
+    assert made.pnl()["scenario"].values.tolist() == [EXCLUDED, INCLUDED, MODELLED]
+
+
+def test_realised_run__is_the_value_on_the_next_market_less_the_base_value(store):
+    # an independent valuation: the whole book on the market of the next day, trades without cash on that day
+    made = open_run("backtest-vote-2016-06-23-realised-2016-06-24", store=store)
+    later = price(made.portfolio, sample.market("2016-06-24"))
+    order = [later["trade_id"].values.tolist().index(one) for one in made.trade_table()["trade_id"].values]
+    moved = made.cube.trade_pnl(np.arange(len(order)))[:, 1]
+    expected = later["base_value"].values[order] - made.trade_table()["base_value"].values
+    cashless = np.isin(made.trade_table()["instrument"].values, ["equity", "equity_option", "fx_option"])
+    cashless &= later["status"].values[order] == 0
+    assert cashless.sum() > 20
+    np.testing.assert_allclose(moved[cashless], expected[cashless], rtol=1e-12, atol=made.pnl().attrs["rounding_bound"])
+    assert np.abs(moved[cashless]).max() > 1e3
+
+
+def test_time__in_the_pnl_of_equities_is_nothing_and_of_options_is_theta(store):
+    made = open_run("backtest-vote-2016-06-23-realised-2016-06-24", store=store)
+    pnl, kinds = made.cube.trade_pnl(np.arange(80)), made.trade_table()["instrument"].values
+    equities, options = kinds == "equity", kinds == "equity_option"
+    np.testing.assert_array_equal(pnl[equities, 0], pnl[equities, 1])
+    assert (pnl[options, 0] != pnl[options, 1]).any()
+
+
+def test_roll__again_finds_every_run_and_a_longer_one_adds_days(tmp_path):
+    first = rolled(tmp_path, DATES[:3])
+    again = rolled(tmp_path, DATES)
+    assert [one.found for one in again] == [True, True, True, False]
+    assert [one.run_id for one in again[:3]] == [one.run_id for one in first]
+
+
+def test_roll__goes_on_where_it_was_stopped(tmp_path):
+    def stops(day):
+        if day == np.datetime64(DATES[2]):
+            raise KeyboardInterrupt
+        return sample.market(day)
+
+    with pytest.raises(KeyboardInterrupt):
+        roll(sample.portfolio(30), DATES, stops, scenarios_of, name="cut", store=tmp_path, progress=None)
+    made = rolled(tmp_path, book=sample.portfolio(30), name="cut")
+    assert [one.found for one in made] == [True, True, False, False]
+
+
+def test_roll__takes_a_book_by_date(tmp_path):
+    made = rolled(tmp_path, DATES[:3], lambda day: sample.portfolio(30 + int(day.astype(int)) % 2))
+    assert len({one.row.trades for one in made}) == 2
+    assert [one.row.trades for one in made] == [len(one.portfolio) for one in made]
+
+
+def test_pairs__of_a_history_price_nothing(store):
+    before = store.catalogue.count()
+    pairs = pairs_of("vote", store)
+    assert [(pair.run.row.as_of, str(pair.until)) for pair in pairs] == list(itertools.pairwise(DATES))
+    assert store.catalogue.count() == before
+
+
+def test_pairs__of_any_runs_are_those_of_the_history(store):
+    names = [f"backtest-vote-{day}" for day in reversed(DATES)]
+    asked, known = pairs_of(names, store), pairs_of("vote", store)
+    assert [pair.realised.result_id for pair in asked] == [pair.realised.result_id for pair in known]
+    assert [pair.realised.run_id for pair in asked] == [pair.realised.run_id for pair in known]
+
+
+def test_realised__of_a_what_if_is_of_its_changed_book(store):
+    base = open_run("backtest-vote-2016-06-23", store=store)
+    after = open_run("backtest-vote-2016-06-24", store=store)
+    gone = base.trade_table(where={"instrument": "equity"})["trade_id"].values.tolist()
+    less = what_if(base, {"drop": gone}, progress=None)
+    whole, part = realise(base, after), realise(less, after)
+    expected = whole.pnl().values - whole.pnl(where={"instrument": "equity"}).values
+    np.testing.assert_array_equal(part.pnl().values, expected)
+
+
+def test_pairs__of_one_run_or_two_of_a_date_are_refused(store, tmp_path):
+    with pytest.raises(BadSpec, match="1 run has no next day to be tested on"):
+        pairs_of(["backtest-vote-2016-06-23"], store)
+    twice = run(sample.portfolio(10), sample.market("2016-06-23"), sample.scenarios("2016-06-23", count=5), store=store,
+                name="other", progress=None)  # fmt: skip
+    with pytest.raises(BadSpec, match=r"'.*' and '.*' are both of 2016-06-23; one run a date is right"):
+        pairs_of([twice, "backtest-vote-2016-06-23"], store)
+    with pytest.raises(UnknownName, match="unknown history of runs 'voting'; did you mean 'vote'"):
+        pairs_of("voting", store)
+    with pytest.raises(UnknownName, match="known: none"):
+        pairs_of("vote", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("dates", "said"),
+    [
+        (["2016-06-24"], "1 date has no next day"),
+        (["2016-06-24", "2016-06-23"], "2016-06-23 follows 2016-06-24; dates that increase"),
+        (["2016-06-24", "tomorrow"], "no dates"),
+    ],
+)
+def test_dates__that_cannot_be_rolled_through_are_refused(tmp_path, dates, said):
+    with pytest.raises(BadSpec, match=said):
+        rolled(tmp_path, dates)
+
+
+def test_roll__without_a_name_or_with_a_market_of_another_date_is_refused(tmp_path):
+    with pytest.raises(BadSpec, match="a history of runs has a name"):
+        rolled(tmp_path, name=" ")
+    with pytest.raises(BadSpec, match=r"market_of\(2016-06-21\) gives a snapshot of 2016-07-01"):
+        roll(sample.portfolio(5), DATES, lambda day: sample.market(), scenarios_of, name="a", store=tmp_path)
+
+
+def test_last_dates__are_those_before_and_on_a_day():
+    assert [str(day) for day in last_dates(sample.history(), 2, "2016-06-26")] == ["2016-06-23", "2016-06-24"]
+    with pytest.raises(BadSpec, match="the history has 1 dates up to 1999-01-04; 2 are asked for"):
+        last_dates(sample.history(), 2, "1999-01-04")
+    with pytest.raises(BadSpec, match="the last date is 'soon'"):
+        last_dates(sample.history(), 2, "soon")
