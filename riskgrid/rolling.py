@@ -19,7 +19,6 @@ from riskgrid.portfolio import Portfolio
 from riskgrid.progress import stepped
 from riskgrid.result import Run, open_run
 from riskgrid.running import run
-from riskgrid.scenarios.compose import select
 from riskgrid.scenarios.realised import realised
 from riskgrid.store import RunRow, Store, store_of
 
@@ -189,7 +188,8 @@ def _same_book(row: RunRow, of: Run) -> bool:
 
 def _of_day(scenarios: xr.Dataset, day: np.datetime64) -> xr.Dataset | None:
     """The scenario that is the move up to a day, if the set has it."""
-    return select(scenarios, [str(day)]) if str(day) in scenarios["scenario"].values else None
+    labels = scenarios["scenario"].values.tolist()
+    return scenarios.isel(scenario=[labels.index(str(day))]) if str(day) in labels else None
 
 
 def last_dates(history: MarketHistory, count: int, until: str | None = None) -> list[np.datetime64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -44,16 +45,21 @@ def sources_of(
     place = {name: i for i, name in enumerate(history.factors)}
     column = np.array([i if (i := place.get(name, -1)) >= 0 and present[i] else -1 for name in factors], dtype=np.intp)
     alone, beta, proxied = column < 0, np.ones(len(factors)), np.zeros(len(factors), dtype=bool)
-    for pattern, proxy, multiple in rows:
+    reached = _reached(tuple(pattern for pattern, _, _ in rows), tuple(factors))
+    for named, (pattern, proxy, multiple) in zip(reached, rows, strict=True):
         if proxy not in place:
             raise UnknownName("proxy factor", proxy, history.factors)
         if not np.isfinite(multiple):
             raise BadScenarios(f"the beta of '{pattern}' on '{proxy}' is {multiple}; a beta is a finite number")
-        at = mask([pattern], factors, "proxies")
-        if pattern not in factors:
-            at &= alone
+        at = named if pattern in factors else named & alone
         column[at], beta[at], proxied[at] = (place[proxy] if present[place[proxy]] else -1), multiple, True
     return Sources(column, beta, proxied & (column >= 0))
+
+
+@functools.lru_cache(maxsize=8)  # a history of runs asks the same of every date
+def _reached(patterns: tuple[str, ...], factors: tuple[str, ...]) -> tuple[Flags, ...]:
+    """Which factors (factor,) each pattern names. UnknownName on one that names none."""
+    return tuple(mask([pattern], factors, "proxies") for pattern in patterns)
 
 
 def listed(
