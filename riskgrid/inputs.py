@@ -12,7 +12,6 @@ import numpy as np
 import xarray as xr
 
 from riskgrid.errors import BadSpec, DamagedObject, InputError, StoreError, UnknownName
-from riskgrid.hashing import digest
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.portfolio import Portfolio
 from riskgrid.scenarios import file
@@ -68,7 +67,7 @@ def described(given: Portfolio | MarketSnapshot | xr.Dataset) -> tuple[str, str]
     if isinstance(given, Portfolio):
         return "portfolio", given.digest.hex()
     if isinstance(given, MarketSnapshot):
-        return "market", _market_key(given)
+        return "market", given.key
     if not isinstance(given, xr.Dataset):
         raise BadSpec(f"a {type(given).__name__} is no input; a Portfolio, a MarketSnapshot or a scenario set is right")
     return "scenarios", scenario_set.digest(given).hex()
@@ -112,7 +111,7 @@ def load_snapshot(store: Store, key: str) -> MarketSnapshot:
     """The snapshot of that digest. DamagedObject where what is kept has another."""
     with _unpacked(store, "market", key) as folder:
         found = MarketSnapshot.read(folder)
-        return _as_kept(found, "market", key, _market_key(found))
+        return _as_kept(found, "market", key, found.key)
 
 
 def load_scenarios(store: Store, key: str) -> xr.Dataset:
@@ -131,10 +130,6 @@ def whole_inputs(store: Store, keys: Mapping[str, str]) -> bool:
 def object_of(what: str, key: str) -> str:
     """Key of the object that holds an input. what : ``portfolio``, ``market`` or ``scenarios``."""
     return f"{key}-{what}"
-
-
-def _market_key(market: MarketSnapshot) -> str:
-    return digest(market.digest, market.origin).hex()  # where a number comes from is kept with it
 
 
 def _as_kept[T](found: T, what: str, key: str, derived: str) -> T:

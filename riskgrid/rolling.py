@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -111,8 +112,9 @@ def pairs_of(runs: str | Sequence[Run | str], store: Store | Path | str | None =
     pairs: list[Pair] = []
     lent: dict[str, Portfolio] = {}
     for before, after in itertools.pairwise(ordered):
-        row = named.get((before.row.as_of, after.row.as_of))
-        if row is not None and _same_book(row, before):
+        title = before.row.name or before.run_id
+        row = named.get((before.row.as_of, after.row.as_of)) or _called(before, f"{title}{_REALISED}{after.row.as_of}")
+        if row is not None and _is_of(row, before, after):
             found = Run(row, before.store)
         else:
             found = _realised_once(before, after, lent)
@@ -177,13 +179,18 @@ def _check_dates(runs: Sequence[Run]) -> None:
             raise BadSpec(f"{both} are both of {after.row.as_of}; one run a date is right")
 
 
-def _same_book(row: RunRow, of: Run) -> bool:
-    """Whether a realised run revalues the very book and market of a run, in its currency."""
-    if of.beside:
+def _called(run: Run, name: str) -> RunRow | None:
+    return run.store.catalogue.called(name).get(name)
+
+
+def _is_of(row: RunRow, before: Run, after: Run) -> bool:
+    """Whether a realised run revalues the very book and market of a run, in its currency, with the later market."""
+    if before.beside or after.beside:  # a what-if names the inputs of its parent
         return False
-    inputs = [manifest["inputs"] for manifest in (row.manifest, of.manifest)]
-    same = all(inputs[0][what] == inputs[1][what] for what in ("portfolio", "market"))
-    return same and bool(row.manifest["reporting"] == of.manifest["reporting"])
+    inputs, facts = row.manifest["inputs"], json.loads(row.manifest["provenance"] or "{}")
+    same = all(inputs[what] == before.manifest["inputs"][what] for what in ("portfolio", "market"))
+    same &= facts.get("market") == after.manifest["inputs"]["market"]
+    return same and bool(row.manifest["reporting"] == before.manifest["reporting"])
 
 
 def _of_day(scenarios: xr.Dataset, day: np.datetime64) -> xr.Dataset | None:

@@ -107,6 +107,28 @@ def test_pairs__of_any_runs_are_those_of_the_history(store):
     assert [pair.realised.run_id for pair in asked] == [pair.realised.run_id for pair in known]
 
 
+def test_pairs__of_runs_that_were_never_rolled_are_priced_once(tmp_path):
+    made = [
+        run(sample.portfolio(20), sample.market(day), scenarios_of(sample.market(day)), store=tmp_path, progress=None)
+        for day in DATES[:3]
+    ]
+    first, again = pairs_of(made, tmp_path), pairs_of([one.run_id for one in made], tmp_path)
+    assert [pair.realised.run_id for pair in again] == [pair.realised.run_id for pair in first]
+    assert store_of(tmp_path).catalogue.count() == 5
+
+
+def test_pairs__of_another_book_or_market_under_the_same_name_are_not_taken(tmp_path):
+    rolled(tmp_path, DATES[:2], sample.portfolio(20), name="same")
+    moved = sample.market(DATES[1]).replace({"equity:SPX": 1000.0})
+    for book, market in ((sample.portfolio(25), sample.market(DATES[1])), (sample.portfolio(20), moved)):
+        before = run(book, sample.market(DATES[0]), scenarios_of(sample.market(DATES[0])), store=tmp_path,
+                     name=f"backtest-same-{DATES[0]}", progress=None)  # fmt: skip
+        after = run(book, market, scenarios_of(market), store=tmp_path, progress=None)
+        (pair,) = pairs_of([before, after], tmp_path)
+        assert pair.realised.row.trades == len(book)
+        assert f'"market": "{market.key}"' in pair.realised.manifest["provenance"]
+
+
 def test_realised__of_a_what_if_is_of_its_changed_book(store):
     base = open_run("backtest-vote-2016-06-23", store=store)
     after = open_run("backtest-vote-2016-06-24", store=store)

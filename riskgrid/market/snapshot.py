@@ -134,6 +134,11 @@ class MarketSnapshot:
         fixings = fixing_digests(self.fixings)
         return digest("snapshot", self.date, self.numeraire, self.factors, self.levels, self.conventions, fixings)
 
+    @property
+    def key(self) -> str:
+        """Digest of its content and of where each number comes from; what runs call it among their inputs."""
+        return digest(self.digest, self.origin).hex()
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, MarketSnapshot) and (self.digest, self.origin) == (other.digest, other.origin)
 

@@ -8,7 +8,6 @@ import numpy as np
 import xarray as xr
 
 from riskgrid.errors import BadScenarios, UnknownName
-from riskgrid.hashing import digest, short
 from riskgrid.scenarios import set as scenario_set
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ def realised(market: MarketSnapshot, following: MarketSnapshot, modelled: xr.Dat
     lacking = np.zeros(len(factors), np.bool_)
     lacking[: len(market.factors)] = ~held[: len(market.factors)]
     facts: dict[str, Any] = {"kind": "realised", "from": str(market.date), "to": str(following.date)}
-    facts["levels"] = short(digest(following.digest), 40)
+    facts["market"] = following.key
     return scenario_set.shifts(
         labels,
         factors,
