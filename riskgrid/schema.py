@@ -73,6 +73,9 @@ DICTIONARY: dict[str, Entry] = {
         Entry("cell", "dimension", ("cell",), _WHOLE, "", "one combination of the run's cell labels"),
         Entry("node", "dimension", ("node",), _WHOLE, "", "one row of a drill-down, the total first"),
         Entry("date", "dimension", ("date",), _DATE, "", "one day of a market history"),
+        Entry(
+            "time", "dimension", ("time",), _TEXT, "", "whether the passing of the day is in P&L: excluded, included"
+        ),
         Entry("scale", "variable", ("scenario", "factor"), _NUMBER, "1", "shift of a factor: x' = scale x + offset"),
         Entry("offset", "variable", ("scenario", "factor"), _NUMBER, "of the factor", "x' = scale x + offset"),
         Entry("weight", "variable", ("scenario",), _NUMBER, "1", "probability of a scenario; they sum to one"),
@@ -100,6 +103,18 @@ DICTIONARY: dict[str, Entry] = {
         Entry("problem", "variable", ("trade",), _TEXT, "", "why the trade has no number, empty where it has one"),
         Entry("value_at_risk", "variable", ("*",), _NUMBER, "reporting currency", "minus the quantile of P&L"),
         Entry("expected_shortfall", "variable", ("*",), _NUMBER, "reporting currency", "mean loss in the tail"),
+        Entry(
+            "valued", "coordinate", ("date",), _DATE, "", "the day of the VaR that the P&L of a date is held against"
+        ),
+        Entry("exception", "variable", ("*",), _FLAG, "", "the loss is greater than VaR, or one of both is missing"),
+        Entry(
+            "risk_theoretical",
+            "variable",
+            ("*",),
+            _NUMBER,
+            "reporting currency",
+            "P&L of a day as the model sees its move",
+        ),
     )
 }
 

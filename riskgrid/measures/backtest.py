@@ -150,7 +150,7 @@ def traffic_light(
 
     exceptions, actual : flags (date, ...) on hypothetical and actual P&L; the greater count is judged.
     ``exceptions``; ``cumulative``, the probability of as many or fewer where the model is right; ``zone``: green below
-    95 %, red from 99.99 %, else amber; ``multiplier``. 250 days at 99 % have the Basel table. Any other sample has no
+    95 % and without exception, red from 99.99 %, else amber; ``multiplier``. 250 days at 99 % have the Basel table. Any other sample has no
     multiplier in the rules: the amber ones are then 1.5 z(level) / z(1 - x/n), at most 2, the argument from which the
     table was rounded, with a flag.   Source: BCBS 22 (1996), section III; MAR32.9 and MAR99.23 (2020).
 
@@ -162,7 +162,8 @@ def traffic_light(
     count, days = counted(exceptions, actual), exceptions.sizes["date"]
     cumulative = stats.binom.cdf(count.values, days, share)
     red = cumulative >= _RED
-    zone = np.where(cumulative < _AMBER, "green", np.where(red, "red", "amber"))
+    green = (cumulative < _AMBER) | (count.values == 0)  # of four days, none is 96 % probable
+    zone = np.where(green, "green", np.where(red, "red", "amber"))
     if days == _DAYS and Decimal(level) == _LEVEL:
         multiplier, flags = np.vectorize(lambda x: _TABLE.get(int(x), _MOST), otypes=[float])(count.values), []
     else:

@@ -247,6 +247,13 @@ def test_multiplier__of_other_samples_rounds_to_the_basel_table_at_its_own_frequ
     assert 1.5 <= float(lit["multiplier"]) <= 2.0
 
 
+@pytest.mark.parametrize("days", [1, 3, 4, 5, 250])
+def test_traffic_light__is_green_without_an_exception_however_few_the_days(days):
+    lit = traffic_light(first(0, days), 0.99)
+    assert (str(lit["zone"].values), float(lit["multiplier"])) == ("green", 1.5)
+    assert str(traffic_light(first(days, days), 0.99)["zone"].values) == "red"
+
+
 def test_traffic_light__judges_the_greater_count():
     lit = traffic_light(first(2, 250), 0.99, actual=first(10, 250))
     assert (int(lit["exceptions"]), str(lit["zone"].values)) == (10, "red")
