@@ -22,8 +22,8 @@ from riskgrid.registry import measure
 __all__ = ["christoffersen", "counted", "exceptions", "joint", "kupiec", "traffic_light"]
 
 #: Multipliers of the capital requirement by exceptions in 250 days at 99 %: BCBS, MAR32.9, table 1.
-_TABLE = {0: 1.50, 1: 1.50, 2: 1.50, 3: 1.50, 4: 1.50, 5: 1.70, 6: 1.76, 7: 1.83, 8: 1.88, 9: 1.92}
-_LEAST, _MOST = 1.50, 2.00
+_TABLE = np.array([1.50, 1.50, 1.50, 1.50, 1.50, 1.70, 1.76, 1.83, 1.88, 1.92, 2.00])
+_LEAST, _MOST = _TABLE[0], _TABLE[-1]
 _DAYS, _LEVEL = 250, Decimal("0.99")
 
 #: Cumulative probabilities from which on a count is amber, and red: BCBS 22 (1996), section III (d).
@@ -150,9 +150,10 @@ def traffic_light(
 
     exceptions, actual : flags (date, ...) on hypothetical and actual P&L; the greater count is judged.
     ``exceptions``; ``cumulative``, the probability of as many or fewer where the model is right; ``zone``: green below
-    95 % and without exception, red from 99.99 %, else amber; ``multiplier``. 250 days at 99 % have the Basel table. Any other sample has no
-    multiplier in the rules: the amber ones are then 1.5 z(level) / z(1 - x/n), at most 2, the argument from which the
-    table was rounded, with a flag.   Source: BCBS 22 (1996), section III; MAR32.9 and MAR99.23 (2020).
+    95 % and without exception, red from 99.99 %, else amber; ``multiplier``. 250 days at 99 % have the Basel table. Any
+    other sample has no multiplier in the rules: the amber ones are then 1.5 z(level) / z(1 - x/n), at most 2, the
+    argument from which the table was rounded, with a flag.
+    Source: BCBS 22 (1996), section III; MAR32.9 and MAR99.23 (2020).
 
     >>> lit = traffic_light(xr.DataArray(np.arange(250) < 6, dims="date"), 0.99)
     >>> str(lit["zone"].values), float(lit["multiplier"]), round(float(lit["cumulative"]), 4)
@@ -165,7 +166,7 @@ def traffic_light(
     green = (cumulative < _AMBER) | (count.values == 0)  # of four days, none is 96 % probable
     zone = np.where(green, "green", np.where(red, "red", "amber"))
     if days == _DAYS and Decimal(level) == _LEVEL:
-        multiplier, flags = np.vectorize(lambda x: _TABLE.get(int(x), _MOST), otypes=[float])(count.values), []
+        multiplier, flags = _TABLE[np.minimum(count.values, len(_TABLE) - 1)], []
     else:
         multiplier = np.where(zone == "green", _LEAST, np.where(red, _MOST, _scaled(count.values / days, share)))
         flags = [f"multiplier of {days} days at {level} is not of the Basel table, which has 250 at 0.99"]
