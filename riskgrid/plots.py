@@ -168,7 +168,7 @@ def backtest_chart(days: xr.Dataset) -> figure:
             line_color=None,
         )  # fmt: skip
     plot.step(
-        x=dates, y=-var, mode="after", line_width=2, line_color=COLOURS["value_at_risk"][0], legend_label="minus VaR"
+        x=dates, y=-var, mode="center", line_width=2, line_color=COLOURS["value_at_risk"][0], legend_label="minus VaR"
     )
     marks = np.where(known, pnl, 0.0)[beyond]
     plot.scatter(

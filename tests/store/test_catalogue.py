@@ -137,3 +137,16 @@ def test_manifest__is_json_that_other_tools_can_read(catalogue):
     finally:
         connection.close()
     assert json.loads(text) == {"bits": 10}
+
+
+def test_called__are_the_latest_finished_runs_of_names_that_begin_so(where):
+    catalogue = Catalogue(where)
+    for run_id, name, day in (("a", "test_1", 1), ("b", "test_1", 2), ("c", "test%2", 3), ("d", "testing", 4)):
+        catalogue.add(row(run_id, name=name, created=f"2016-07-0{day}"))
+        finish(catalogue, run_id)
+    catalogue.add(row("e", name="test_1", created="2016-07-05"))  # still running
+    catalogue.call("d", "test_3")
+    found = catalogue.called("test_")
+    assert {name: one.run_id for name, one in found.items()} == {"test_1": "b", "test_3": "d"}
+    assert found["test_3"].name == "testing"
+    assert catalogue.called("other") == {}
