@@ -62,7 +62,8 @@ def roll(
     replaced, so a year later its risk is another book's; or a function of the date, for books that are struck again.
     dates : increasing; P&L is from each to the next, so they should be neighbours.   market_of : the snapshot of a
     date.   scenarios_of : the scenario set of a snapshot, from no later date.   options : those of
-    :func:`riskgrid.running.run`. What is finished is found: an interrupted roll goes on, a longer one adds days.
+    :func:`riskgrid.running.run`; a Dask client as ``cluster`` serves all days, where ``processes:N`` would be
+    started anew for each run. What is finished is found: an interrupted roll goes on, a longer one adds days.
     Raises BadSpec where dates do not increase or a snapshot is of another date.
     """
     if not name.strip():
