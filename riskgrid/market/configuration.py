@@ -14,7 +14,16 @@ from riskgrid.errors import BadMarket, InputError
 from riskgrid.hashing import digest
 from riskgrid.market.curves import EXTRAPOLATIONS, INTERPOLATIONS
 
-__all__ = ["QUOTES", "STICKY_RULES", "Frozen", "bad_market", "check_conventions", "read_yaml", "write_yaml"]
+__all__ = [
+    "QUOTES",
+    "STICKY_RULES",
+    "Conventions",
+    "Frozen",
+    "bad_market",
+    "check_conventions",
+    "read_yaml",
+    "write_yaml",
+]
 
 QUOTES = ("par", "zero")
 STICKY_RULES = ("sticky_moneyness", "sticky_strike")
@@ -57,16 +66,36 @@ class Frozen(Mapping[str, Any]):
         return {key: _plain(value) for key, value in self._entries.items()}
 
 
-def check_conventions(raw: Mapping[str, Any], place: str = "conventions") -> Frozen:
+class Conventions(Frozen):
+    """Conventions that were checked; snapshots of many dates share them, so that their digest is taken once."""
+
+    __slots__ = ("_digest",)
+
+    def __init__(self, entries: Mapping[str, Any] | None = None) -> None:
+        super().__init__(entries)
+        self._digest: bytes | None = None
+
+    @property
+    def digest(self) -> bytes:
+        """Digest of the contents."""
+        if self._digest is None:
+            self._digest = digest("conventions", dict(self))
+        return self._digest
+
+
+def check_conventions(raw: Mapping[str, Any], place: str = "conventions") -> Conventions:
     """Frozen in canonical form: every section and every default written out, calendars sorted.
 
-    raw : sections ``curves, discount, indices, surfaces, calendars``, each optional.   place : named in errors.
+    raw : sections ``curves, discount, indices, surfaces, calendars``, each optional; what was checked before is given
+    back as it is.   place : named in errors.
     Raises one BadMarket that lists every unknown or missing key, unknown scheme and name that is not defined.
 
     >>> made = check_conventions({"curves": {"EUR": {"quotes": "zero"}}, "discount": {"EUR": "EUR"}})
     >>> made["curves"]["EUR"]["interpolation"]
     'linear_zero'
     """
+    if isinstance(raw, Conventions):
+        return raw
     problems: list[str] = []
     for key in sorted(set(map(str, raw)) - set(_SECTIONS)):
         problems.append(f"key '{key}' is unknown; known: {', '.join(_SECTIONS)}")
@@ -90,7 +119,7 @@ def check_conventions(raw: Mapping[str, Any], place: str = "conventions") -> Fro
     bad_market(place, problems)
     discount = sections["discount"]
     made = {"curves": curves, "discount": discount, "indices": indices, "surfaces": surfaces, "calendars": calendars}
-    return Frozen({name: dict(sorted(entries.items())) for name, entries in made.items()})
+    return Conventions({name: dict(sorted(entries.items())) for name, entries in made.items()})
 
 
 # calendars are thousands of dates: where PyYAML was built with libyaml that is a tenth of the time

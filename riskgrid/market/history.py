@@ -188,7 +188,8 @@ class MarketHistory:
     def digest(self) -> bytes:
         """Digest of everything that can move a number; what ``origin`` says cannot."""
         arrays = (self.dates, self.factors, self.values, self.stale)
-        return digest("history", *arrays, self.numeraire, self.conventions, fixing_digests(self.fixings))
+        conventions = check_conventions(self.conventions).digest
+        return digest("history", *arrays, self.numeraire, conventions, fixing_digests(self.fixings))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, MarketHistory) and (self.digest, self.origin) == (other.digest, other.origin)

@@ -132,7 +132,8 @@ class MarketSnapshot:
     def digest(self) -> bytes:
         """Digest of everything that can move a value; what ``origin`` says cannot."""
         fixings = fixing_digests(self.fixings)
-        return digest("snapshot", self.date, self.numeraire, self.factors, self.levels, self.conventions, fixings)
+        conventions = check_conventions(self.conventions).digest
+        return digest("snapshot", self.date, self.numeraire, self.factors, self.levels, conventions, fixings)
 
     @property
     def key(self) -> str:

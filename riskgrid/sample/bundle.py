@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from riskgrid.conventions import CALENDARS, holiday_dates
-from riskgrid.market.configuration import Frozen
+from riskgrid.market.configuration import Conventions, Frozen, check_conventions
 from riskgrid.market.history import MarketHistory
 from riskgrid.sample.source import DATA
 from riskgrid.terms import Flags, Values
@@ -37,7 +37,7 @@ def fills() -> Any:
 
 
 @functools.cache
-def conventions() -> Frozen:
+def conventions() -> Conventions:
     """Curves, discounting, the index USD-3M, smiles by moneyness and frozen holidays, 2000 to 2060.
 
     ``USD-TREASURY`` discounts USD and projects USD-3M; each foreign policy curve discounts its own currency.
@@ -49,7 +49,7 @@ def conventions() -> Frozen:
     index: dict[str, Any] = {"currency": "USD", "curve": CURVE, "tenor": "3M", "day_count": "ACT/360"}
     index |= {"fixing_lag": 2, "calendar": "US"}
     holidays = {name: holiday_dates(name, *CALENDAR_YEARS).tolist() for name in CALENDARS if name != "weekends"}
-    return Frozen(
+    return check_conventions(
         {
             "curves": {CURVE: treasury, **dict.fromkeys(foreign.values(), policy)},
             "discount": {"USD": CURVE, **foreign},
