@@ -242,7 +242,8 @@ class Market:
         """Value of a floating leg on one unit of notional. Shape (trade, state).
 
         Each flow pays (rate + ``spread``) times ``accrual`` (flow quantity). A rate fixed before the valuation date is
-        the published fixing, else a :class:`~riskgrid.errors.MissingFixing` status; a later one is projected.
+        the published fixing, else a :class:`~riskgrid.errors.MissingFixing` status; one fixed from then to the state
+        date is the published fixing where there is one, else the forward of the base curve; a later one is projected.
         """
         leg = self._floating_leg(index, currency)
         return _symbol() if leg is None else leg.value(flows, accrual, spread)
