@@ -17,7 +17,7 @@ from riskgrid.engine.block import BASE_BITS, Priced
 from riskgrid.engine.kept import in_place, priced_from
 from riskgrid.engine.outcome import CellSums
 from riskgrid.errors import BadSpec, MoneyOverflow, StoreError, UnknownName
-from riskgrid.pivot import MOST_NODES, Codes, Pivot, cells_of, code_labels
+from riskgrid.pivot import MOST_NODES, Codes, Pivot, cells_of, chosen, code_labels
 from riskgrid.placement import Placement
 from riskgrid.rows import LazyBlock, damaged_detail, rows_of
 from riskgrid.schema import Status, annotate
@@ -157,20 +157,8 @@ class Cube:
     def tree(self, by: Sequence[str], where: Mapping[str, Any] | None = None, *, in_cells: bool = True) -> Pivot:
         """The tree of the labels ``by`` over cells, or over trades in portfolio order. UnknownName, BadSpec."""
         columns: Mapping[str, Names] = self.cell_labels.columns if in_cells else self.labels
-        chosen = _spelled(where)
-        for label in (*by, *chosen):
-            if label not in columns:
-                raise UnknownName("label", label, columns)
-        if len(set(by)) < len(by):
-            raise BadSpec(f"labels {', '.join(by)} name one twice; each once is right")
-        use = np.ones(len(self.cell_labels.values) if in_cells else len(self.placement.block), np.bool_)
-        for label, wanted in chosen.items():
-            names, asked = columns[label].names, set(wanted)
-            if lost := asked - set(names):
-                raise UnknownName(label, next(value for value in wanted if value in lost), names)
-            held = np.array([name in asked for name in names] or [False], np.bool_)
-            use &= held[columns[label].codes.ravel()]
-        return Pivot.of(tuple(by), columns, use)
+        count = len(self.cell_labels.values) if in_cells else len(self.placement.block)
+        return Pivot.of(tuple(by), columns, chosen(columns, where, count))
 
     def block(self, place: int, rows: Index | None = None) -> Priced:
         """A block by its place in the placement, its ticks mapped into memory; StoreError where it is gone.

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from riskgrid.errors import BadSpec
+from riskgrid.errors import BadSpec, UnknownName
 from riskgrid.terms import Names
 
-__all__ = ["MOST_NODES", "Codes", "Pivot", "cells_of", "code_labels"]
+__all__ = ["MOST_NODES", "Codes", "Pivot", "cells_of", "chosen", "code_labels"]
 
 #: Most cells of a run, and most nodes of one answer.
 MOST_NODES = 20_000
@@ -62,13 +62,18 @@ class Pivot:
 
     @classmethod
     def of(cls, labels: tuple[str, ...], columns: Mapping[str, Names], use: NDArray[np.bool_]) -> Pivot:
-        """The tree ``labels`` over the elements to ``use``. BadSpec beyond ``MOST_NODES`` deepest nodes.
+        """The tree ``labels`` over the elements to ``use``. UnknownName; BadSpec beyond ``MOST_NODES`` deepest nodes.
 
         >>> desk = Names(np.array([1, 0, 1], np.int32), ("FX", "Rates"))
         >>> tree = Pivot.of(("desk",), {"desk": desk}, np.array([True, True, True]))
         >>> tree.names["desk"].tolist(), tree.node[tree.leaf].tolist()
         (['', 'FX', 'Rates'], [2, 1, 2])
         """
+        for label in labels:
+            if label not in columns:
+                raise UnknownName("label", label, columns)
+        if len(set(labels)) < len(labels):
+            raise BadSpec(f"labels {', '.join(labels)} name one twice; each once is right")
         rows = np.flatnonzero(use)
         levels = list(_levels(labels, columns, None if len(rows) == len(use) else rows, len(rows)))
         leaf = levels[-1].code
@@ -114,6 +119,26 @@ def code_labels(labels: tuple[str, ...], columns: Mapping[str, Names], count: in
         values = [(*values[up], text) for up, text in zip(level.above.tolist(), level.text.tolist(), strict=True)]
         code = level.code
     return Codes(labels, tuple(values), code)
+
+
+def chosen(columns: Mapping[str, Names], where: Mapping[str, Any] | None, count: int) -> NDArray[np.bool_]:
+    """Which of ``count`` elements have, of each label in ``where``, one of its values. UnknownName for one nothing has.
+
+    >>> desk = Names(np.array([1, 0, 1], np.int32), ("FX", "Rates"))
+    >>> chosen({"desk": desk}, {"desk": "Rates"}, 3).tolist()
+    [True, False, True]
+    """
+    use = np.ones(count, np.bool_)
+    for label, values in (where or {}).items():
+        if label not in columns:
+            raise UnknownName("label", label, columns)
+        names, wanted = columns[label].names, [values] if isinstance(values, str) else list(map(str, values))
+        asked = set(wanted)
+        if lost := asked - set(names):
+            raise UnknownName(label, next(value for value in wanted if value in lost), names)
+        held = np.array([name in asked for name in names] or [False], np.bool_)
+        use &= held[columns[label].codes.ravel()]
+    return use
 
 
 def cells_of(labels: Mapping[str, Names], names: tuple[str, ...], count: int) -> Codes:
