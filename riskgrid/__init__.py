@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from riskgrid.differing import Difference, diff
     from riskgrid.engine.budget import Limits
     from riskgrid.errors import RiskgridError
+    from riskgrid.explaining import Explained, explain
     from riskgrid.inputs import keep, kept
     from riskgrid.jobs import submit, submit_what_if, wait
     from riskgrid.keeping import gc, verify
@@ -58,6 +59,7 @@ _HOME = {
     "Changes": "riskgrid.change",
     "Comparison": "riskgrid.comparing",
     "Difference": "riskgrid.differing",
+    "Explained": "riskgrid.explaining",
     "Limits": "riskgrid.engine.budget",
     "MarketHistory": "riskgrid.market.history",
     "MarketSnapshot": "riskgrid.market.snapshot",
@@ -78,6 +80,7 @@ _HOME = {
     "episodes": "riskgrid.scenarios.episode",
     "expected_shortfall": "riskgrid.measures.tail",
     "expected_shortfall_interval": "riskgrid.measures.interval",
+    "explain": "riskgrid.explaining",
     "filtered_historical": "riskgrid.scenarios.filtered",
     "gc": "riskgrid.keeping",
     "grid": "riskgrid.scenarios.ladder",
@@ -121,6 +124,7 @@ __all__ = [
     "Changes",
     "Comparison",
     "Difference",
+    "Explained",
     "Limits",
     "MarketHistory",
     "MarketSnapshot",
@@ -141,6 +145,7 @@ __all__ = [
     "episodes",
     "expected_shortfall",
     "expected_shortfall_interval",
+    "explain",
     "filtered_historical",
     "gc",
     "grid",

@@ -16,7 +16,7 @@ from riskgrid import formulas
 from riskgrid.engine.block import BASE_BITS, Priced
 from riskgrid.engine.kept import in_place, priced_from
 from riskgrid.engine.outcome import CellSums
-from riskgrid.errors import BadSpec, MoneyOverflow, StoreError, UnknownName
+from riskgrid.errors import MoneyOverflow, StoreError
 from riskgrid.pivot import MOST_NODES, Codes, Pivot, cells_of, chosen, code_labels
 from riskgrid.placement import Placement
 from riskgrid.rows import LazyBlock, damaged_detail, rows_of

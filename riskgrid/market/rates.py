@@ -112,7 +112,9 @@ class FloatingLeg:
         dates = self._fixing_dates(starts[near], trade)
         series, code = self._fixings
         rates = published_fixings(series, code[trade], dates)
-        rates[dates > view.date] = np.nan  # a state knows what is published by its own date; the base is of the base date
+        rates[dates > view.date] = (
+            np.nan
+        )  # a state knows what is published by its own date; the base is of the base date
         lacking = np.flatnonzero((dates < view.base_date) & np.isnan(rates))
         first = {int(trade[flow]): dates[flow] for flow in lacking[::-1]}
         view.problem(

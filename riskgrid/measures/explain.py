@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
@@ -20,17 +21,25 @@ __all__ = [
     "EXPIRED",
     "FIXINGS",
     "NEW",
+    "PIECES",
     "THETA",
     "TRANSLATION",
     "UNEXPLAINED",
+    "Counted",
     "step_pieces",
     "taylor_pnl",
+    "trade_pieces",
     "translated",
 ]
+
+type Ticks = NDArray[np.int64]
 
 CASH, FIXINGS, THETA = "cash and carry", "fixings", "theta"
 TRANSLATION, CROSS = "FX translation", "cross"
 NEW, AMENDED, DROPPED, EXPIRED, UNEXPLAINED = "new", "amended", "dropped", "expired", "unexplained"
+
+#: The pieces of every explain, beside those of its groups of factors.
+PIECES = (CASH, FIXINGS, THETA, TRANSLATION, CROSS, NEW, AMENDED, DROPPED, EXPIRED, UNEXPLAINED)
 
 
 @measure("step_pieces")
@@ -90,7 +99,7 @@ def taylor_pnl(pnl: xr.DataArray, moves: Mapping[str, float]) -> xr.DataArray:
     if not np.array_equal(bump[up], -bump[down]):
         first = int(np.argmax(bump[up] != -bump[down]))
         raise BadSpec(
-            f"factor '{factors[first]}' is bumped by {bump[up[first]]:g} and {bump[down[first]]:g}; equal sizes are right"
+            f"factor '{factors[first]}' is bumped by {bump[up[first]]:g} and {bump[down[first]]:g}; one size is right"
         )
     count = np.array([moves[factor] for factor in factors]) / bump[up]
     values = pnl.transpose(..., "scenario").values
@@ -111,3 +120,55 @@ def translated(value: Values, rate: Values, before: Sequence[int], after: Sequen
     [[-40.0]]
     """
     return np.asarray(value[:, before] * (rate[:, after] / rate[:, before] - 1.0))
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What the trades of an earlier run are worth on the way to a later one; ticks, (trade,) where nothing is said.
+
+    before : revalued now less as it was stored.   rolled : P&L of time alone, with the fixings known before.
+    moved : (trade, scenario), P&L of every step with the fixings known later, the first one ``theta``.
+    aged : value on the later date at the earlier levels less value before; what lacks to ``moved`` was settled.
+    left : value in the later run less value on its date at its levels.   translation : (trade, group), of ``moved``.
+    expired, amended, dropped : what became of the trades; one that is neither is the same in the later run.
+    """
+
+    before: Ticks
+    rolled: Ticks
+    moved: Ticks
+    aged: Ticks
+    left: Ticks
+    translation: Ticks
+    expired: NDArray[np.bool_]
+    amended: NDArray[np.bool_]
+    dropped: NDArray[np.bool_]
+
+
+def trade_pieces(counted: Counted, groups: Sequence[str], order: str = "from_base") -> dict[str, Ticks]:
+    """Every piece of the P&L of trades, piece to ticks (trade,); they add to ``before + moved[:, -1] + left`` exactly.
+
+    What was settled is worth what it lacks in value: cash and carry = moved theta - aged. Time alone is theta, less
+    that cash; what fixings add is the difference of the two thetas. A fixing that was unknown before and is paid by the
+    later date is cash at its published rate, so theta has the opposite of what it brought. An expired trade is not
+    parted: all of its P&L is one piece.   groups : of ``moved``, in order.
+    """
+    cash = counted.moved[:, 0] - counted.aged
+    labels = {"scenario": [THETA, *groups, *(["all"] if order == "from_base" else [])]}
+    steps = step_pieces(xr.DataArray(counted.moved, labels, ("trade", "scenario")), order=order)
+    found = {CASH: cash, FIXINGS: counted.moved[:, 0] - counted.rolled, THETA: counted.rolled - cash}
+    for at, group in enumerate(groups):
+        found[group] = steps.values[:, at] - counted.translation[:, at]
+    last = found.pop(groups[-1])
+    found |= {TRANSLATION: counted.translation.sum(axis=1), groups[-1]: last}
+    if order == "from_base":
+        found[CROSS] = steps.values[:, -1]
+    found = {name: np.where(counted.expired, 0, ticks) for name, ticks in found.items()}
+    same = ~(counted.amended | counted.dropped)
+    return {
+        **found,
+        NEW: np.zeros_like(cash),
+        AMENDED: np.where(counted.amended, counted.left, 0),
+        DROPPED: np.where(counted.dropped, counted.left, 0),
+        EXPIRED: np.where(counted.expired, counted.moved[:, -1], 0),
+        UNEXPLAINED: counted.before + np.where(same, counted.left, 0),
+    }

@@ -42,7 +42,7 @@ GROUPS: Mapping[str, Sequence[str]] = Frozen(
 
 REST = "other"
 
-#: ``from_base`` moves each group alone and leaves a cross, ``in_sequence`` one after another, in the order of the groups.
+#: ``from_base`` moves each group alone and leaves a cross, ``in_sequence`` one after another, in their order.
 ORDERS = ("from_base", "in_sequence")
 
 THETA, ALL = "theta", "all"
@@ -62,7 +62,9 @@ def grouped(factors: Sequence[str], groups: Mapping[str, Sequence[str]] = GROUPS
     found: dict[str, tuple[str, ...]] = {}
     for group, patterns in groups.items():
         if group in (THETA, ALL):
-            raise BadSpec(f"a group of factors is called '{group}', as a step of every explain is; another name is right")
+            raise BadSpec(
+                f"a group of factors is called '{group}', as a step of every explain is; another name is right"
+            )
         named = {factor for pattern in patterns for factor in match(pattern, factors)}
         for factor in sorted(named & taken.keys()):
             raise BadSpec(f"factor '{factor}' is in the groups '{taken[factor]}' and '{group}'; one group is right")
@@ -189,7 +191,9 @@ def conversion(market: MarketSnapshot, scenarios: xr.Dataset, currencies: Sequen
             level[1:] = scale[:, column[factor]] * level[1:] + offset[:, column[factor]]
         return level
 
-    made = np.stack([numeraire_per(currency) for currency in currencies]) if currencies else np.ones((0, 1 + len(scale)))
+    made = (
+        np.stack([numeraire_per(currency) for currency in currencies]) if currencies else np.ones((0, 1 + len(scale)))
+    )
     return np.asarray(made / numeraire_per(reporting))
 
 

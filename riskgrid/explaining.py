@@ -1,0 +1,252 @@
+"""Why a portfolio is worth more or less than before: P&L between two runs, trade by trade, in pieces that add up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from riskgrid import plots
+from riskgrid.attribution import Attribution
+from riskgrid.comparing import node_rows
+from riskgrid.differing import Difference, diff
+from riskgrid.errors import BadSpec
+from riskgrid.estimating import estimate
+from riskgrid.manifest import by_this_code
+from riskgrid.measures import explain as piece
+from riskgrid.page import Column, Row, Section, Shown, money
+from riskgrid.parting import Parted
+from riskgrid.result import Run
+from riskgrid.revaluing import Frames
+from riskgrid.scenarios import set as scenario_set
+from riskgrid.scenarios import steps
+
+__all__ = ["Explained", "explain"]
+
+_MOST = 8  # trades and factors named in a sentence
+
+
+@dataclass(frozen=True, repr=False)
+class Explained(Shown):
+    """P&L between two runs. ``attribution`` : its pieces by trade; ``settled`` (trade,) ticks, the cash among it.
+
+    P&L is the change of value plus what was settled, at the later levels. A trade keeps the labels of the earlier run,
+    a new one has those of the later.   estimated : the same P&L from sensitivities, where asked.   risk : why VaR and
+    ES differ, where asked.   left_out : trade_id to the sentence on why it has no number in one of the runs.
+    """
+
+    attribution: Attribution
+    settled: NDArray[np.int64]
+    frames: Frames
+    labels: tuple[str, ...]
+    kept: NDArray[np.int64]
+    left_out: Mapping[str, str]
+    estimated: Attribution | None = None
+    risk: Difference | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def pieces(self) -> tuple[str, ...]:
+        """Names of the pieces, in order."""
+        return self.attribution.pieces
+
+    @property
+    def pnl(self) -> xr.Dataset:
+        """``pnl (trade, piece)``, ``total, settled, value_change (trade)``; total = settled + value_change."""
+        made = self.attribution.to_dataset()
+        made["settled"] = ("trade", self.settled * 2.0**-self.attribution.bits)
+        made["value_change"] = made["total"] - made["settled"]
+        return made
+
+    def by(self, labels: Sequence[str] | str | None = None, where: Mapping[str, Any] | None = None) -> xr.Dataset:
+        """``pnl (node, piece)`` and ``total (node)`` at the total and every node of the tree ``labels``, exact sums."""
+        return self.attribution.by(self.labels if labels is None else labels, where)
+
+    def trades(self, count: int = 10, **chosen: Any) -> xr.Dataset:
+        """The trades that lose most, see :meth:`riskgrid.attribution.Attribution.trades`."""
+        return self.attribution.trades(count, **chosen)
+
+    def factors(self, labels: Sequence[str] | str = (), where: Mapping[str, Any] | None = None) -> xr.Dataset:
+        """P&L of every market object moved alone, ``pnl (node, piece)``: pieces ``fx:EUR``, ``par:USD-TREASURY`` ...
+
+        As of the later date, at the earlier levels; ``cross`` makes them add to the move of all at once, and ``settled
+        cash`` is what the moves do to cash and to the payoff of expired trades. Priced when first asked, a trade only
+        where it reads the object.
+        """
+        run, trades = self.frames.objects, self.kept
+        ticks = self.frames.ticks(run, trades)
+        every = self.frames.ticks(self.frames.moved, trades)
+        cross = ticks[:, -1] - ticks[:, :-1].sum(axis=1)
+        cash = every[:, -1] - every[:, 0] - ticks[:, -1]
+        names = [str(name) for name in run.cube.scenarios[:-1]]
+        parts = np.column_stack([ticks[:, :-1], cross, cash])
+        first = {name: column[slice(0, len(trades))] for name, column in self.attribution.labels.items()}
+        made = Attribution(
+            parts, (*names, piece.CROSS, "settled cash"), first, self.attribution.bits, self.attribution.currency
+        )
+        return made.by(labels, where)
+
+    def sentences(self) -> list[str]:
+        """What the pieces are, what was left out, and what differs beside the market."""
+        a, b, order = self.frames.a, self.frames.b, self.frames.order
+        groups = ", ".join(self.frames.groups)
+        how = (
+            f"{groups} and {steps.REST}: each moved alone from the later date and the earlier levels, with a cross"
+            if order == "from_base"
+            else f"Moved in sequence, without a cross: {groups}, {steps.REST}"
+        )
+        said = [
+            f"P&L is the change of value plus settled cash, from {a.market.date} (run {a.run_id}) to {b.market.date} "
+            f"(run {b.run_id}), at the tick of run {a.run_id}; the pieces add up exactly.",
+            "Cash and carry is what was settled in between, carried at the earlier curve; theta is time alone, fixings "
+            "are those published in between.",
+            how[0].upper() + how[1:] + ". Volatility moves at its moneyness.",
+            "FX translation is the conversion of a trade's value from its own currency; any other effect of exchange "
+            "rates is in their group.",
+            "New and dropped trades count at the later run's market, amended ones and changes of quantity by the "
+            "difference there; expired trades are one piece, settled at the later levels. Unexplained is the later "
+            "run's own value less the revalued one.",
+        ]
+        return [*said, f"In {self.attribution.currency}.", *self.notes, *self._left_out()]
+
+    def _left_out(self) -> list[str]:
+        if not self.left_out:
+            return []
+        count, some = len(self.left_out), list(self.left_out.items())[:_MOST]
+        told = "; ".join(f"{trade}: {reason}" for trade, reason in some)
+        more = f"; and {count - _MOST:,} more" if count > _MOST else ""
+        return [f"* {count:,} trade{'s' * (count != 1)} left out, without a number on the way: {told}{more}."]
+
+    def sections(self) -> list[Section]:
+        """The pieces by node, the trades that lose most, and what sensitivities and risk add where asked."""
+        a, b = self.frames.a.market.date, self.frames.b.market.date
+        title = f"P&L from {a} to {b}, {self.attribution.currency}"
+        made = [self._tree(title, self.attribution, self.sentences()), self._worst()]
+        if self.estimated is not None:
+            said = [
+                "Delta and gamma of every factor that moved, of the earlier run's ladder, times its move; theta of one "
+                "calendar day times the days. Unexplained is the revalued P&L less this.",
+            ]
+            made.append(self._tree(f"{title}, from sensitivities", self.estimated, said))
+        return [*made, *(self.risk.sections() if self.risk is not None else [])]
+
+    def _tree(self, title: str, parts: Attribution, sentences: list[str]) -> Section:
+        """A row a node, or of the total alone a row a piece; a piece that is nowhere is left out."""
+        table, pieces = parts.by(self.labels), np.array(parts.pieces)
+        here = table["pnl"].values.any(axis=0) | (pieces == piece.UNEXPLAINED)
+        values = np.column_stack([table["pnl"].values[:, here], table["total"].values])
+        names = [*pieces[here].tolist(), "total"]
+        rest = {"sentences": sentences, "drawings": lambda: _drawings(table.isel(piece=here))}
+        if not self.labels:
+            rows = [Row(name, [money(float(value))]) for name, value in zip(names, values[0], strict=True)]
+            return Section.of_tree(title, "piece", [Column("P&L", parts.currency)], rows, **rest)
+        heads = [Column(name, parts.currency) for name in names]
+        return Section.of_tree(title, " / ".join(self.labels), heads, node_rows(table, [*values.T]), **rest)
+
+    def _worst(self) -> Section:
+        worst = self.trades(_MOST)
+        rows = []
+        for at, trade in enumerate(worst["trade_id"].values):
+            parts = worst["pnl"].values[at]
+            first = int(np.argmin(parts))
+            cells = [str(worst["instrument"].values[at]), str(worst["book"].values[at])]
+            cells += [money(float(worst["total"][at])), str(worst["piece"].values[first]), money(float(parts[first]))]
+            rows.append(Row(str(trade), cells))
+        currency = self.attribution.currency
+        heads = [Column("Instrument", kind="text"), Column("Book", kind="text"), Column("P&L", currency)]
+        heads += [Column("Most of it", kind="text"), Column("of which", currency)]
+        return Section("The trades that lost most", "Trade", heads, rows)
+
+
+def explain(
+    a: Run,
+    b: Run,
+    *,
+    by: Sequence[str] | str = ("region", "desk"),
+    order: steps.Order = "from_base",
+    groups: Mapping[str, Sequence[str]] | None = None,
+    sensitivities: bool = False,
+    risk: bool = False,
+    **execution: Any,
+) -> Explained:
+    """P&L from run ``a`` to the later run ``b``, trade by trade, in pieces that add to it exactly.
+
+    Three small runs revalue a's trades: at its own date, as of that of b, and with b's levels; all are kept beside it.
+    by : labels of what is shown.   order : ``from_base``, each group of factors alone with a cross, or ``in_sequence``.
+    groups : group to patterns of factors, by default those of :data:`riskgrid.scenarios.steps.GROUPS`.
+    sensitivities : estimate the same from a's deltas and gammas, too.   risk : explain VaR and ES by
+    :func:`riskgrid.differing.diff`, too.   execution : ``cluster, progress`` as :func:`riskgrid.running.run` has them.
+    BadSpec for two currencies, two numeraires, or a ``b`` that is the earlier one; UnknownName.
+
+    >>> import tempfile
+    >>> from riskgrid import run, sample
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     days = [sample.market(date) for date in ("2016-06-23", "2016-06-24")]
+    ...     now = [sample.scenarios("2016-06-23", count=5), sample.scenarios("2016-06-24", count=5)]
+    ...     book, rest = sample.portfolio(200), {"store": folder, "progress": None}
+    ...     first, second = (run(book, day, shifts, **rest) for day, shifts in zip(days, now))
+    ...     made = explain(first, second, progress=None).by("desk")
+    >>> float(made.pnl.sel(piece="unexplained").values.any()), bool((made.pnl.sum("piece") == made.total).all())
+    (0.0, True)
+    """
+    frames = Frames(a, b, _groups(groups, a), order, **{"progress": None, **execution})
+    parted = Parted(frames)
+    shown = (by,) if isinstance(by, str) else tuple(by)
+    return Explained(
+        parted.attribution,
+        parted.settled,
+        frames,
+        shown,
+        parted.kept,
+        parted.left_out,
+        estimate(frames, parted.kept, parted.attribution) if sensitivities else None,
+        diff(a, b, by=shown, **execution) if risk else None,
+        tuple(_notes(frames, parted)),
+    )
+
+
+def _drawings(table: xr.Dataset) -> dict[str, Any]:
+    """The pieces of the total, and the P&L of the nodes below it."""
+    parts = table["pnl"][0].rename(piece="node").reset_coords(drop=True).to_dataset(name="pnl")
+    made = {"P&L by piece": plots.bar_by_node(parts.rename_vars(node="piece").assign_attrs(by=["piece"]), "pnl")}
+    deep = np.flatnonzero(table["depth"].values == min(2, len(table.attrs["by"])))
+    if len(deep) > 1:
+        made[f"P&L by {table.attrs['by'][min(2, len(table.attrs['by'])) - 1]}"] = plots.bar_by_node(
+            table.isel(node=deep), "total"
+        )
+    return made
+
+
+def _groups(groups: Mapping[str, Sequence[str]] | None, a: Run) -> Mapping[str, Sequence[str]]:
+    """The groups to move, each pattern naming a factor, and no group named as a piece is."""
+    for group, patterns in (groups or {}).items():
+        if group in piece.PIECES:
+            raise BadSpec(
+                f"a group of factors is called '{group}', as a piece of every explain is; another name is right"
+            )
+        scenario_set.mask(patterns, a.market.factors, f"group '{group}'")
+    return steps.GROUPS if groups is None else groups
+
+
+def _notes(frames: Frames, parted: Parted) -> list[str]:
+    """What differs between the runs beside levels and dates."""
+    a, b = frames.a, frames.b
+    said = parted.change.sentences()
+    said += [
+        f"Run {run.run_id} was made by other code or libraries than these."
+        for run in (a, b)
+        if not by_this_code(run.manifest)
+    ]
+    one, other = set(a.market.factors), set(b.market.factors)
+    for run, names in ((a, sorted(one - other)), (b, sorted(other - one))):
+        if names:
+            more = f" and {len(names) - _MOST:,} more" if len(names) > _MOST else ""
+            named = ", ".join(names[:_MOST]) + more
+            said.append(f"* The market of run {run.run_id} alone has {named}: unexplained has their effect.")
+    if a.market.conventions != b.market.conventions:
+        said.append("* The markets' conventions differ: unexplained has their effect.")
+    return said
