@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -32,7 +33,7 @@ def explain_pnl(  # noqa: PLR0913, click hands every option over by name
     after: str,
     *,
     by: str,
-    order: str,
+    order: Literal["from_base", "in_sequence"],
     sensitivities: bool,
     risk: bool,
     cluster: str,

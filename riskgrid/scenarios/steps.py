@@ -62,9 +62,7 @@ def grouped(factors: Sequence[str], groups: Mapping[str, Sequence[str]] = GROUPS
     found: dict[str, tuple[str, ...]] = {}
     for group, patterns in groups.items():
         if group in (THETA, ALL):
-            raise BadSpec(
-                f"a group of factors is called '{group}', as a step of every explain is; another name is right"
-            )
+            raise BadSpec(f"a group of factors is called '{group}', as a step is; another name is right")
         named = {factor for pattern in patterns for factor in match(pattern, factors)}
         for factor in sorted(named & taken.keys()):
             raise BadSpec(f"factor '{factor}' is in the groups '{taken[factor]}' and '{group}'; one group is right")

@@ -144,3 +144,25 @@ def test_floating_value__of_a_rate_that_is_known_reads_no_projection():
     found = numbers(leg(Market(broken, 2, base_date=TODAY), start, end), 2)
     assert found[0] == numbers(total, 2)[0] != 0.0
     assert np.isnan(found[1])
+
+
+@pytest.mark.parametrize(
+    ("date", "known"), [("2016-07-01", 0), ("2016-07-04", 0), ("2016-07-05", 1), ("2016-07-08", 1)]
+)
+def test_floating_value__a_state_knows_what_is_published_by_its_own_date(date, known):
+    """The base, of 2016-07-01, and a state up to the day before do not see the fixing of 2016-07-05."""
+    published = Fixings(np.array(["2016-07-05"], "datetime64[D]"), np.array([0.2]))
+    index = {"currency": "USD", "curve": "USD", "tenor": "3M", "day_count": "ACT/360", "calendar": "TARGET"}
+    start, end = np.array([["2016-07-05"]], "datetime64[D]"), np.array([["2016-10-05"]], "datetime64[D]")
+    found = []
+    for fixings in ({}, {"USD-3M": published}):
+        market = view(1, np.datetime64(date), fixings=fixings, indices={"USD-3M": {**index, "fixing_lag": 0}})
+        found.append(numbers(leg(market, start, end), 1)[0])
+        assert not market.reading.problems
+    zero = np.interp(96.0, *map(list, zip(*CURVES["USD"].items(), strict=True)))
+    paid = np.exp(-zero * (np.datetime64("2016-10-05") - np.datetime64(date)).astype(int) / 365.0)
+    assert abs(found[0]) < 0.01
+    if known:
+        assert found[1] == pytest.approx(0.2 * 92 / 360 * paid, rel=2e-3)  # a zero rate of some days later or earlier
+    else:
+        assert found[1] == found[0]
