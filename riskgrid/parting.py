@@ -101,7 +101,7 @@ def _expired(frames: Frames) -> NDArray[np.bool_]:
     book, found = frames.a.portfolio, [np.zeros(0, np.bool_)]
     for name in book.instruments:
         ends = INSTRUMENTS[name].ends
-        never = np.full(book.tables[name].num_rows, np.datetime64("NaT"))
+        never = np.full(book.tables[name].num_rows, np.datetime64("NaT", "D"))
         days = never if ends is None else np.asarray(book.columns(name)[ends])
         found.append((days > frames.a.market.date) & (days <= frames.b.market.date))
     return np.concatenate(found)
