@@ -69,6 +69,8 @@ def trades(first: Portfolio, second: Portfolio) -> TradeContrast:
     >>> trades(Portfolio({}), Portfolio({})).sentences()
     []
     """
+    if first.digest == second.digest:
+        return TradeContrast((), (), (), {})
     dropped: set[str] = set()
     added: set[str] = set()
     amended: list[str] = []

@@ -24,6 +24,7 @@ from riskgrid.result import Run
 from riskgrid.revaluing import Frames
 from riskgrid.scenarios import set as scenario_set
 from riskgrid.scenarios import steps
+from riskgrid.scenarios.group import OTHER
 
 __all__ = ["Explained", "explain"]
 
@@ -95,9 +96,9 @@ class Explained(Shown):
         a, b, order = self.frames.a, self.frames.b, self.frames.order
         groups = ", ".join(self.frames.groups)
         how = (
-            f"{groups} and {steps.REST}: each moved alone from the later date and the earlier levels, with a cross"
+            f"{groups} and {OTHER}: each moved alone from the later date and the earlier levels, with a cross"
             if order == "from_base"
-            else f"Moved in sequence, without a cross: {groups}, {steps.REST}"
+            else f"Moved in sequence, without a cross: {groups}, {OTHER}"
         )
         said = [
             f"P&L is the change of value plus settled cash, from {a.market.date} (run {a.run_id}) to {b.market.date} "

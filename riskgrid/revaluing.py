@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from riskgrid.engine.outcome import Progress
 from riskgrid.errors import BadSpec, MoneyOverflow
 from riskgrid.market.snapshot import MarketSnapshot
+from riskgrid.portfolio import Portfolio
 from riskgrid.result import Run
-from riskgrid.running import run as full_run
+from riskgrid.running import revalue
 from riskgrid.scenarios import steps
 from riskgrid.schema import Status
 from riskgrid.terms import Values
@@ -110,18 +111,16 @@ class Frames:
 
     def run(self, what: str, market: MarketSnapshot, scenarios: xr.Dataset, *, bits: int | None = None) -> Run:
         """A run of a's trades, kept beside it."""
-        return full_run(
-            self.a.portfolio,
-            market,
-            scenarios,
-            name=f"explain {self.a.run_id} {self.b.run_id}: {what}",
-            reporting=self.a.manifest["reporting"],
-            bits=self.bits if bits is None else bits,
-            cut=self.a.manifest["cut"],
-            store=self.a.store,
-            cluster=self.cluster,
-            progress=self.progress,
-        )
+        name = f"explain {self.a.run_id} {self.b.run_id}: {what}"
+        how = {"bits": bits, "cluster": self.cluster, "progress": self.progress}
+        made = revalue(self.a, scenarios, name=name, market=market, **how)
+        # what was handed in need not be read again
+        made.__dict__.update(portfolio=self._portfolio, market=market, scenarios=scenarios)
+        return made
+
+    @functools.cached_property
+    def _portfolio(self) -> Portfolio:
+        return self.a.portfolio.in_order()
 
     def ticks(self, run: Run, trades: NDArray[np.int64]) -> Ticks:
         """P&L (trade, scenario) in ticks of trades of ``a``, by their places in it."""

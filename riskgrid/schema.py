@@ -100,6 +100,14 @@ DICTIONARY: dict[str, Entry] = {
         Entry("unpriced", "variable", ("*",), _WHOLE, "trades", "trades without a number, left out of every sum"),
         Entry("coverage", "variable", ("*",), _NUMBER, "1", "share of trade x scenario pairs with a number"),
         Entry("coverage_value", "variable", ("*",), _NUMBER, "1", "share of |PV| with a number in every scenario"),
+        Entry("piece", "dimension", ("piece",), _TEXT, "", "one part of the P&L between two runs; they add up"),
+        Entry("total", "variable", ("*",), _NUMBER, "reporting currency", "sum of all pieces of P&L"),
+        Entry(
+            "settled", "variable", ("trade",), _NUMBER, "reporting currency", "cash that was settled between two runs"
+        ),
+        Entry(
+            "value_change", "variable", ("trade",), _NUMBER, "reporting currency", "value in a later run less before"
+        ),
         Entry("problem", "variable", ("trade",), _TEXT, "", "why the trade has no number, empty where it has one"),
         Entry("value_at_risk", "variable", ("*",), _NUMBER, "reporting currency", "minus the quantile of P&L"),
         Entry("expected_shortfall", "variable", ("*",), _NUMBER, "reporting currency", "mean loss in the tail"),

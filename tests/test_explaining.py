@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 import riskgrid as rg
 from riskgrid.cli import cli
-from riskgrid.errors import BadSpec, UnknownName
+from riskgrid.errors import BadScenarios, BadSpec, UnknownName
 from riskgrid.explaining import explain
 from riskgrid.market.objects import Fixings
 from riskgrid.market.snapshot import MarketSnapshot
@@ -242,7 +242,7 @@ def test_groups__refuse_patterns_and_names_that_cannot_be(before, after):
         explain(before, after, groups={"gas": ["commodity:GAS:*"]})
     with pytest.raises(BadSpec, match="a group of factors is called 'new', as a piece of every explain is"):
         explain(before, after, groups={"new": ["fx:*"]})
-    with pytest.raises(BadSpec, match="is in the groups 'a' and 'b'"):
+    with pytest.raises(BadScenarios, match="is of the risk classes 'a' and 'b'"):
         explain(before, after, groups={"a": ["fx:*"], "b": ["fx:EUR"]})
 
 

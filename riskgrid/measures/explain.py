@@ -42,7 +42,7 @@ NEW, AMENDED, DROPPED, EXPIRED, UNEXPLAINED = "new", "amended", "dropped", "expi
 PIECES = (CASH, FIXINGS, THETA, TRANSLATION, CROSS, NEW, AMENDED, DROPPED, EXPIRED, UNEXPLAINED)
 
 
-@measure("step_pieces")
+@measure("step_pieces", reference="P&L of the states, in whole ticks", error=0.0)
 def step_pieces(pnl: xr.DataArray, *, order: str = "from_base") -> xr.DataArray:
     """What each group of factors adds to P&L, (..., piece); the dim ``scenario`` is consumed.
 
@@ -72,7 +72,7 @@ def step_pieces(pnl: xr.DataArray, *, order: str = "from_base") -> xr.DataArray:
     return xr.DataArray(parts, {**coords, "piece": names}, (*rest, "piece"), attrs={**pnl.attrs, "order": order})
 
 
-@measure("taylor_pnl")
+@measure("taylor_pnl", reference="parabolas, at any bump", error=1e-13)
 def taylor_pnl(pnl: xr.DataArray, moves: Mapping[str, float]) -> xr.DataArray:
     """P&L of each factor's move by its delta and its own gamma, (..., factor); the dim ``scenario`` is consumed.
 

@@ -10,9 +10,9 @@ import xarray as xr
 
 from riskgrid.errors import BadSpec, UnknownName
 from riskgrid.market.configuration import Frozen
-from riskgrid.market.factor import match
 from riskgrid.market.objects import Fixings
 from riskgrid.market.snapshot import MarketSnapshot
+from riskgrid.scenarios.group import OTHER, members
 from riskgrid.scenarios.set import shifts
 from riskgrid.terms import Values
 
@@ -20,7 +20,6 @@ __all__ = [
     "ALL",
     "GROUPS",
     "ORDERS",
-    "REST",
     "THETA",
     "conversion",
     "grouped",
@@ -40,8 +39,6 @@ GROUPS: Mapping[str, Sequence[str]] = Frozen(
     }
 )
 
-REST = "other"
-
 #: ``from_base`` moves each group alone and leaves a cross, ``in_sequence`` one after another, in their order.
 ORDERS = ("from_base", "in_sequence")
 
@@ -53,24 +50,18 @@ type Order = Literal["from_base", "in_sequence"]
 def grouped(factors: Sequence[str], groups: Mapping[str, Sequence[str]] = GROUPS) -> dict[str, tuple[str, ...]]:
     """The factors of each group, those that no pattern names in ``other``, which is the last one unless it is given.
 
-    BadSpec where two groups name a factor, or a group has the name of a step.
+    BadScenarios where two groups name a factor, BadSpec where a group has the name of a step.
 
     >>> grouped(["dividend:AAPL", "fx:EUR", "vol:AAPL:1Y:1.00"])["other"]
     ('dividend:AAPL',)
     """
-    taken: dict[str, str] = {}
-    found: dict[str, tuple[str, ...]] = {}
-    for group, patterns in groups.items():
+    for group in groups:
         if group in (THETA, ALL):
-            raise BadSpec(f"a group of factors is called '{group}', as a step is; another name is right")
-        named = {factor for pattern in patterns for factor in match(pattern, factors)}
-        for factor in sorted(named & taken.keys()):
-            raise BadSpec(f"factor '{factor}' is in the groups '{taken[factor]}' and '{group}'; one group is right")
-        taken |= dict.fromkeys(named, group)
-        found[group] = tuple(factor for factor in factors if factor in named)
-    rest = tuple(factor for factor in factors if factor not in taken)
-    found[REST] = (*found.get(REST, ()), *rest)
-    return found
+            raise BadSpec(
+                f"a group of factors is called '{group}', as a step of every explain is; another name is right"
+            )
+    found = members(factors, groups)
+    return {group: tuple(found.get(group, ())) for group in dict.fromkeys((*groups, OTHER))}
 
 
 def steps(

@@ -137,5 +137,5 @@ def test_trade_pieces__in_sequence_have_no_cross():
 
 
 def test_measures__are_registered():
-    assert MEASURES["step_pieces"] is explain.step_pieces
-    assert MEASURES["taylor_pnl"] is explain.taylor_pnl
+    assert MEASURES["step_pieces"].function is explain.step_pieces
+    assert MEASURES["taylor_pnl"].function is explain.taylor_pnl

@@ -109,9 +109,9 @@ def test_grouped__puts_what_is_named_nowhere_into_other():
     found = steps.grouped(sorted(BEFORE), {"rates": ["zero:*"], "other": ["fx:*"], "spot": ["equity:*"]})
     assert list(found) == ["rates", "other", "spot"]
     assert found["other"] == (
-        "fx:EUR",
         "commodity:WTI:0D",
         "dividend:SPX",
+        "fx:EUR",
         "index:VIX",
         "spread:ACME",
         "vol:SPX:1Y:1.00",
@@ -120,13 +120,13 @@ def test_grouped__puts_what_is_named_nowhere_into_other():
 
 
 def test_grouped__refuses_a_factor_of_two_groups():
-    with pytest.raises(BadSpec, match="factor 'fx:EUR' is in the groups 'fx' and 'spot'; one group is right"):
+    with pytest.raises(BadScenarios, match="factor 'fx:EUR' is of the risk classes 'fx' and 'spot'; one is right"):
         steps.grouped(["fx:EUR"], {"fx": ["fx:*"], "spot": ["fx:EUR"]})
 
 
 @pytest.mark.parametrize("name", ["theta", "all"])
 def test_grouped__refuses_the_name_of_a_step(name):
-    with pytest.raises(BadSpec, match=f"called '{name}', as a step is"):
+    with pytest.raises(BadSpec, match=f"called '{name}', as a step of every explain is"):
         steps.grouped(["fx:EUR"], {name: ["fx:*"]})
 
 
