@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from riskgrid import plots
+from riskgrid import account
 from riskgrid.attribution import Attribution
-from riskgrid.comparing import node_rows
 from riskgrid.differing import Difference, diff
 from riskgrid.errors import BadSpec
 from riskgrid.estimating import estimate
 from riskgrid.manifest import by_this_code
 from riskgrid.measures import explain as piece
-from riskgrid.page import Column, Row, Section, Shown, money
+from riskgrid.page import Section, Shown
 from riskgrid.parting import Parted
 from riskgrid.result import Run
 from riskgrid.revaluing import Frames
@@ -36,8 +35,9 @@ class Explained(Shown):
     """P&L between two runs. ``attribution`` : its pieces by trade; ``settled`` (trade,) ticks, the cash among it.
 
     P&L is the change of value plus what was settled, at the later levels. A trade keeps the labels of the earlier run,
-    a new one has those of the later.   estimated : the same P&L from sensitivities, where asked.   risk : why VaR and
-    ES differ, where asked.   left_out : trade_id to the sentence on why it has no number in one of the runs.
+    a new one has those of the later.   kept : places of the earlier run's trades that are explained.   left_out :
+    trade_id to the sentence on why it has no number in one of the runs.   Where asked: ``objects``, :meth:`factors` of
+    the whole; ``estimated``, the same P&L from sensitivities; ``risk``, why VaR and ES differ.
     """
 
     attribution: Attribution
@@ -46,6 +46,7 @@ class Explained(Shown):
     labels: tuple[str, ...]
     kept: NDArray[np.int64]
     left_out: Mapping[str, str]
+    objects: xr.Dataset | None = None
     estimated: Attribution | None = None
     risk: Difference | None = None
     notes: tuple[str, ...] = field(default=())
@@ -81,8 +82,11 @@ class Explained(Shown):
         run, trades = self.frames.objects, self.kept
         ticks = self.frames.ticks(run, trades)
         every = self.frames.ticks(self.frames.moved, trades)
-        cross = ticks[:, -1] - ticks[:, :-1].sum(axis=1)
-        cash = every[:, -1] - every[:, 0] - ticks[:, -1]
+        whole = every[:, -1] - every[:, 0]
+        # elsewhere the two differ by the rounding of differences to ticks, which is the cross's
+        paid = (self.settled[: len(trades)] != 0) | ~ticks.any(axis=1)
+        cash = np.where(paid, whole - ticks[:, -1], 0)
+        cross = whole - cash - ticks[:, :-1].sum(axis=1)
         names = [str(name) for name in run.cube.scenarios[:-1]]
         parts = np.column_stack([ticks[:, :-1], cross, cash])
         first = {name: column[slice(0, len(trades))] for name, column in self.attribution.labels.items()}
@@ -123,44 +127,20 @@ class Explained(Shown):
         return [f"* {count:,} trade{'s' * (count != 1)} left out, without a number on the way: {told}{more}."]
 
     def sections(self) -> list[Section]:
-        """The pieces by node, the trades that lose most, and what sensitivities and risk add where asked."""
+        """The pieces by node, the trades that lose most, and what market objects, sensitivities and risk add."""
         a, b = self.frames.a.market.date, self.frames.b.market.date
         title = f"P&L from {a} to {b}, {self.attribution.currency}"
-        made = [self._tree(title, self.attribution, self.sentences()), self._worst()]
+        made = [account.tree(title, self.attribution, self.labels, self.sentences())]
+        if self.objects is not None:
+            made.append(account.objects(self.objects, self.frames.a.market, self.frames.b.market))
+        made.append(account.worst(self.attribution))
         if self.estimated is not None:
             said = [
                 "Delta and gamma of every factor that moved, of the earlier run's ladder, times its move; theta of one "
                 "calendar day times the days. Unexplained is the revalued P&L less this.",
             ]
-            made.append(self._tree(f"{title}, from sensitivities", self.estimated, said))
+            made.append(account.tree(f"{title}, from sensitivities", self.estimated, self.labels, said))
         return [*made, *(self.risk.sections() if self.risk is not None else [])]
-
-    def _tree(self, title: str, parts: Attribution, sentences: list[str]) -> Section:
-        """A row a node, or of the total alone a row a piece; a piece that is nowhere is left out."""
-        table, pieces = parts.by(self.labels), np.array(parts.pieces)
-        here = table["pnl"].values.any(axis=0) | (pieces == piece.UNEXPLAINED)
-        values = np.column_stack([table["pnl"].values[:, here], table["total"].values])
-        names = [*pieces[here].tolist(), "total"]
-        rest = {"sentences": sentences, "drawings": lambda: _drawings(table.isel(piece=here))}
-        if not self.labels:
-            rows = [Row(name, [money(float(value))]) for name, value in zip(names, values[0], strict=True)]
-            return Section.of_tree(title, "piece", [Column("P&L", parts.currency)], rows, **rest)
-        heads = [Column(name, parts.currency) for name in names]
-        return Section.of_tree(title, " / ".join(self.labels), heads, node_rows(table, [*values.T]), **rest)
-
-    def _worst(self) -> Section:
-        worst = self.trades(_MOST)
-        rows = []
-        for at, trade in enumerate(worst["trade_id"].values):
-            parts = worst["pnl"].values[at]
-            first = int(np.argmin(parts))
-            cells = [str(worst["instrument"].values[at]), str(worst["book"].values[at])]
-            cells += [money(float(worst["total"][at])), str(worst["piece"].values[first]), money(float(parts[first]))]
-            rows.append(Row(str(trade), cells))
-        currency = self.attribution.currency
-        heads = [Column("Instrument", kind="text"), Column("Book", kind="text"), Column("P&L", currency)]
-        heads += [Column("Most of it", kind="text"), Column("of which", currency)]
-        return Section("The trades that lost most", "Trade", heads, rows)
 
 
 def explain(
@@ -172,6 +152,7 @@ def explain(
     groups: Mapping[str, Sequence[str]] | None = None,
     sensitivities: bool = False,
     risk: bool = False,
+    objects: bool = False,
     **execution: Any,
 ) -> Explained:
     """P&L from run ``a`` to the later run ``b``, trade by trade, in pieces that add to it exactly.
@@ -180,7 +161,8 @@ def explain(
     by : labels of what is shown.   order : ``from_base``, each group of factors alone with a cross, or ``in_sequence``.
     groups : group to patterns of factors, by default those of :data:`riskgrid.scenarios.steps.GROUPS`.
     sensitivities : estimate the same from a's deltas and gammas, too.   risk : explain VaR and ES by
-    :func:`riskgrid.differing.diff`, too.   execution : ``cluster, progress`` as :func:`riskgrid.running.run` has them.
+    :func:`riskgrid.differing.diff`, too.   objects : P&L of each market object alone, too.
+    execution : ``cluster, progress`` as :func:`riskgrid.running.run` has them.
     BadSpec for two currencies, two numeraires, or a ``b`` that is the earlier one; UnknownName.
 
     >>> import tempfile
@@ -197,29 +179,19 @@ def explain(
     frames = Frames(a, b, _groups(groups, a), order, **{"progress": None, **execution})
     parted = Parted(frames)
     shown = (by,) if isinstance(by, str) else tuple(by)
-    return Explained(
+    made = Explained(
         parted.attribution,
         parted.settled,
         frames,
         shown,
         parted.kept,
         parted.left_out,
+        None,
         estimate(frames, parted.kept, parted.attribution) if sensitivities else None,
         diff(a, b, by=shown, **execution) if risk else None,
         tuple(_notes(frames, parted)),
     )
-
-
-def _drawings(table: xr.Dataset) -> dict[str, Any]:
-    """The pieces of the total, and the P&L of the nodes below it."""
-    parts = table["pnl"][0].rename(piece="node").reset_coords(drop=True).to_dataset(name="pnl")
-    made = {"P&L by piece": plots.bar_by_node(parts.rename_vars(node="piece").assign_attrs(by=["piece"]), "pnl")}
-    deep = np.flatnonzero(table["depth"].values == min(2, len(table.attrs["by"])))
-    if len(deep) > 1:
-        made[f"P&L by {table.attrs['by'][min(2, len(table.attrs['by'])) - 1]}"] = plots.bar_by_node(
-            table.isel(node=deep), "total"
-        )
-    return made
+    return replace(made, objects=made.factors()) if objects else made
 
 
 def _groups(groups: Mapping[str, Sequence[str]] | None, a: Run) -> Mapping[str, Sequence[str]]:

@@ -401,6 +401,8 @@ def test_factors__add_to_the_groups_and_each_is_its_object_alone(week, before, a
     assert float(found["pnl"].sum()) == float(found["total"][0])
     one = week.factors((), where={"book": "A"})
     assert float(one["total"][0]) == float(found["total"][0])
+    still = week.factors((), where={"trade_id": ["option", "ahead", "share", "forward", "barrel"]})
+    assert still["pnl"].sel(piece="settled cash").values.tolist() == [0.0]
     moves = week.frames.ticks(week.frames.moved, week.kept)[:, [0, -1]] * 2.0**-16
     ended = np.isin(week.frames.ids, expired)
     assert float(found["total"][0]) == alive + float((moves[:, 1] - moves[:, 0])[ended].sum())
@@ -455,8 +457,10 @@ def test_explained__shows_its_pieces_as_text_and_page(week, tmp_path):
     page = week.to_html(tmp_path / "explained.html")
     assert "P&amp;L by piece" in page
     assert (tmp_path / "explained.html").read_text() == page
-    total = dataclasses.replace(week, labels=())
+    total = dataclasses.replace(week, labels=(), objects=week.factors())
     assert "cash and carry" in str(total)
+    moved = [100.0 * (other / one - 1.0) for one, other in [(1.1389, 1.1102)]]
+    assert f"1.1389 to 1.1102, {moved[0]:+.1f} %" in str(total)
 
 
 def test_explain_pnl__prints_what_explain_says(store, before, after, tmp_path):

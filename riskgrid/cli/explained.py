@@ -24,6 +24,7 @@ __all__ = ["explain_pnl"]
     help="Each group of factors alone with a cross, or one after another.",
 )
 @click.option("--sensitivities", is_flag=True, help="Estimate the same from deltas and gammas of RUN_A, too.")
+@click.option("--objects", is_flag=True, help="Show the P&L of each market object alone, too.")
 @click.option("--risk", is_flag=True, help="Explain VaR and ES, too: market, scenarios, trades.")
 @click.option("--cluster", default="threads", show_default=True, help="threads, processes:N, an address.")
 @HTML
@@ -36,6 +37,7 @@ def explain_pnl(  # noqa: PLR0913, click hands every option over by name
     order: Literal["from_base", "in_sequence"],
     sensitivities: bool,
     risk: bool,
+    objects: bool,
     cluster: str,
     html: Path | None,
     store: str | None,
@@ -51,6 +53,7 @@ def explain_pnl(  # noqa: PLR0913, click hands every option over by name
         order=order,
         sensitivities=sensitivities,
         risk=risk,
+        objects=objects,
         cluster=cluster,
     )
     click.echo(str(found))
