@@ -107,8 +107,8 @@ class Explained(Shown):
         said = [
             f"P&L is the change of value plus settled cash, from {a.market.date} (run {a.run_id}) to {b.market.date} "
             f"(run {b.run_id}), at the tick of run {a.run_id}; the pieces add up exactly.",
-            "Cash and carry is what was settled in between, carried at the earlier curve; theta is time alone, fixings "
-            "are those published in between.",
+            "Cash and carry is what was settled in between, carried at the earlier curve; theta is time alone, "
+            "every level at its tenor; fixings are those published in between.",
             how[0].upper() + how[1:] + ". Volatility moves at its moneyness.",
             "FX translation is the conversion of a trade's value from its own currency; any other effect of exchange "
             "rates is in their group.",

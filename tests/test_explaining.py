@@ -183,6 +183,45 @@ def test_fixings__are_what_the_published_rate_brings_over_the_projected_one(week
     assert [trade for trade, parts in found.items() if parts["fixings"]] == ["fixed"]
 
 
+def thinned(market, keep):
+    """The market with the fixings of some dates alone."""
+    series = market.fixings["USD-3M"]
+    use = keep(series.dates)
+    return dataclasses.replace(market, fixings={"USD-3M": Fixings(series.dates[use], series.values[use])})
+
+
+def test_fixings__of_the_earlier_date_itself_may_come_later(store, after):
+    """Asked in the morning, the earlier run projects a rate that fixes on its own date, Thursday 23 June."""
+    trades = {"morning": ("interest_rate_swap", {**SWAP, "start": "2015-06-27", "maturity": "2020-06-27"})}
+    markets = []
+    for market in (rg.sample.market(FIRST), after.market):  # whose fixings are the curve's own forwards
+        known = market.fixings["USD-3M"]
+        raised = known.values + np.where(known.dates == np.datetime64(FIRST), 1e-3, 0.0)
+        markets.append(dataclasses.replace(market, fixings={"USD-3M": Fixings(known.dates, raised)}))
+    whole, later = markets
+    morning = thinned(whole, lambda dates: dates < np.datetime64(FIRST))
+    one, other, last = (ask(book(trades), market, store, bits=16) for market in (morning, whole, later))
+    found, without = check(explain(one, last)), check(explain(other, last))
+    gain = worth(book(trades), whole)["morning"] - worth(book(trades), morning)["morning"]
+    assert gain == pytest.approx(-1e7 * 1e-3 * 92 / 360, rel=1e-2)
+    assert pieces(found)["morning"]["fixings"] == pytest.approx(gain, rel=1e-4)
+    assert pieces(without)["morning"]["fixings"] == 0.0
+    same = {name: pytest.approx(value, abs=0.05) for name, value in pieces(without)["morning"].items()}
+    assert pieces(found)["morning"] == same | {
+        "fixings": pieces(found)["morning"]["fixings"],
+        "theta": pieces(found)["morning"]["theta"],
+    }
+    assert pieces(found)["morning"]["unexplained"] == 0.0
+
+
+def test_fixings__that_the_later_market_has_forgotten_still_pay_what_they_fixed(week, before, after, store):
+    """The rate of 24 March is paid on 29 June: the later run needs it no more, the cash does."""
+    recent = thinned(after.market, lambda dates: dates > np.datetime64("2016-06-20"))
+    found = check(explain(before, ask(book(), recent, store, bits=16)))
+    assert not found.left_out
+    assert pieces(found) == pieces(week)
+
+
 def test_groups__are_differences_of_values_in_snapshots_of_the_later_date(week, before, after):
     """The same by another way: whole base valuations in markets that are put together by hand."""
     first, second = before.market, after.market
