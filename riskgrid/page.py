@@ -177,6 +177,7 @@ def _text(sections: Sequence[Section]) -> str:
     width = max(whole, shutil.get_terminal_size((120, 24)).columns)  # a cut number is a wrong number
     console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)
     for section, table in zip(sections, tables, strict=True):
+        table.min_width = min(len(section.title), width)  # else a title wraps at the width of its table
         console.print(table)
         console.print("\n".join(section.sentences), highlight=False, markup=False)
     written: str = console.file.getvalue()  # type: ignore[attr-defined]
