@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -31,6 +32,8 @@ CELL_LABELS = ("region", "desk", "book", "instrument", "currency")
 
 #: Tick bits of a set of bumps, in 64-bit ticks.
 BUMP_BITS = 32
+
+_BUMPS = ("ladder", "grid")
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ def ask(  # noqa: PLR0913, options of the one verb, each of which may be left ou
     """
     _check_kinds(portfolio, market, scenarios)
     scenarios = scenario_set.check_against(scenarios, market)
-    if bits is None and scenarios.attrs.get("kind") in ("ladder", "grid"):
+    if bits is None and _bumps_alone(scenarios.attrs["kind"], scenarios.attrs["provenance"]):
         bits = BUMP_BITS  # a bump moves a trade by far less than history does
     spec = _spec(portfolio, market, reporting=reporting, cell_labels=tuple(cell_labels), bits=bits, cut=cut, held=held)
     if scenarios.sizes["scenario"] == 0:
@@ -180,6 +183,14 @@ def _spec(
     always = [label for label in ("region", "desk", "book") if label not in cell_labels and label in labels]
     made = Pricing(currency, tick_bits(portfolio, market, currency) if bits is None else bits, cut, bits == 32)
     return Spec(made, (*always, *cell_labels))
+
+
+def _bumps_alone(kind: str, provenance: str) -> bool:
+    """Whether a set is of bumps, or is put together from such sets."""
+    if kind in _BUMPS:
+        return True
+    facts = json.loads(provenance) if kind == "concatenate" else {}
+    return bool(facts) and all(part["provenance"].get("kind") in _BUMPS for part in facts["parts"])
 
 
 def _check_kinds(portfolio: Any, market: Any, scenarios: Any) -> None:

@@ -13,7 +13,7 @@ from riskgrid.conventions import tenor_years
 from riskgrid.errors import BadScenarios, UnknownName
 from riskgrid.market.factor import match
 from riskgrid.registry import scenario_set
-from riskgrid.scenarios.set import shiftable, shifts, targets
+from riskgrid.scenarios.set import Extras, shiftable, shifts, targets
 
 if TYPE_CHECKING:
     from riskgrid.market.snapshot import MarketSnapshot
@@ -58,14 +58,16 @@ def ladder(
     patterns: Sequence[str] | None = None,
     sizes: Mapping[str, tuple[float, str]] | None = None,
     kind: Literal["central", "up", "down"] = "central",
+    next_day: bool = False,
 ) -> xr.Dataset:
     """A bump of one factor per scenario, labelled like ``par:USD-TREASURY:5Y +1bp``; ``central`` bumps up, then down.
 
     ``patterns`` : the factors, by default all but ``index:`` series, which no pricer reads; ``zero:CURVE:*`` bumps a
     par-quoted curve at its nodes in zero space, ``par:CURVE:*`` in quotes.   ``sizes`` : pattern -> (number, unit
-    ``bp``, ``%`` or ``vol``), a later pattern wins; by default :data:`BUMPS`. Coordinates of ``scenario`` say
-    ``bumped`` (the factor), ``bump`` (signed number) and ``unit``. BadScenarios names a volatility that would not stay
-    positive.
+    ``bp``, ``%`` or ``vol``), a later pattern wins; by default :data:`BUMPS`.   ``next_day`` : one more scenario,
+    ``date +1 day``, whose P&L is theta: levels stay, curves and surfaces keep their tenors (``constant_tenor``).
+    Coordinates of ``scenario`` say ``bumped`` (the factor, or ``date``), ``bump`` (signed number) and ``unit``.
+    BadScenarios names a volatility that would not stay positive.
     """
     if kind not in _SIDES:
         raise UnknownName("kind of ladder", kind, _SIDES)
@@ -73,7 +75,8 @@ def ladder(
     size_of = _sizes(factors, sizes or {})
     bumps = [_Bump(factor, side * number, unit) for factor, (number, unit) in size_of.items() for side in _SIDES[kind]]
     _refuse(bumps, market)
-    scale, offset = np.ones((len(bumps), len(factors))), np.zeros((len(bumps), len(factors)))
+    rows = len(bumps) + next_day
+    scale, offset = np.ones((rows, len(factors))), np.zeros((rows, len(factors)))
     column = {factor: i for i, factor in enumerate(factors)}
     for row, bump in enumerate(bumps):
         place, move = (row, column[bump.factor]), bump.size * UNITS[bump.unit]
@@ -82,13 +85,18 @@ def ladder(
         else:
             offset[place] = move
     facts = {"kind": "ladder", "side": kind, "sizes": {factor: list(size) for factor, size in size_of.items()}}
-    found = shifts(
-        [bump.label for bump in bumps], factors, scale, offset, name="ladder", kind="ladder", provenance=facts
-    )
+    told = [(bump.label, bump.factor, bump.size, bump.unit) for bump in bumps]
+    optional: Extras = {}
+    if next_day:
+        told.append(("date +1 day", "date", 1.0, "day"))
+        optional["date"] = [*[np.datetime64("NaT", "D")] * len(bumps), market.date + np.timedelta64(1, "D")]
+        facts["date"] = "constant_tenor"
+    labels, bumped, sizes_of, units = zip(*told, strict=True) if told else ((), (), (), ())
+    found = shifts(labels, factors, scale, offset, name="ladder", kind="ladder", provenance=facts, **optional)
     return found.assign_coords(
-        bumped=("scenario", np.array([bump.factor for bump in bumps], dtype=str)),
-        bump=("scenario", np.array([bump.size for bump in bumps], dtype=np.float64)),
-        unit=("scenario", np.array([bump.unit for bump in bumps], dtype=str)),
+        bumped=("scenario", np.array(bumped, dtype=str)),
+        bump=("scenario", np.array(sizes_of, dtype=np.float64)),
+        unit=("scenario", np.array(units, dtype=str)),
     )
 
 

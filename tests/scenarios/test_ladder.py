@@ -7,6 +7,7 @@ import pytest
 
 from riskgrid.errors import BadScenarios, UnknownName
 from riskgrid.registry import SCENARIO_SETS
+from riskgrid.scenarios import file
 from riskgrid.scenarios.ladder import BUMPS, grid, ladder
 from riskgrid.scenarios.set import check_against, moved
 
@@ -55,6 +56,26 @@ def test_ladder__takes_sizes_the_later_pattern_winning(market):
         "side": "down",
         "sizes": {"equity:ACME": [5.0, "%"], "equity:BOLT": [10.0, "bp"]},
     }
+
+
+def test_ladder__has_the_next_day_when_asked(market, tmp_path):
+    found = ladder(market, patterns=["fx:EUR"], next_day=True)
+    assert found.scenario.values.tolist() == ["fx:EUR +1%", "fx:EUR -1%", "date +1 day"]
+    assert not moved(found)[-1].any()
+    assert check_against(found, market)["date"].values.astype("datetime64[D]").tolist() == [
+        market.date.item(),
+        market.date.item(),
+        (market.date + np.timedelta64(1, "D")).item(),
+    ]
+    assert (found.bumped.values[-1], found.bump.values[-1], found.unit.values[-1]) == ("date", 1.0, "day")
+    file.write(found, tmp_path / "ladder.parquet")
+    assert file.read(tmp_path / "ladder.parquet").identical(found)
+
+
+def test_ladder__of_the_next_day_alone_has_no_factor(market_of):
+    found = ladder(market_of({"index:VIX": 20.0}), next_day=True)
+    assert found.sizes == {"scenario": 1, "factor": 0}
+    assert found.date.values.astype("datetime64[D]").tolist() == [np.datetime64("2016-07-02").item()]
 
 
 def test_ladder__leaves_series_out_that_no_pricer_reads(market_of):
