@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from riskgrid import sample
     from riskgrid.backtested import Backtest
     from riskgrid.backtesting import backtest
+    from riskgrid.bumping import sensitivities, spot_vol_ladder
     from riskgrid.change import Changes
     from riskgrid.comparing import Comparison, compare
     from riskgrid.decomposing import risk_classes
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from riskgrid.keeping import gc, verify
     from riskgrid.market.history import MarketHistory
     from riskgrid.market.snapshot import MarketSnapshot
+    from riskgrid.measures.bucket import bucket
     from riskgrid.measures.contribution import component, diversification, incremental, marginal, tail_weights
     from riskgrid.measures.interval import expected_shortfall_interval, value_at_risk_interval
     from riskgrid.measures.tail import expected_shortfall, tail_scenarios, value_at_risk
@@ -72,6 +74,7 @@ _HOME = {
     "age_weighted": "riskgrid.scenarios.weighting",
     "ask": "riskgrid.question",
     "backtest": "riskgrid.backtesting",
+    "bucket": "riskgrid.measures.bucket",
     "compare": "riskgrid.comparing",
     "component": "riskgrid.measures.contribution",
     "concatenate": "riskgrid.scenarios.compose",
@@ -105,6 +108,8 @@ _HOME = {
     "scale_shifts": "riskgrid.scenarios.compose",
     "scenario_set": "riskgrid.registry",
     "select": "riskgrid.scenarios.compose",
+    "sensitivities": "riskgrid.bumping",
+    "spot_vol_ladder": "riskgrid.bumping",
     "stress": "riskgrid.scenarios.stress",
     "submit": "riskgrid.jobs",
     "submit_what_if": "riskgrid.jobs",
@@ -137,6 +142,7 @@ __all__ = [
     "age_weighted",
     "ask",
     "backtest",
+    "bucket",
     "compare",
     "component",
     "concatenate",
@@ -170,6 +176,8 @@ __all__ = [
     "scale_shifts",
     "scenario_set",
     "select",
+    "sensitivities",
+    "spot_vol_ladder",
     "stress",
     "submit",
     "submit_what_if",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from riskgrid.bumped import Sensitivities, SpotVol
 from riskgrid.errors import BadScenarios, UnknownName
 from riskgrid.market.configuration import STICKY_RULES
 from riskgrid.market.snapshot import MarketSnapshot
@@ -32,17 +32,6 @@ VOLS = (-0.05, -0.02, 0.0, 0.02, 0.05, 0.1, 0.2)
 
 #: Trades whose P&L is held at once.
 _AT_ONCE = 2048
-
-
-@dataclass(frozen=True, repr=False)
-class Sensitivities:
-    """``table`` : base value, theta (node), delta and gamma (node, factor).   ``run`` : the ladder they are taken of.
-
-    attrs of ``table``: by, where, currency, space, sticky, as_of and the id of the run that was asked.
-    """
-
-    table: xr.Dataset
-    run: Run
 
 
 def sensitivities(
@@ -85,8 +74,8 @@ def spot_vol_ladder(
     where: Mapping[str, Any] | None = None,
     sticky: Literal["sticky_strike", "sticky_moneyness"] | None = "sticky_strike",
     cluster: Any = "threads",
-) -> xr.DataArray:
-    """P&L (node, spot_move, vol_move) of every spot move with every volatility move of one underlying.
+) -> SpotVol:
+    """P&L ``pnl`` (node, spot_move, vol_move) of every spot move with every volatility move of one underlying.
 
     underlying, spots, vols : as of :func:`riskgrid.scenarios.ladder.grid`, at most 21 of each.   Other arguments as of
     :func:`sensitivities`. attrs: underlying, sticky, currency. BadScenarios, UnknownName.
@@ -103,7 +92,7 @@ def spot_vol_ladder(
     coords: dict[str, Any] = {name: ("node", nodes[name].values) for name in (*labels, "depth")}
     coords |= {"spot_move": np.array(spots, np.float64), "vol_move": np.array(vols, np.float64)}
     facts = _facts(run, asked, labels, where) | {"underlying": underlying, "sticky": _rules(asked.market)}
-    return xr.DataArray(values, coords, ("node", "spot_move", "vol_move"), name="pnl", attrs=facts)
+    return SpotVol(xr.DataArray(values, coords, ("node", "spot_move", "vol_move"), name="pnl", attrs=facts), asked)
 
 
 def _market(run: Run, sticky: str | None) -> MarketSnapshot:

@@ -20,6 +20,8 @@ __all__ = [
     "MOST_BARS",
     "backtest_chart",
     "bar_by_node",
+    "bokeh_models",
+    "canvas",
     "coverage",
     "pnl_distribution",
     "require",
@@ -86,15 +88,15 @@ def pnl_distribution(pnl: xr.DataArray, value_at_risk: xr.DataArray, expected_sh
     bins = int(np.clip(2 * math.sqrt(values.size), 12, 60))
     counts, edges = np.histogram(values, bins=bins, weights=weight)
     unit = "share of scenarios" if weight is not None else "scenarios"
-    plot = _figure(300, f"P&L, {pnl.attrs.get('currency', '')}".rstrip(", "), unit)
+    plot = canvas(300, f"P&L, {pnl.attrs.get('currency', '')}".rstrip(", "), unit)
     tail = (edges[:-1] + edges[1:]) / 2 < -float(value_at_risk)
     for chosen, colour in ((~tail, "bar"), (tail, "value_at_risk")):
         shade = COLOURS[colour][0]
         left, right, height = edges[:-1][chosen], edges[1:][chosen], counts[chosen]
         plot.quad(left=left, right=right, bottom=0, top=height, fill_color=shade, line_color=COLOURS["paper"][0])
     top = float(counts.max())
-    plot.y_range = _models().Range1d(0.0, top * 1.34)
-    plot.xaxis.formatter = _models().CustomJSTickFormatter(code=_TICKS)
+    plot.y_range = bokeh_models().Range1d(0.0, top * 1.34)
+    plot.xaxis.formatter = bokeh_models().CustomJSTickFormatter(code=_TICKS)
     # the worse line is the taller one: its name passes above the other line
     worse = float(expected_shortfall) >= float(value_at_risk)
     _mark(plot, "VaR", "value_at_risk", value_at_risk, top * (1.15 if worse else 1.3))
@@ -156,11 +158,11 @@ def backtest_chart(days: xr.Dataset) -> figure:
     days : ``pnl, value_at_risk, exception (date)`` of one node, the currency among its attrs. A missing number leaves a
     gap in the line or no bar, and its mark stands at zero.
     """
-    models, dates = _models(), days["date"].values.astype("datetime64[ms]")
+    models, dates = bokeh_models(), days["date"].values.astype("datetime64[ms]")
     pnl, var = (np.asarray(days[name].values, dtype=np.float64) for name in ("pnl", "value_at_risk"))
     beyond = np.asarray(days["exception"].values, dtype=np.bool_)
     currency = days.attrs.get("currency", "")
-    plot = _figure(320, "", f"P&L, {currency}".rstrip(", "), x_axis_type="datetime")
+    plot = canvas(320, "", f"P&L, {currency}".rstrip(", "), x_axis_type="datetime")
     known = ~np.isnan(pnl)
     for chosen, colour in ((known & ~beyond, "bar"), (known & beyond, "loss")):
         plot.vbar(
@@ -215,8 +217,8 @@ def _bars(
     alpha: float = 1.0,
 ) -> figure:
     """Horizontal bars with their numbers at the ends; ``downwards`` flips the axis so that losses grow to the right."""
-    models = _models()
-    plot = _figure(len(names) * _BAR_HEIGHT + 24, "", "", y_range=models.FactorRange(*reversed(names)))
+    models = bokeh_models()
+    plot = canvas(len(names) * _BAR_HEIGHT + 24, "", "", y_range=models.FactorRange(*reversed(names)))
     plot.hbar(
         y=list(names), left=0, right=values, height=_THICKNESS, fill_color=COLOURS[colour][0], fill_alpha=alpha,
         line_color=None,
@@ -251,7 +253,7 @@ def _mark(plot: figure, name: str, colour: str, measure: xr.DataArray, height: f
     level = f"{float(measure.attrs['level']) * 100:g} %" if "level" in measure.attrs else ""
     text = f"{name} {level} {short_number(float(measure))}".replace("  ", " ")
     plot.add_layout(
-        _models().Label(
+        bokeh_models().Label(
             x=place, y=height, x_offset=6, text=text, text_color=shade, text_font=FONT,
             text_font_size="13px", text_font_style="bold", text_baseline="top",
         )
@@ -260,10 +262,11 @@ def _mark(plot: figure, name: str, colour: str, measure: xr.DataArray, height: f
 
 def require() -> None:
     """Raises BadSpec where the extra ``plots`` is not installed."""
-    _models()
+    bokeh_models()
 
 
-def _models() -> Any:
+def bokeh_models() -> Any:
+    """Bokeh's models. Raises BadSpec where the extra ``plots`` is not installed."""
     try:
         import bokeh.models
     except ImportError as error:
@@ -271,9 +274,9 @@ def _models() -> Any:
     return bokeh.models
 
 
-def _figure(height: int, x_label: str, y_label: str, **ranges: Any) -> figure:
+def canvas(height: int, x_label: str, y_label: str, **ranges: Any) -> figure:
     """An empty figure in the one style: full width, no toolbar, quiet axes, nothing behind it."""
-    _models()
+    bokeh_models()
     from bokeh.plotting import figure
 
     options = {"height": height, "sizing_mode": "stretch_width", "toolbar_location": None, "tools": "", **ranges}

@@ -223,7 +223,7 @@ def test_a_volatility_below_the_bump__is_named(tmp_path):
 def test_spot_vol_ladder__is_the_book_priced_at_every_point(finished):
     found = spot_vol_ladder(
         finished, "equity:SPX", spots=[-0.1, 0.0, 0.1], vols=[-0.02, 0.0, 0.03], by="desk", sticky=None
-    )
+    ).pnl
     assert found.dims == ("node", "spot_move", "vol_move")
     assert (found.sel(spot_move=0.0, vol_move=0.0) == 0.0).all()
     market = finished.market
@@ -237,11 +237,11 @@ def test_spot_vol_ladder__is_the_book_priced_at_every_point(finished):
     np.testing.assert_allclose(whole, found.values[found["depth"].values == 1].sum(axis=0), atol=1e-6)
     assert found.attrs["underlying"] == "equity:SPX"
     assert found.attrs["sticky"] == "sticky_moneyness"
-    assert spot_vol_ladder(finished, "equity:SPX").attrs["sticky"] == "sticky_strike"
+    assert spot_vol_ladder(finished, "equity:SPX").pnl.attrs["sticky"] == "sticky_strike"
 
 
 def test_spot_vol_ladder__of_no_vol_move_agrees_with_the_delta(finished, by_desk):
-    small = spot_vol_ladder(finished, "commodity:WTI", spots=[-0.01, 0.0, 0.01], vols=[0.0]).values[0, :, 0]
+    small = spot_vol_ladder(finished, "commodity:WTI", spots=[-0.01, 0.0, 0.01], vols=[0.0]).pnl.values[0, :, 0]
     deltas = by_desk.table["delta"].isel(node=0)
     oil = deltas.isel(factor=deltas["name"].values == "WTI")
     flat = float(oil.isel(factor=oil["kind"].values == "commodity").sum())
@@ -251,7 +251,8 @@ def test_spot_vol_ladder__of_no_vol_move_agrees_with_the_delta(finished, by_desk
 
 def test_spot_vol_ladder__takes_21_by_21_and_no_more(finished):
     moves = [0.01 * at for at in range(-10, 11)]
-    assert spot_vol_ladder(finished, "fx:EUR", spots=moves, vols=[0.002 * at for at in range(21)]).shape == (1, 21, 21)
+    found = spot_vol_ladder(finished, "fx:EUR", spots=moves, vols=[0.002 * at for at in range(21)])
+    assert found.pnl.shape == (1, 21, 21)
     with pytest.raises(BadScenarios, match="spots has 22 moves; 1 to 21 are right"):
         spot_vol_ladder(finished, "fx:EUR", spots=[*moves, 0.5], vols=[0.0])
     with pytest.raises(BadScenarios, match="vols has 0 moves; 1 to 21 are right"):

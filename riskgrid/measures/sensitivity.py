@@ -31,7 +31,9 @@ type Values = NDArray[np.float64]
 type Places = NDArray[np.intp]
 
 
-@measure("delta")
+@measure(
+    "delta", reference="closed-form Greeks and QuantLib; of notional, 1 % of spot, a week or more to expiry", error=4e-5
+)
 def delta(pnl: xr.DataArray, ladder: xr.Dataset | None = None) -> xr.DataArray:
     """P&L of one bump of each factor, (..., factor), in the unit of ``pnl``: half of P&L up less P&L down.
 
@@ -57,7 +59,7 @@ def delta(pnl: xr.DataArray, ladder: xr.Dataset | None = None) -> xr.DataArray:
     return sides.labelled(found, pnl, "delta")
 
 
-@measure("gamma")
+@measure("gamma", reference="closed-form Greeks; of notional, 1 % of spot, a week or more to expiry", error=2e-5)
 def gamma(pnl: xr.DataArray, ladder: xr.Dataset | None = None) -> xr.DataArray:
     """Change of delta over one bump of the same factor, (..., factor), in the unit of ``pnl``: P&L up plus P&L down.
 
@@ -73,13 +75,13 @@ def gamma(pnl: xr.DataArray, ladder: xr.Dataset | None = None) -> xr.DataArray:
     return sides.labelled(values[..., sides.up] + values[..., sides.down], pnl, "gamma")
 
 
-@measure("vega")
+@measure("vega", reference="closed-form Greeks; of notional, up to ten years to expiry", error=1e-5)
 def vega(pnl: xr.DataArray, ladder: xr.Dataset | None = None) -> xr.DataArray:
     """The deltas of volatilities, per volatility point, (..., factor); none where no volatility is bumped."""
     return _of_kinds(delta(pnl, ladder), ("vol",)).assign_attrs(measure="vega").rename("vega")
 
 
-@measure("rho")
+@measure("rho", reference="closed-form Greeks, QuantLib's bonds and swaps; of notional, up to 30 years", error=5e-9)
 def rho(pnl: xr.DataArray, ladder: xr.Dataset | None = None) -> xr.DataArray:
     """The deltas of interest rates, per basis point, (..., factor), in the space in which the ladder bumps them.
 
@@ -88,7 +90,7 @@ def rho(pnl: xr.DataArray, ladder: xr.Dataset | None = None) -> xr.DataArray:
     return _of_kinds(delta(pnl, ladder), RATES).assign_attrs(measure="rho").rename("rho")
 
 
-@measure("theta")
+@measure("theta", reference="closed-form Greeks; of notional, a week or more to expiry", error=1e-5)
 def theta(pnl: xr.DataArray, ladder: xr.Dataset | None = None) -> xr.DataArray:
     """P&L of one calendar day in which nothing but the date moves, cash that it settles included; (...).
 
