@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from riskgrid.bumping import sensitivities
 from riskgrid.decomposing import risk_classes
 from riskgrid.errors import UnknownName
 from riskgrid.page import Shown
@@ -26,8 +27,13 @@ def _tail(run: Run, by: Sequence[str], where: Mapping[str, Any] | None, measures
     return tail_view(run, where=where, **convention)
 
 
+def _bumps(run: Run, by: Sequence[str], where: Mapping[str, Any] | None, measures: Mapping[str, Any]) -> Shown:
+    del measures  # a sensitivity is of no tail
+    return sensitivities(run, by, where)
+
+
 #: Chapter to what makes it.
-CHAPTERS: dict[str, _Make] = {"classes": _classes, "tail": _tail}
+CHAPTERS: dict[str, _Make] = {"classes": _classes, "sensitivities": _bumps, "tail": _tail}
 
 
 def chapters(

@@ -67,14 +67,16 @@ def test_report__narrows_and_writes_a_page(home: Path, tmp_path: Path) -> None:
 
 def test_report__adds_the_chapters_asked_for(home: Path, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
-    asked = ["--by", "desk", "--es-level", "0.9", "--chapter", "classes", "--chapter", "tail"]
+    chapters = [word for name in ("classes", "tail", "sensitivities") for word in ("--chapter", name)]
+    asked = ["--by", "desk", "--es-level", "0.9", *chapters]
     made = call("report", "demo-2016-07-01", *asked, "--html", str(page), "--store", str(home))
     assert made.exit_code == 0, made.output
-    for title in ("Risk by class", "Scenarios that make ES 90 %", "Trades that make ES 90 %"):
+    for title in ("Risk by class", "Scenarios that make ES 90 %", "Trades that make ES 90 %", "Sensitivities of"):
         assert title in made.output
         assert title in page.read_text(encoding="utf-8")
     wrong = call("report", "demo-2016-07-01", "--chapter", "tails", "--store", str(home))
-    assert wrong.output == "riskgrid: unknown chapter 'tails'; did you mean 'tail'? known: 'classes', 'tail'\n"
+    known = "'classes', 'sensitivities', 'tail'"
+    assert wrong.output == f"riskgrid: unknown chapter 'tails'; did you mean 'tail'? known: {known}\n"
 
 
 def test_report__takes_levels_as_their_digits_read(home: Path) -> None:

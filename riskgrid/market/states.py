@@ -20,6 +20,9 @@ from riskgrid.terms import Values
 
 __all__ = ["MarketStates"]
 
+#: Share of shifts that move a level up to which they are looked up one by one.
+_FEW = 0.05
+
 _LEVELS = ("fx", "equity", "dividend", "spread")
 _BUILDERS = {
     "commodity": "_prices",
@@ -157,13 +160,20 @@ class MarketStates:
 
     def _shifted(self, scenarios: xr.Dataset) -> Values:
         levels = np.repeat(self.snapshot.levels.reshape(-1, 1), self.count, axis=1)
-        for factor, (scale, offset) in self._shifts.items():
-            row = self._factors.get(factor)
-            if row is not None:
-                unmoved = (scale == 1.0) & (offset == 0.0)
-                levels[row, 1:] = np.where(unmoved, levels[row, 1:], scale * levels[row, 1:] + offset)
-            else:
-                self._keep_zero_shift(factor, scale, offset)
+        place = np.array([self._factors.get(factor, -1) for factor in self._shifts], np.intp)
+        for factor, row in zip(self._shifts, place.tolist(), strict=True):
+            if row < 0:
+                self._keep_zero_shift(factor, *self._shifts[factor])
+        scale, offset = (scenarios[name].transpose("scenario", "factor").values for name in ("scale", "offset"))
+        moved = ((scale != 1.0) | (offset != 0.0)) & (place >= 0)
+        if moved.sum() < _FEW * moved.size:  # of a ladder hardly a shift moves anything: only those are looked at
+            state, column = np.nonzero(moved)
+            row = place[column]
+            levels[row, 1 + state] = scale[moved] * levels[row, 0] + offset[moved]
+        else:
+            known, base = place >= 0, levels[np.maximum(place, 0), 0]
+            made = np.where(moved, scale * base + offset, base).T
+            levels[place[known], 1:] = made if known.all() else made[known]
         self._refuse_mixed_shifts(scenarios)
         return levels
 

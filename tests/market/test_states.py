@@ -57,6 +57,27 @@ def test_state__the_first_is_the_base_and_the_others_are_scale_times_level_plus_
     assert made.count == 3
 
 
+@pytest.mark.parametrize("share", [0.01, 0.04, 0.06, 0.5, 1.0])
+def test_state__of_few_moves_and_of_many_is_the_same_to_the_last_bit(share):
+    rng = np.random.default_rng(8)
+    factors = [*LEVELS, "zero:USD-TREASURY:10Y"]
+    factors = [name for name in factors if name != "par:USD-TREASURY:10Y"]
+    shape = (200, len(factors))
+    moves = rng.random(shape) < share
+    scale = np.where(moves, rng.uniform(0.5, 1.5, shape), 1.0)
+    offset = np.where(moves, rng.normal(0.0, 1e-3, shape), 0.0)
+    zero = factors.index("zero:USD-TREASURY:10Y")
+    scale[:, zero], offset[:, zero] = 1.0, 0.0
+    order = rng.permutation(len(factors))
+    made = states([factors[at] for at in order], scale[:, order], offset[:, order], scenarios=200)
+    for name in ("equity:AAPL", "fx:EUR", "dividend:AAPL", "spread:ACME"):
+        at, expected = factors.index(name), [LEVELS[name]]
+        for row in range(200):
+            still = scale[row, at] == 1.0 and offset[row, at] == 0.0
+            expected.append(LEVELS[name] if still else scale[row, at] * LEVELS[name] + offset[row, at])
+        assert made[name].panel[0].tolist() == expected
+
+
 def test_state__a_role_is_built_once():
     made = states()
     assert made["discount:USD"] is made["discount:USD"]

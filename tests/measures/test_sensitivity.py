@@ -125,7 +125,13 @@ def test_a_ladder__with_two_bumps_the_same_way_or_of_two_sizes_is_refused():
 
 
 def test_measures__are_registered():
-    assert [MEASURES[name].function for name in ("delta", "gamma", "rho", "theta", "vega")] == [delta, gamma, rho, theta, vega]
+    assert [MEASURES[name].function for name in ("delta", "gamma", "rho", "theta", "vega")] == [
+        delta,
+        gamma,
+        rho,
+        theta,
+        vega,
+    ]
 
 
 @settings(max_examples=60, deadline=None)
