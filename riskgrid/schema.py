@@ -123,6 +123,31 @@ DICTIONARY: dict[str, Entry] = {
             "reporting currency",
             "P&L of a day as the model sees its move",
         ),
+        Entry("bumped", "coordinate", ("scenario",), _TEXT, "", "of a ladder: the factor that moves, or date"),
+        Entry(
+            "bump",
+            "coordinate",
+            ("*",),
+            _NUMBER,
+            "unit",
+            "of a ladder: by how much, with its sign; of a factor: its size",
+        ),
+        Entry("unit", "coordinate", ("*",), _TEXT, "", "of a bump: bp, % of the level, vol (a volatility point), day"),
+        Entry("spot_move", "coordinate", ("*",), _NUMBER, "1", "relative move of an underlying's spot"),
+        Entry(
+            "vol_move", "coordinate", ("*",), _NUMBER, "1", "move of every volatility of an underlying, 0.01 is a point"
+        ),
+        Entry("delta", "variable", ("*", "factor"), _NUMBER, "reporting currency", "P&L per bump, central difference"),
+        Entry("gamma", "variable", ("*", "factor"), _NUMBER, "reporting currency", "change of delta over one bump"),
+        Entry("theta", "variable", ("*",), _NUMBER, "reporting currency", "P&L of one day in which no level moves"),
+        Entry("kind", "coordinate", ("factor",), _TEXT, "", "kind of a factor: zero, par, fx, equity, vol ..."),
+        Entry("name", "coordinate", ("*",), _TEXT, "", "name of a factor's curve, surface, share, currency, issuer"),
+        Entry("tenor", "coordinate", ("*",), _TEXT, "", "tenor of a rate or a price, expiry of a volatility"),
+        Entry("moneyness", "coordinate", ("*",), _TEXT, "", "strike over forward of a volatility"),
+        Entry(
+            "space", "coordinate", ("factor",), _TEXT, "", "where a rate is bumped: par (quotes) or zero, else empty"
+        ),
+        Entry("bucket", "dimension", ("bucket",), _WHOLE, "", "factors whose sensitivities are added up"),
     )
 }
 

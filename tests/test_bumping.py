@@ -13,6 +13,7 @@ from riskgrid.portfolio import Portfolio
 from riskgrid.running import price, run
 from riskgrid.scenarios.compose import concatenate
 from riskgrid.scenarios.ladder import grid, ladder
+from riskgrid.whatif import what_if
 from tests.run import made
 
 
@@ -257,3 +258,57 @@ def test_spot_vol_ladder__takes_21_by_21_and_no_more(finished):
         spot_vol_ladder(finished, "fx:EUR", spots=[*moves, 0.5], vols=[0.0])
     with pytest.raises(BadScenarios, match="vols has 0 moves; 1 to 21 are right"):
         spot_vol_ladder(finished, "fx:EUR", vols=[])
+
+
+def test_a_trade_without_a_number__has_no_sensitivities_and_leaves_the_sums_alone(tmp_path):
+    market = made.market()
+    table = made.tables(count=6)["equity_option"]
+    lost = table.assign(underlying=["GONE", *table["underlying"][1:]])
+    whole = run(
+        Portfolio.from_tables({"equity_option": lost}), market, made.scenarios(count=2), store=tmp_path, progress=None
+    )
+    trades, total = sensitivities(whole, by="trade_id").table, sensitivities(whole)
+    assert np.isnan(trades["delta"].values[0]).all()
+    assert np.isnan(trades["theta"].values[0])
+    assert not np.isnan(trades["delta"].values[1:]).any()
+    np.testing.assert_allclose(total.table["delta"][0], np.nansum(trades["delta"].values, axis=0), rtol=0, atol=1e-8)
+    assert int(total.table["unpriced"][0]) == 1
+    assert any(sentence.startswith("* 1 trade without a number") for sentence in total.sentences())
+
+
+def test_an_expired_trade__has_no_sensitivities(tmp_path):
+    table = made.tables(count=3)["equity_option"].assign(expiry=made.TODAY - np.timedelta64(1, "D"))
+    book = Portfolio.from_tables({"equity_option": table})
+    found = sensitivities(
+        run(book, made.market(), made.scenarios(count=2), store=tmp_path, progress=None), by="trade_id"
+    )
+    for name in ("delta", "gamma", "theta"):
+        assert not found.table[name].values.any()
+
+
+def test_a_book_of_no_trades__has_none(tmp_path):
+    asked = run(Portfolio({}), made.market(), made.scenarios(count=2), store=tmp_path, progress=None)
+    found = sensitivities(asked)
+    assert found.table.sizes["factor"] == 0
+    assert float(found.table["theta"][0]) == 0.0
+    assert "P&L in USD per bump: none." in found.sentences()
+    assert len(found.sections()) == 1
+
+
+def test_a_what_if__has_sensitivities_of_its_own(finished, by_desk):
+    changed = what_if(finished, {"shift": {"equity:SPX": "-10%"}, "drop": ["equity-0"]})
+    found = sensitivities(changed, by=["region", "desk"])
+    assert found.table.attrs["run_id"] == changed.run_id
+    assert int(found.table["trades"][0]) == int(by_desk.table["trades"][0]) - 1
+    assert not np.array_equal(found.table["delta"].values[0], by_desk.table["delta"].values[0])
+
+
+def test_in_another_reporting_currency__a_currency_moves_what_is_reported(tmp_path):
+    """In euros a dollar share loses what the euro gains: 1 / 1.01 of it up, 1 / 0.99 down."""
+    shares = Portfolio.from_tables({"equity": made.tables(count=3)["equity"]})
+    asked = run(shares, made.market(), made.scenarios(count=2), reporting="EUR", store=tmp_path, progress=None)
+    table = sensitivities(asked).table
+    value = float(table["base_value"][0])
+    assert table.attrs["currency"] == "EUR"
+    expected = 0.5 * value * (1.0 / 1.01 - 1.0 / 0.99)
+    assert float(table["delta"].sel(factor="fx:EUR")[0]) == pytest.approx(expected, rel=1e-6)
