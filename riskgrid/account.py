@@ -10,6 +10,7 @@ import xarray as xr
 
 from riskgrid import plots
 from riskgrid.attribution import Attribution
+from riskgrid.charts import waterfall
 from riskgrid.comparing import node_rows
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.measures.explain import UNEXPLAINED
@@ -29,9 +30,9 @@ def tree(title: str, parts: Attribution, labels: Sequence[str], sentences: Seque
     names = [*pieces[here].tolist(), "total"]
     rest = {"sentences": sentences, "drawings": lambda: _drawings(table.isel(piece=here))}
     if not labels:
-        rows = [Row(name, [money(float(value))]) for name, value in zip(names, values[0], strict=True)]
+        rows = [Row(headed(name), [money(float(value))]) for name, value in zip(names, values[0], strict=True)]
         return Section.of_tree(title, "piece", [Column("P&L", parts.currency)], rows, **rest)
-    heads = [Column(name, parts.currency) for name in names]
+    heads = [Column(headed(name), parts.currency) for name in names]
     return Section.of_tree(title, " / ".join(labels), heads, node_rows(table, [*values.T]), **rest)
 
 
@@ -42,7 +43,7 @@ def worst(parts: Attribution, count: int = 10) -> Section:
         pieces = table["pnl"].values[at]
         first = int(np.argmin(pieces))
         cells = [str(table["instrument"].values[at]), str(table["book"].values[at])]
-        cells += [money(float(table["total"][at])), str(table["piece"].values[first]), money(float(pieces[first]))]
+        cells += [money(float(table["total"][at])), headed(table["piece"].values[first]), money(float(pieces[first]))]
         rows.append(Row(str(trade), cells))
     heads = [Column("Instrument", kind="text"), Column("Book", kind="text"), Column("P&L", parts.currency)]
     heads += [Column("Most of it", kind="text"), Column("of which", parts.currency)]
@@ -88,13 +89,21 @@ def move(name: str, before: MarketSnapshot, after: MarketSnapshot) -> str:
     return f"{far}, {len(pairs)} nodes"
 
 
+def headed(name: str) -> str:
+    """A piece's name as a head.
+
+    >>> headed("cash and carry"), headed("FX translation")
+    ('Cash and carry', 'FX translation')
+    """
+    return name[:1].upper() + name[1:]
+
+
 def _drawings(table: xr.Dataset) -> Mapping[str, Any]:
     """The pieces of the total, and the P&L of the nodes below it."""
     by = table.attrs["by"]
-    parts = xr.Dataset({"pnl": ("node", table["pnl"].values[0])}, {"piece": ("node", table["piece"].values)})
-    made = {"P&L by piece": plots.bar_by_node(parts.assign_attrs(by=["piece"]), "pnl")}
+    made = {"P&L by piece": waterfall(list(map(headed, table["piece"].values)), table["pnl"].values[0])}
     depth = min(2, len(by))
     deep = np.flatnonzero(table["depth"].values == depth)
     if len(deep) > 1:
-        made[f"P&L by {by[depth - 1]}"] = plots.bar_by_node(table.isel(node=deep), "total")
+        made[f"P&L by {by[depth - 1]}"] = plots.bar_by_node(table.isel(node=deep), "total", losses=True)
     return made

@@ -1,4 +1,4 @@
-"""Bokeh figures of sensitivities: signed bars along a tenor axis, and a heat map of two coordinates."""
+"""Bokeh figures of signed numbers: bars along an axis, a waterfall, and a heat map of two coordinates."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from riskgrid.plots import COLOURS, FONT, bokeh_models, canvas, short_number
 if TYPE_CHECKING:
     from bokeh.plotting import figure
 
-__all__ = ["MOST_CELLS", "bars_along", "heat_map"]
+__all__ = ["MOST_CELLS", "bars_along", "heat_map", "waterfall"]
 
 #: Most cells of a heat map that have their numbers written in them.
 MOST_CELLS = 150
 
 _ROW = 30
+_BAR = 26
 _WIDTH = 0.7
 _STRONGEST, _FAINTEST = 0.75, 0.04
 
@@ -45,6 +46,33 @@ def bars_along(names: Sequence[str], values: NDArray[np.float64], unit: str) -> 
     )  # fmt: skip
     plot.yaxis.visible = False
     plot.ygrid.visible = False
+    return plot
+
+
+def waterfall(names: Sequence[str], values: NDArray[np.float64], whole: str = "Total") -> figure:
+    """Parts in their order, each from where the one before it ended, and the whole below them."""
+    models = bokeh_models()
+    parts = np.nan_to_num(np.asarray(values, np.float64))
+    ends = np.append(np.cumsum(parts), parts.sum())
+    starts = np.append(ends[:-1] - parts, 0.0)
+    rows, moves = [*names, whole], np.append(parts, parts.sum())
+    plot = canvas(len(rows) * _BAR + 24, "", "", y_range=models.FactorRange(*reversed(rows)))
+    last = np.arange(len(rows)) == len(parts)
+    for chosen, colour in ((~last & (moves >= 0.0), "bar"), (~last & (moves < 0.0), "loss"), (last, "muted")):
+        at = np.flatnonzero(chosen).tolist()
+        shown: dict[str, Any] = {"y": [rows[place] for place in at], "left": starts[at], "right": ends[at]}
+        plot.hbar(**shown, height=0.62, fill_color=COLOURS[colour][0], line_color=None)
+    low, high = min(0.0, float(ends.min())), max(0.0, float(ends.max()))
+    room = 0.3 * ((high - low) or 1.0)  # for the numbers, which stand to the right of every bar
+    plot.x_range = models.Range1d(low - 0.02 * room, high + room)
+    source: dict[str, Any] = {"x": np.maximum(starts, ends), "y": rows, "text": [short_number(float(x)) for x in moves]}
+    plot.text(
+        x="x", y="y", text="text", x_offset=6, text_align="left", text_baseline="middle",
+        source=models.ColumnDataSource(source), **_written("13px"),
+    )  # fmt: skip
+    plot.xaxis.visible = False
+    plot.grid.visible = False
+    plot.yaxis.major_label_text_color = COLOURS["ink"][0]
     return plot
 
 

@@ -104,11 +104,11 @@ def pnl_distribution(pnl: xr.DataArray, value_at_risk: xr.DataArray, expected_sh
     return plot
 
 
-def bar_by_node(table: xr.Dataset, measure: str, most: int = MOST_BARS) -> figure:
+def bar_by_node(table: xr.Dataset, measure: str, most: int = MOST_BARS, *, losses: bool = False) -> figure:
     """One bar per node of ``table`` for the variable ``measure``, largest first; the ``most`` largest of either sign.
 
     Nodes are named by the label coordinates in ``table.attrs["by"]``. A node without full coverage is marked with an
-    asterisk.
+    asterisk.   losses : what is below zero has the colour of losses.
     """
     values = np.asarray(table[measure].values, dtype=float)
     shown = [place for place in np.argsort(-np.abs(values), kind="stable") if not math.isnan(values[place])][:most]
@@ -116,7 +116,7 @@ def bar_by_node(table: xr.Dataset, measure: str, most: int = MOST_BARS) -> figur
     partial = table["coverage"].values < 1.0 if "coverage" in table else np.zeros(values.size, dtype=bool)
     texts = [short_number(values[place]) + (" *" if partial[place] else "") for place in order]
     names = _names(table)
-    return _bars([names[place] for place in order], values[order], texts, "bar")
+    return _bars([names[place] for place in order], values[order], texts, "bar", below="loss" if losses else "bar")
 
 
 def worst_scenarios(pnl: xr.DataArray, count: int = 10) -> figure:
@@ -213,17 +213,18 @@ def _bars(
     texts: Sequence[str],
     colour: str,
     *,
+    below: str = "",
     downwards: bool = False,
     alpha: float = 1.0,
 ) -> figure:
     """Horizontal bars with their numbers at the ends; ``downwards`` flips the axis so that losses grow to the right."""
     models = bokeh_models()
     plot = canvas(len(names) * _BAR_HEIGHT + 24, "", "", y_range=models.FactorRange(*reversed(names)))
-    plot.hbar(
-        y=list(names), left=0, right=values, height=_THICKNESS, fill_color=COLOURS[colour][0], fill_alpha=alpha,
-        line_color=None,
-    )  # fmt: skip
     ends = np.asarray(values, dtype=float)
+    for chosen, shade in ((ends >= 0.0, colour), (ends < 0.0, below or colour)):
+        at = np.flatnonzero(chosen).tolist()
+        shown: dict[str, Any] = {"y": [names[place] for place in at], "right": ends[at]}
+        plot.hbar(**shown, left=0, height=_THICKNESS, fill_color=COLOURS[shade][0], fill_alpha=alpha, line_color=None)
     low, high = min(0.0, ends.min(initial=0.0)), max(0.0, ends.max(initial=0.0))
     text_width = min(7.0 * max(map(len, texts), default=0) + 20.0, 0.6 * _PLOT_WIDTH)
     room = (high - low) * text_width / (_PLOT_WIDTH - text_width) or 1.0  # for the numbers beside the bars

@@ -489,8 +489,8 @@ def test_explained__shows_its_pieces_as_text_and_page(week, tmp_path):
     text = str(week)
     for word in (
         "P&L from 2016-06-23 to 2016-06-30, USD",
-        "cash and carry",
-        "unexplained",
+        "Cash and carry",
+        "Unexplained",
         "The trades that lost most",
     ):
         assert word in text
@@ -498,7 +498,7 @@ def test_explained__shows_its_pieces_as_text_and_page(week, tmp_path):
     assert "P&amp;L by piece" in page
     assert (tmp_path / "explained.html").read_text() == page
     total = dataclasses.replace(week, labels=(), objects=week.factors())
-    assert "cash and carry" in str(total)
+    assert "Cash and carry" in str(total)
     moved = [100.0 * (other / one - 1.0) for one, other in [(1.1389, 1.1102)]]
     assert f"1.1389 to 1.1102, {moved[0]:+.1f} %" in str(total)
 
