@@ -33,8 +33,11 @@ from riskgrid.store import RunRow, Store
 __all__ = ["answer", "live_root", "row_for"]
 
 
-def row_for(asked: Question, name: str, limits: Limits | None = None) -> RunRow:
-    """The row of a new run of a question; it says enough for another process to answer it, where one can."""
+def row_for(asked: Question, name: str, limits: Limits | None = None, *, serves: str | None = None) -> RunRow:
+    """The row of a new run of a question; it says enough for another process to answer it, where one can.
+
+    serves : id of the run of which a measure asks it.
+    """
     origin = asked.origin
     modules = [getattr(INSTRUMENTS[each].price, "__module__", None) for each in asked.portfolio.instruments]
     own = all(str(module).startswith("riskgrid.") for module in modules)
@@ -48,6 +51,7 @@ def row_for(asked: Question, name: str, limits: Limits | None = None) -> RunRow:
         asked.scenarios.sizes["scenario"],
         parent=None if origin is None else origin.run_id,
         request=requested(asked, keys, limits) if own and origin is None else {},
+        serves=serves,
     )
 
 

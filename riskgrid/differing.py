@@ -239,6 +239,7 @@ class _Path:
                 name=f"diff {self.a.run_id} {self.b.run_id}: {name}",
                 cluster=self._cluster,
                 progress=self._progress,
+                serves=self.a.run_id,
             ),
         )
 

@@ -19,7 +19,7 @@ from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.portfolio import Portfolio
 from riskgrid.progress import stepped
 from riskgrid.result import Run, open_run
-from riskgrid.running import run
+from riskgrid.running import revalue, run
 from riskgrid.scenarios.realised import realised
 from riskgrid.store import RunRow, Store, store_of
 
@@ -31,7 +31,6 @@ PREFIX = "backtest"
 _REALISED = "-realised-"
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _NAME = re.compile(rf"(.+)-{_DATE.pattern}")
-_SPEC = ("reporting", "cell_labels", "bits", "cut")
 
 type Days = Iterable[np.datetime64 | str]
 
@@ -134,16 +133,10 @@ class _Priced:
 
     def realise(self, following: MarketSnapshot, modelled: xr.Dataset | None, cluster: Any) -> Run:
         """The run under what happened until ``following``, asked as the run itself was."""
-        return run(
-            self.portfolio,
-            self.market,
-            realised(self.market, following, modelled),
-            name=f"{self.title}{_REALISED}{following.date}",
-            store=self.run.store,
-            cluster=cluster or "threads",
-            progress=None,
-            **{option: self.run.manifest[option] for option in _SPEC},
-        )
+        held = Run(self.run.row, self.run.store)
+        held.__dict__.update(portfolio=self.portfolio, market=self.market)  # need not be read again
+        name = f"{self.title}{_REALISED}{following.date}"
+        return revalue(held, realised(self.market, following, modelled), name=name, cluster=cluster or "threads")
 
 
 def _realised_once(before: Run, after: Run, lent: dict[str, Portfolio]) -> Run:

@@ -19,7 +19,7 @@ from riskgrid.lease import Lease, taken_up
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.portfolio import Portfolio
 from riskgrid.progress import shown
-from riskgrid.question import CELL_LABELS, ask
+from riskgrid.question import CELL_LABELS, Question, ask
 from riskgrid.result import Run, open_run
 from riskgrid.scenarios import set as scenario_set
 from riskgrid.store import Store, store_of
@@ -56,19 +56,7 @@ def run(  # noqa: PLR0913, options of the one verb, each of which may be left ou
     before any work; a trade that cannot be priced gets a status and lowers coverage.
     """
     asked = ask(portfolio, market, scenarios, reporting=reporting, cell_labels=cell_labels, bits=bits, cut=cut)
-    kept = store_of(store)
-    kept.check_writable()
-    found, damaged = kept.catalogue.finished(asked.content_id), None
-    if found is not None and found.manifest["code"] == asked.code and found.manifest["numerics"] == numerics():
-        opened = open_run(found.run_id, store=kept)
-        if opened.whole():
-            if name and name != found.name:
-                kept.catalogue.call(found.run_id, name)
-            return replace(opened, found=True)
-        damaged = found.run_id
-    row = taken_up(kept, row_for(asked, name, limits), damaged)
-    with shown(progress) as tell, Lease(kept, row, limits=limits) as lease:
-        return answer(asked, lease, cluster=cluster, progress=tell)
+    return _answered(asked, store_of(store), name, cluster=cluster, limits=limits, progress=progress)
 
 
 def revalue(
@@ -84,22 +72,21 @@ def revalue(
     """The trades of a run under other scenarios, or on another market: a run of its own, kept in the same store.
 
     Reporting currency, cell labels, cut and, unless told otherwise, tick bits are those of the run. What a measure must
-    revalue, it asks here: bumps, one risk class at a time, the steps of an explain.
+    revalue, it asks here: bumps, one risk class at a time, the steps of an explain. Such a run serves the other: lists
+    leave it out unless asked, and it is removed with the run it serves.
     """
     manifest = of.manifest
-    return run(
+    asked = ask(
         of.portfolio,
         of.market if market is None else market,
         scenarios,
-        name=name,
         reporting=manifest["reporting"],
         cell_labels=manifest["cell_labels"],
         bits=manifest["bits"] if bits is None else bits,
         cut=manifest["cut"],
-        store=of.store,
-        cluster=cluster,
-        progress=progress,
+        held=True,
     )
+    return _answered(asked, of.store, name, cluster=cluster, progress=progress, serves=of.run_id)
 
 
 def price(portfolio: Portfolio, market: MarketSnapshot, *, reporting: str | None = None) -> xr.Dataset:
@@ -109,3 +96,28 @@ def price(portfolio: Portfolio, market: MarketSnapshot, *, reporting: str | None
     with tempfile.TemporaryDirectory() as folder:
         made = run(portfolio, market, still, reporting=reporting, store=folder, progress=None)
         return made.trade_table()
+
+
+def _answered(
+    asked: Question,
+    kept: Store,
+    name: str,
+    *,
+    cluster: Any,
+    limits: Limits | None = None,
+    progress: Any = None,
+    serves: str | None = None,
+) -> Run:
+    """The finished run of a question, or its answer."""
+    kept.check_writable()
+    found, damaged = kept.catalogue.finished(asked.content_id), None
+    if found is not None and found.manifest["code"] == asked.code and found.manifest["numerics"] == numerics():
+        opened = open_run(found.run_id, store=kept)
+        if opened.whole():
+            if name and name != found.name:
+                kept.catalogue.call(found.run_id, name)
+            return replace(opened, found=True)
+        damaged = found.run_id
+    row = taken_up(kept, row_for(asked, name, limits, serves=serves), damaged)
+    with shown(progress) as tell, Lease(kept, row, limits=limits) as lease:
+        return answer(asked, lease, cluster=cluster, progress=tell)

@@ -39,6 +39,7 @@ def what_if(
     name: str = "",
     cluster: str | Workers | Any = "auto",
     progress: Callable[[Progress], None] | Literal["auto"] | None = None,
+    serves: str | None = None,
 ) -> Run:
     """The run as it would be with other trades, labels, market or scenarios: a run of its own that knows its parent.
 
@@ -47,7 +48,8 @@ def what_if(
     it is priced. Where market or scenarios are replaced as a whole, everything is answered anew but the blocks of
     equal content. Its numbers are those of a full run of the changed inputs, to the last bit. The same changes asked of
     the same run again find it; processes that ask at the same time make one each, with the same answer.
-    cluster : as for a run; ``auto`` takes threads, or none at all for a little work.
+    cluster : as for a run; ``auto`` takes threads, or none at all for a little work.   serves : id of the run of which
+    a measure asks it, see :func:`riskgrid.running.revalue`.
     UnknownName, BadChanges, BadRows or BadScenarios before any work.
     """
     asked = changes if isinstance(changes, Changes) else Changes.from_dict(changes, store=run.store)
@@ -58,7 +60,7 @@ def what_if(
     if found is not None:
         return found
     with shown(progress) as tell:
-        return _made(run, asked, name=name, cluster=cluster, tell=tell)
+        return _made(run, asked, name=name, cluster=cluster, tell=tell, serves=serves)
 
 
 def answer_what_if(run: Run, changes: Changes, lease: Lease, *, cluster: Any, progress: Told = None) -> Run:
@@ -88,15 +90,24 @@ def _content(run: Run, changes: Changes) -> str:
     return digest("what-if", run.content_id, changes.digest).hex()
 
 
-def _made(run: Run, changes: Changes, *, name: str, cluster: Any, tell: Told, lease: Lease | None = None) -> Run:
+def _made(
+    run: Run,
+    changes: Changes,
+    *,
+    name: str,
+    cluster: Any,
+    tell: Told,
+    lease: Lease | None = None,
+    serves: str | None = None,
+) -> Run:
     """Beside its parent where that can be; else, or where a block of the parent had to be cut, in full."""
     if changes.replaces or (changes.shift and live_of(run).depends_on_levels()):
-        return _in_full(run, changes, name=name, cluster=cluster, tell=tell, lease=lease)
+        return _in_full(run, changes, name=name, cluster=cluster, tell=tell, lease=lease, serves=serves)
     begun = time.perf_counter()
     try:
         made, branch, live = _beside(run, changes, cluster, tell, lease)
     except BlockCut:
-        return _in_full(run, changes, name=name, cluster=cluster, tell=tell, lease=lease)
+        return _in_full(run, changes, name=name, cluster=cluster, tell=tell, lease=lease, serves=serves)
     except DamagedObject:
         run = _anew(run, cluster, tell)
         made, branch, live = _beside(run, changes, cluster, tell, lease)
@@ -110,6 +121,7 @@ def _made(run: Run, changes: Changes, *, name: str, cluster: Any, tell: Told, le
         run.row.scenarios,
         parent=run.run_id,
         principal=settings().principal,
+        serves=serves,
     )
     return _committed(made, branch, live, replace(row, seconds=time.perf_counter() - begun))
 
@@ -152,7 +164,9 @@ def _current(run: Run, cluster: Any, progress: Any) -> Run:
     return _anew(run, cluster, progress)
 
 
-def _in_full(run: Run, changes: Changes, *, name: str, cluster: Any, tell: Told, lease: Lease | None) -> Run:
+def _in_full(
+    run: Run, changes: Changes, *, name: str, cluster: Any, tell: Told, lease: Lease | None, serves: str | None
+) -> Run:
     """The changed inputs asked as a whole, of a run that has all it needs but knows its parent."""
     market = changes.market(run.market)
     asked = ask(
@@ -165,7 +179,7 @@ def _in_full(run: Run, changes: Changes, *, name: str, cluster: Any, tell: Told,
     )
     if lease is not None:
         return answer(asked, lease, cluster=cluster, progress=tell)
-    return _asked_anew(run.store, asked, name, cluster, tell)
+    return _asked_anew(run.store, asked, name, cluster, tell, serves)
 
 
 def _anew(run: Run, cluster: Any, tell: Any) -> Run:
@@ -191,8 +205,10 @@ def _anew(run: Run, cluster: Any, tell: Any) -> Run:
         return _asked_anew(run.store, asked, run.row.name, cluster, told)
 
 
-def _asked_anew(store: Store, asked: Question, name: str, cluster: Any, tell: Told) -> Run:
-    with Lease(store, taken_up(store, row_for(asked, name))) as lease:
+def _asked_anew(  # noqa: PLR0917, private and of one caller's names
+    store: Store, asked: Question, name: str, cluster: Any, tell: Told, serves: str | None = None
+) -> Run:
+    with Lease(store, taken_up(store, row_for(asked, name, serves=serves))) as lease:
         return answer(asked, lease, cluster="threads" if cluster == "auto" else cluster, progress=tell)
 
 

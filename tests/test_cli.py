@@ -50,6 +50,14 @@ def test_runs__lists_what_the_store_holds(home: Path) -> None:
     assert call("runs", "--limit", "1", "--store", str(home)).output.count("complete") == 1
 
 
+def test_runs__leaves_out_what_measures_made_unless_asked(home: Path) -> None:
+    assert call("report", "demo-2016-07-01", "--chapter", "classes", "--store", str(home)).exit_code == 0
+    listed = call("runs", "--store", str(home)).output
+    assert "risk classes of" not in listed
+    assert "that measures made to revalue these; --all shows them" in listed
+    assert "risk classes of" in call("runs", "--all", "--store", str(home)).output
+
+
 def test_runs__of_an_empty_store_says_what_makes_some(tmp_path: Path) -> None:
     said = call("runs", "--store", str(tmp_path))
     assert said.exit_code == 0

@@ -14,13 +14,14 @@ _STATUSES = ("queued", "running", "interrupted", "complete", "partial", "failed"
 @cli.command()
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="Show at most this many.")
 @click.option("--status", type=click.Choice(_STATUSES), help="Only these.")
+@click.option("--all", "every", is_flag=True, help="Those, too, that measures made to revalue another run.")
 @STORE
-def runs(limit: int, status: str | None, store: str | None) -> None:
+def runs(limit: int, *, status: str | None, every: bool, store: str | None) -> None:
     """List the runs of the store, latest first."""
     from riskgrid.store import store_of
 
     kept = store_of(store)
-    rows = kept.catalogue.list(limit, status=status)
+    rows = kept.catalogue.list(limit, status=status, served=every)
     if not rows:
         which = f"{status} runs" if status else "runs"
         click.echo(f"no {which} in {kept.where}" + ("" if status else "; 'riskgrid demo' makes three"))
@@ -42,9 +43,12 @@ def runs(limit: int, status: str | None, store: str | None) -> None:
         ],
         right={3, 4, 6},
     )
-    more = kept.catalogue.count() - len(rows) if status is None else 0
+    alone = kept.catalogue.count(served=False)
+    more = (kept.catalogue.count() if every else alone) - len(rows) if status is None else 0
     if more > 0:
         click.echo(f"and {more:,} older ones; --limit shows more")
+    if not every and (serving := kept.catalogue.count() - alone):
+        click.echo(f"and {serving:,} that measures made to revalue these; --all shows them")
 
 
 @cli.command()

@@ -160,13 +160,20 @@ class Catalogue:
         """The latest run of the same question by the same principal that was left unfinished, if there is one."""
         return self._first(_UNFINISHED, question=content_id, principal=principal)
 
-    def list(self, limit: int = 1000, *, status: str | None = None, before: str | None = None) -> Sequence[RunRow]:
-        """Runs, latest first. before : the id of a run, for those that follow it in this list."""
+    def list(
+        self, limit: int = 1000, *, status: str | None = None, before: str | None = None, served: bool = True
+    ) -> Sequence[RunRow]:
+        """Runs, latest first. before : the id of a run, for those that follow it in this list.
+
+        served : those, too, that only serve another run.
+        """
 
         def work(connection: sa.Connection) -> Sequence[RunRow]:
             query = SELECTED.order_by(*_LATEST).limit(limit)
             if status is not None:
                 query = query.where(_STATUS.in_((status,)))
+            if not served:
+                query = query.where(_RUN.serves.is_(None))
             if before is not None:
                 place = connection.execute(sa.select(_RUN.created, arrival()).where(_RUN.run_id == before)).first()
                 if place is None:
@@ -176,9 +183,11 @@ class Catalogue:
 
         return self.database.read(work)
 
-    def count(self) -> int:
-        """How many runs there are."""
+    def count(self, *, served: bool = True) -> int:
+        """How many runs there are. served : counting those that only serve another run."""
         query = sa.select(sa.func.count()).select_from(tables.run)
+        if not served:
+            query = query.where(_RUN.serves.is_(None))
         return int(self.database.read(lambda connection: connection.scalar(query) or 0))
 
     def children(self, run_id: str) -> Sequence[RunRow]:
@@ -187,20 +196,26 @@ class Catalogue:
         return self.database.read(lambda connection: _rows(connection, query))
 
     def remove(self, run_id: str) -> None:
-        """Forget a run with its names, events and attempts. BadSpec where it has what-ifs or is running."""
+        """Forget a run and those that serve it, with their names, events and attempts.
+
+        BadSpec where it has what-ifs, or one of them is running.
+        """
 
         def work(connection: sa.Connection) -> None:
-            query = sa.select(_STATUS).where(_RUN.run_id == run_id).with_for_update()
-            status = connection.scalar(query)
-            if status is None:
+            mine = sa.or_(_RUN.run_id == run_id, _RUN.serves == run_id)
+            query = sa.select(_RUN.run_id, _STATUS.label("status")).where(mine).with_for_update()
+            found = {row.run_id: row.status for row in connection.execute(query)}
+            if run_id not in found:
                 raise unknown(connection, run_id)
-            if status == "running":
-                raise BadSpec(f"run '{run_id}' is running; only one that has ended can be removed")
-            children = connection.scalars(sa.select(_RUN.run_id).where(_RUN.parent == run_id).limit(3)).all()
+            for each in (one for one, status in found.items() if status == "running"):
+                raise BadSpec(f"run '{each}' is running; only one that has ended can be removed")
+            others = sa.select(_RUN.run_id, _RUN.parent).where(_RUN.parent.in_(found), _RUN.run_id.not_in(found))
+            children = connection.execute(others.limit(3)).all()
             if children:
-                raise BadSpec(f"run '{run_id}' has what-ifs, e.g. {', '.join(children)}; remove those first")
+                told = ", ".join(child.run_id for child in children)
+                raise BadSpec(f"run '{children[0].parent}' has what-ifs, e.g. {told}; remove those first")
             for table in (tables.event, tables.attempt, tables.name, tables.run):
-                connection.execute(table.delete().where(table.c.run_id == run_id))
+                connection.execute(table.delete().where(table.c.run_id.in_(found)))
 
         self.database.write(work)
 

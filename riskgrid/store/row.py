@@ -23,6 +23,7 @@ class RunRow:
     manifest, request : JSON objects, what the answer was made from, and what to execute.   created, started, ended :
     ISO 8601, UTC, of the database's clock; ``started`` is when the latest attempt began.   lease_until : seconds of
     that clock.   fence : number of the latest lease.   request_key : unique for a principal.
+    serves : the run of which a measure had to have this one, for its bumps or steps; it goes with that run.
     """
 
     run_id: str
@@ -51,3 +52,4 @@ class RunRow:
     cancel_asked: bool = False
     reason: str = ""
     events: int = 0
+    serves: str | None = None

@@ -9,7 +9,7 @@ from riskgrid.store.clock import now
 __all__ = ["HEAD", "METADATA", "REVISIONS", "attempt", "audit", "event", "input_name", "name", "run", "version"]
 
 #: The revisions of ``migrations/versions``, oldest first.
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 
 #: The one these tables are.
 HEAD = REVISIONS[-1]
@@ -59,11 +59,13 @@ run = sa.Table(
     sa.Column("cancel_asked", sa.Boolean, nullable=False, server_default=sa.false()),
     _words("reason", default=""),
     _count("events"),
+    sa.Column("serves", _WORDS),
 )
 sa.Index("run_by_content", run.c.content_id, run.c.status)
 sa.Index("run_by_created", run.c.created)
 sa.Index("run_by_name", run.c.name)
 sa.Index("run_by_parent", run.c.parent)
+sa.Index("run_by_served", run.c.serves)
 sa.Index("run_by_status", run.c.status, run.c.priority, run.c.created)
 _KEYED = run.c.request_key.is_not(None)
 sa.Index(

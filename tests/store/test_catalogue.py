@@ -150,3 +150,41 @@ def test_called__are_the_latest_finished_runs_of_names_that_begin_so(where):
     assert {name: one.run_id for name, one in found.items()} == {"test_1": "b", "test_3": "d"}
     assert found["test_3"].name == "testing"
     assert catalogue.called("other") == {}
+
+
+def test_list__leaves_out_what_only_serves_another_run_where_asked(where):
+    catalogue = Catalogue(where)
+    catalogue.add(row("a", name="daily", status="complete"))
+    catalogue.add(row("b", name="ladder", status="complete", serves="a"))
+    assert [one.run_id for one in catalogue.list(served=False)] == ["a"]
+    assert {one.run_id: one.serves for one in catalogue.list()} == {"a": None, "b": "a"}
+    assert (catalogue.count(), catalogue.count(served=False)) == (2, 1)
+    assert catalogue.get("ladder").run_id == "b"
+
+
+def test_remove__takes_what_serves_the_run_along(where):
+    catalogue = Catalogue(where)
+    for one in ("a", "b"):
+        catalogue.add(row(one, status="complete"))
+        catalogue.add(row(f"{one} ladder", status="complete", serves=one))
+        catalogue.add(row(f"{one} step", status="complete", parent=one, serves=one))
+    catalogue.remove("a")
+    assert {one.run_id for one in catalogue.list()} == {"b", "b ladder", "b step"}
+    catalogue.add(row("child", parent="b", status="complete"))
+    with pytest.raises(BadSpec, match=r"run 'b' has what-ifs, e\.g\. child; remove those first"):
+        catalogue.remove("b")
+    catalogue.remove("child")
+    catalogue.add(row("c", parent="b step", status="complete"))
+    with pytest.raises(BadSpec, match=r"run 'b step' has what-ifs, e\.g\. c; remove those first"):
+        catalogue.remove("b")
+    assert catalogue.count() == 4
+
+
+def test_remove__waits_for_what_serves_the_run(catalogue):
+    catalogue.add(row("a", status="complete"))
+    catalogue.add(row("b", status="running", serves="a"))
+    with pytest.raises(BadSpec, match="run 'b' is running; only one that has ended can be removed"):
+        catalogue.remove("a")
+    finish(catalogue, "b")
+    catalogue.remove("a")
+    assert catalogue.count() == 0

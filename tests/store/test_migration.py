@@ -124,7 +124,7 @@ def test_migrations__go_up_and_down_and_up_with_what_the_catalogue_holds(databas
         assert [tuple(row) for row in found] == [("a", "complete", '{"bits": 4}'), ("w", "interrupted", "{}")]
         assert connection.scalar(sa.text("select run_id from name where name = 'official'")) == "a"
         assert set(sa.inspect(connection).get_table_names()) == {"run", "name", "alembic_version"}
-    migrating.upgrade(database, "0002")
+    migrating.upgrade(database, tables.HEAD)
     assert shape(database) == with_jobs
     after = {row.run_id: row for row in Catalogue(database).list()}
     assert after.keys() == before.keys()
@@ -202,7 +202,7 @@ def test_served_catalogue__that_is_behind_asks_for_a_migration(postgres):
     database = Database(postgres)
     filled(database)
     migrating.downgrade(database, "0001")
-    with pytest.raises(StoreError, match=r"is at revision 0001 and this riskgrid needs 0002; run `riskgrid migrate`"):
+    with pytest.raises(StoreError, match=r"is at revision 0001 and this riskgrid needs 0003; run `riskgrid migrate`"):
         Catalogue(postgres).list()
     migrating.upgrade(database)
     assert Catalogue(postgres).get("a").name == "daily"
@@ -227,7 +227,7 @@ def test_database__of_somebody_else_is_refused(postgres):
 
 def test_revision__that_is_not_known_lists_the_known_ones(database):
     with pytest.raises(
-        UnknownName, match="unknown revision of the catalogue '7'; known: '0001', '0002', 'base', 'head'"
+        UnknownName, match="unknown revision of the catalogue '7'; known: '0001', '0002', '0003', 'base', 'head'"
     ):
         migrating.upgrade(database, "7")
     assert migrating.current(database) is None
@@ -245,3 +245,11 @@ print("alembic" in sys.modules, "psycopg" in sys.modules, "sqlalchemy.orm" in sy
 """
     child = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
     assert child.stdout.splitlines() == ["False", "False False False"]
+
+
+def test_served_runs__are_plain_runs_to_the_revision_before(database):
+    Catalogue(database).add(RunRow("a", "q", "daily", "2016-07-01", 1, 1, status="complete"))
+    Catalogue(database).add(RunRow("b", "p", "ladder", "2016-07-01", 1, 2, status="complete", serves="a"))
+    migrating.downgrade(database, "0002")
+    migrating.upgrade(database)
+    assert [row.serves for row in Catalogue(database).list()] == [None, None]
