@@ -1,4 +1,4 @@
-"""The main job on the bundled sample: three valuation dates, a table by region and desk, an HTML report."""
+"""The main job on the bundled sample: three valuation dates, the P&L of the vote, a table by region and desk, pages."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ import numpy as np
 
 from riskgrid import sample
 from riskgrid.errors import BadSpec
+from riskgrid.explaining import Explained, explain
 from riskgrid.measures.tail import expected_shortfall, value_at_risk
 from riskgrid.portfolio import Portfolio
+from riskgrid.presenting import chapters
 from riskgrid.reporting import report
 from riskgrid.result import Run
 from riskgrid.rolling import last_dates, roll
@@ -38,15 +40,17 @@ def demonstrate(
     store: Path | str | None = None,
     say: Callable[[str], object] = print,
 ) -> Run:
-    """Run the sample on ``DATES``, say what came out, write the report; returns the last run."""
+    """Run the sample on ``DATES``, explain the day of the vote, write both reports; returns the last run."""
     begun = time.perf_counter()
     kept = store_of(store)
     portfolio = sample.portfolio(trades)
     say(f"{len(portfolio):,} sample trades (synthetic) on real market history, in {', '.join(portfolio.instruments)}")
     before: tuple[float, float, str] | None = None
+    runs = []
     for date in DATES:
         market, scenarios = sample.market(date), sample.scenarios(date)
         made = run(portfolio, market, scenarios, name=f"demo-{date}", store=kept, cluster=cluster)
+        runs.append(made)
         value, var = float(made.aggregate()["base_value"][0]), float(value_at_risk(made.pnl()))
         say(_line(made))
         if before is not None:
@@ -57,13 +61,15 @@ def demonstrate(
             said = beyond if days == 1 else f" in {days} days"
             say(f"            PV moved {change:,.0f} {made.manifest['reporting']} since {before[2]}{said}")
         before = value, var, date
+    pages = (settings().home if kept.remote else kept.root) / "reports"
+    vote = explain(*runs[:2], sensitivities=True, risk=True, objects=True, cluster=cluster)
+    say(f"\n{_moved(vote)}\n")
     told = report(made, by=("region", "desk"))
-    say("")
     say(str(told))
-    page = (settings().home if kept.remote else kept.root) / "reports" / f"demo-{DATES[-1]}.html"
-    page.parent.mkdir(parents=True, exist_ok=True)
-    told.to_html(page)
-    say(f"\nreport   {page}\nstore    {kept.where}\n{time.perf_counter() - begun:.1f} s in all")
+    told.to_html(pages / f"demo-{DATES[-1]}.html", also=chapters(made, ("classes", "tail", "sensitivities"), ("desk",)))
+    vote.to_html(pages / "demo-vote.html")
+    say(f"\nreport   {pages / f'demo-{DATES[-1]}.html'}\nvote     {pages / 'demo-vote.html'}")
+    say(f"store    {kept.where}\n{time.perf_counter() - begun:.1f} s in all")
     say("next     riskgrid runs; riskgrid report demo-2016-07-01 --by desk,book; or the README's Python example")
     return made
 
@@ -119,6 +125,19 @@ report:
   by: [region, desk]
   html: report.html
 """
+
+
+def _moved(vote: Explained) -> str:
+    """The P&L of a day in a few lines: its pieces, and the market objects that moved it most."""
+    table, currency = vote.by(()), vote.attribution.currency
+    parts = sorted(zip(vote.pieces, table["pnl"].values[0].tolist(), strict=True), key=lambda part: -abs(part[1]))
+    pieces = ", ".join(f"{name} {value:,.0f}" for name, value in parts[:5] if value)
+    a, b = vote.frames.a.row.as_of, vote.frames.b.row.as_of
+    unexplained = float(table["pnl"].sel(piece="unexplained")[0])
+    return (
+        f"{a} to {b}: P&L {float(table['total'][0]):,.0f} {currency}, most of it {pieces}\n"
+        f"            unexplained by revaluation {unexplained:,.0f}; 'riskgrid explain-pnl demo-{a} demo-{b}' says more"
+    )
 
 
 def _line(made: Run) -> str:
