@@ -205,9 +205,9 @@ def _asked(shocks: Any, history: MarketHistory | None, market: MarketSnapshot, r
 
 def _notices(nodes: xr.Dataset, before: xr.Dataset, made: Run, asked: xr.Dataset, history: Any) -> list[str]:
     said = []
-    if history is None:
+    if history is None and asked.attrs["name"] == "generic stress":
         said.append("Hypothetical scenarios alone: history= adds the documented episodes it covers.")
-    elif left := sorted(library().keys() - set(asked["scenario"].values.tolist())):
+    elif history is not None and (left := sorted(library().keys() - set(asked["scenario"].values.tolist()))):
         said.append(f"Episodes left out: {', '.join(left)}.")
     lost, known = int(nodes["unpriced"][0]), int(before["unpriced"][0])
     if lost:

@@ -51,3 +51,18 @@ def test_stress__of_an_unknown_pattern_is_one_sentence(home: Path, tmp_path: Pat
     said = call(home, "stress", "friday", "--file", str(shocks))
     assert said.exit_code == 1
     assert "riskgrid: scenario 'crash': unknown factor 'equty:*'" in said.output
+
+
+def test_reverse_stress__prints_the_move_that_loses_the_amount(home: Path, tmp_path: Path) -> None:
+    page = tmp_path / "reverse.html"
+    said = call(home, "reverse-stress", "friday", "--loss", "5e5", "--components", "8", "--html", str(page))
+    assert said.exit_code == 0, said.output
+    assert "Reverse stress: a loss of 500,000 USD" in said.output
+    assert "8 components" in said.output
+    assert "Reverse stress" in page.read_text(encoding="utf-8")
+
+
+def test_reverse_stress__of_no_loss_is_one_sentence(home: Path) -> None:
+    said = call(home, "reverse-stress", "friday", "--loss", "-1")
+    assert said.exit_code == 1
+    assert said.output == "riskgrid: loss is -1.0; an amount above 0 is right, since a loss is positive\n"

@@ -1,4 +1,4 @@
-"""Commands that stress: a run's trades under named shocks."""
+"""Commands that stress: a run's trades under named shocks, and what it takes to lose a given amount."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from riskgrid.cli.group import HTML, STORE, chosen, cli, labels_of
 
-__all__ = ["stress"]
+__all__ = ["reverse_stress", "stress"]
 
 _BY = click.option("--by", default="desk", show_default=True, help="Labels of the nodes, outermost first.")
 _WHERE = click.option("--where", multiple=True, metavar="LABEL=VALUE", help="Keep only these trades; may be repeated.")
@@ -34,6 +34,31 @@ def stress(run_id: str, *, shocks: Path | None, history: str | None, html: Path 
         labels_of(rest["by"]),
         where=chosen(rest["where"]),
         **_past(history),
+    )
+    _show(made, html)
+
+
+@cli.command(name="reverse-stress")
+@click.argument("run_id", metavar="RUN")
+@click.option("--loss", type=float, required=True, help="Amount to lose, in the reporting currency, e.g. 10e6.")
+@click.option("--components", type=click.IntRange(1), help="Principal components of the covariance [all].")
+@click.option("--horizon", default=1, show_default=True, help="Days; the covariance is scaled by them.")
+@_BY
+@_WHERE
+@HTML
+@STORE
+def reverse_stress(run_id: str, *, loss: float, components: int | None, html: Path | None, **rest: Any) -> None:
+    """Print the most plausible market move, by the covariance of RUN's scenarios, that loses an amount."""
+    from riskgrid.result import open_run
+    from riskgrid.reversing import reverse_stress as search
+
+    made = search(
+        open_run(run_id, store=rest["store"]),
+        loss,
+        by=labels_of(rest["by"]),
+        where=chosen(rest["where"]),
+        components=components,
+        horizon=rest["horizon"],
     )
     _show(made, html)
 
