@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from riskgrid.replaying import replay
     from riskgrid.reporting import Report, report
     from riskgrid.result import Run, open_run
+    from riskgrid.reversing import reverse_stress
     from riskgrid.rolling import roll
     from riskgrid.runner import Runner
     from riskgrid.running import price, run
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from riskgrid.scenarios.volatility import volatility_scaled
     from riskgrid.scenarios.weighting import age_weighted
     from riskgrid.store import Store
+    from riskgrid.stressing import stress_report
     from riskgrid.tracing import tail_view
     from riskgrid.whatif import what_if
 
@@ -101,6 +103,7 @@ _HOME = {
     "price": "riskgrid.running",
     "replay": "riskgrid.replaying",
     "report": "riskgrid.reporting",
+    "reverse_stress": "riskgrid.reversing",
     "risk_classes": "riskgrid.decomposing",
     "roll": "riskgrid.rolling",
     "run": "riskgrid.running",
@@ -111,6 +114,7 @@ _HOME = {
     "sensitivities": "riskgrid.bumping",
     "spot_vol_ladder": "riskgrid.bumping",
     "stress": "riskgrid.scenarios.stress",
+    "stress_report": "riskgrid.stressing",
     "submit": "riskgrid.jobs",
     "submit_what_if": "riskgrid.jobs",
     "tail_scenarios": "riskgrid.measures.tail",
@@ -169,6 +173,7 @@ __all__ = [
     "price",
     "replay",
     "report",
+    "reverse_stress",
     "risk_classes",
     "roll",
     "run",
@@ -179,6 +184,7 @@ __all__ = [
     "sensitivities",
     "spot_vol_ladder",
     "stress",
+    "stress_report",
     "submit",
     "submit_what_if",
     "tail_scenarios",

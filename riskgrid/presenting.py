@@ -10,6 +10,7 @@ from riskgrid.decomposing import risk_classes
 from riskgrid.errors import UnknownName
 from riskgrid.page import Shown
 from riskgrid.result import Run
+from riskgrid.stressing import stress_report
 from riskgrid.tracing import tail_view
 
 __all__ = ["CHAPTERS", "chapters"]
@@ -32,8 +33,13 @@ def _bumps(run: Run, by: Sequence[str], where: Mapping[str, Any] | None, measure
     return sensitivities(run, by, where)
 
 
+def _stress(run: Run, by: Sequence[str], where: Mapping[str, Any] | None, measures: Mapping[str, Any]) -> Shown:
+    del measures  # a stress has no level
+    return stress_report(run, by=by, where=where)
+
+
 #: Chapter to what makes it.
-CHAPTERS: dict[str, _Make] = {"classes": _classes, "sensitivities": _bumps, "tail": _tail}
+CHAPTERS: dict[str, _Make] = {"classes": _classes, "sensitivities": _bumps, "stress": _stress, "tail": _tail}
 
 
 def chapters(

@@ -75,15 +75,21 @@ def test_report__narrows_and_writes_a_page(home: Path, tmp_path: Path) -> None:
 
 def test_report__adds_the_chapters_asked_for(home: Path, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
-    chapters = [word for name in ("classes", "tail", "sensitivities") for word in ("--chapter", name)]
+    chapters = [word for name in ("classes", "tail", "sensitivities", "stress") for word in ("--chapter", name)]
     asked = ["--by", "desk", "--es-level", "0.9", *chapters]
     made = call("report", "demo-2016-07-01", *asked, "--html", str(page), "--store", str(home))
     assert made.exit_code == 0, made.output
-    for title in ("Risk by class", "Scenarios that make ES 90 %", "Trades that make ES 90 %", "Sensitivities of"):
+    for title in (
+        "Risk by class",
+        "Scenarios that make ES 90 %",
+        "Trades that make ES 90 %",
+        "Sensitivities of",
+        "Stress by desk",
+    ):
         assert title in made.output
         assert title in page.read_text(encoding="utf-8")
     wrong = call("report", "demo-2016-07-01", "--chapter", "tails", "--store", str(home))
-    known = "'classes', 'sensitivities', 'tail'"
+    known = "'classes', 'sensitivities', 'stress', 'tail'"
     assert wrong.output == f"riskgrid: unknown chapter 'tails'; did you mean 'tail'? known: {known}\n"
 
 

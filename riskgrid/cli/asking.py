@@ -77,7 +77,9 @@ def run(spec: Path, name: str | None, store: str | None) -> None:
 @click.option("--es-level", default="0.975", show_default=True, help="Level of ES.")
 @click.option("--var-method", default="inverted_cdf", show_default=True, help="Quantile convention of VaR.")
 @click.option("--es-method", default="tail_integral", show_default=True, help="tail_integral or inverted_cdf.")
-@click.option("--chapter", multiple=True, metavar="NAME", help="Add a chapter, e.g. classes or tail; may be repeated.")
+@click.option(
+    "--chapter", multiple=True, metavar="NAME", help="Add a chapter, e.g. classes, stress or tail; may be repeated."
+)
 @HTML
 @STORE
 def report(
