@@ -21,7 +21,7 @@ _ROUNDS = 30
 _LENGTHS = np.array([1.0, 0.5, 0.25, 0.1, 0.03, 0.01])  # of trial steps
 _ARMIJO = 0.1
 _CLOSE, _ALIGNED = 1e-4, 1e-6  # of a loss, as a share of the target; of 1 - cosine
-_EXACT = 1e-8
+_EXACT = 1e-7  # money is counted in ticks, whose rounding is of this size for many trades and few bits
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,12 @@ def design_point(losses: Losses, target: float, directions: Values, *, limit: fl
         if risen < 0.0:
             return DesignPoint(largest, (1.0 + risen) * target, np.nan, linear, False)
         starts = largest[None, :]
-    places, off = _on_target(shares, _walked(shares, starts, limit))
-    if not (np.abs(off) <= _CLOSE).any():  # every walk has lost its way; where they began stands
-        places, off = _on_target(shares, starts)
-    best = int(np.argmin(np.where(np.abs(off) <= _CLOSE, _length(places), np.inf)))
+    places, off = _walked(shares, starts, limit)
+    close = np.abs(off) <= _CLOSE
+    # where every walk has lost its way, where they began stands
+    kept = places[[_nearest(places, close)]] if close.any() else starts
+    places, off = _on_target(shares, kept)
+    best = _nearest(places, np.abs(off) <= _CLOSE)
     _, gradient = slope(shares, places[best : best + 1])
     cosine = float(_cosine(places[best : best + 1], gradient)[0])
     return DesignPoint(places[best], float((1.0 + off[best]) * target), cosine, linear, True)
@@ -162,8 +164,8 @@ def _risen(shares: Losses, place: Values, limit: float) -> tuple[Values, float]:
     return place, best
 
 
-def _walked(shares: Losses, places: Values, limit: float) -> Values:
-    """Where improved HL-RF leads from each place."""
+def _walked(shares: Losses, places: Values, limit: float) -> tuple[Values, Values]:
+    """Where improved HL-RF leads from each place, and what is missing there, as a share of the target."""
     off, gradient = slope(shares, places)
     tiny, count = np.finfo(float).tiny, places.shape[1]
     for _ in range(_ROUNDS):
@@ -188,28 +190,35 @@ def _walked(shares: Losses, places: Values, limit: float) -> Values:
         gradient = _differences(behind.reshape(len(places), -1))
         if (short := chosen > 0).any():
             _, gradient[short] = slope(shares, places[short])
-    return places
+    return places, off
+
+
+def _nearest(places: Values, eligible: NDArray[np.bool_]) -> int:
+    return int(np.argmin(np.where(eligible, _length(places), np.inf)))
 
 
 def _on_target(shares: Losses, places: Values) -> tuple[Values, Values]:
     """Each place moved along its ray until the target is lost, and what is missing then, as a share of the target."""
-    steps, width = np.linspace(-1.0, 1.0, 9), np.full(len(places), 1e-3)
-    off = np.full(len(places), np.inf)
-    for _ in range(6):
+    steps, width, rows = np.linspace(-1.0, 1.0, 9), np.full(len(places), 1e-3), np.arange(len(places))
+    nearest, least = places, np.full(len(places), np.inf)
+    for _ in range(5):
         factors = 1.0 + width[:, None] * steps
-        found = shares((places[:, None, :] * factors[..., None]).reshape(-1, places.shape[1])).reshape(len(places), -1)
-        off = found[:, 4]
-        if (np.abs(off) <= _EXACT).all():
+        tried = places[:, None, :] * factors[..., None]
+        found = shares(tried.reshape(-1, places.shape[1])).reshape(len(places), -1)
+        at = np.argmin(np.abs(found), axis=1)
+        better = np.abs(found[rows, at]) < np.abs(least)
+        nearest = np.where(better[:, None], tried[rows, at], nearest)
+        least = np.where(better, found[rows, at], least)
+        if (np.abs(least) <= _EXACT).all():
             break
         rises = (found[:, :-1] < 0.0) & (found[:, 1:] >= 0.0)
-        rows, cell = np.arange(len(places)), np.argmax(rises, axis=1)
+        cell, inside = np.argmax(rises, axis=1), rises.any(axis=1)
         below, above = found[rows, cell], found[rows, cell + 1]
         part = np.where(above > below, below / np.where(above > below, below - above, 1.0), 0.0)
-        better = factors[rows, cell] + part * width * (steps[1] - steps[0])
-        inside = rises.any(axis=1)
-        places = places * np.where(inside, better, 1.0)[:, None]
+        crossing = factors[rows, cell] + part * width * (steps[1] - steps[0])
+        places = places * np.where(inside, crossing, 1.0)[:, None]
         width = np.where(inside, width * 0.01, np.minimum(width * 10.0, 0.5))
-    return places, off
+    return nearest, least
 
 
 def _length(places: Values) -> Values:

@@ -71,15 +71,15 @@ def test_a_linear_book__has_the_closed_form(tmp_path):
     changes[stale[1:] | stale[:-1]] = 0.0
     matrix = changes.T @ changes / 80
     variance = held.values @ matrix @ held.values
-    # half a tick (at most 2^-11) a trade is 1.5e-8 of the loss, and the search stops at 1e-8 of it
-    assert made.distance == pytest.approx(5e5 / np.sqrt(variance), rel=1e-7)
+    # half a tick (at most 2^-11) a trade is 1.5e-8 of the loss, and the search stops at 1e-7 of it
+    assert made.distance == pytest.approx(5e5 / np.sqrt(variance), rel=2e-7)
     # the same ticks, of bumps of a tenth of a standard deviation each
     assert made.search["linear"] == pytest.approx(made.distance, rel=1e-5)
     moves = made.moves.sel(factor=[f"equity:{name}" for name in held.index])
     np.testing.assert_allclose(
         moves["factor_return"], -5e5 / variance * (matrix @ held.values), rtol=1e-3, atol=1e-4
     )  # a cosine of 1 - 1e-6 leaves 1.4e-3 of the place across
-    assert made.loss == pytest.approx(5e5, rel=1e-7)
+    assert made.loss == pytest.approx(5e5, rel=2e-7)
 
 
 def test_horizon__brings_a_linear_loss_nearer_by_its_root(tmp_path):
@@ -143,7 +143,7 @@ def test_loss__is_exact_by_a_run_of_the_scenario(base, found):
     again = run(base.portfolio, base.market, found.scenarios, store=base.store, bits=base.manifest["bits"],
                 progress=None)  # fmt: skip
     assert -float(again.pnl()[0]) == found.loss
-    assert found.loss == pytest.approx(1e6, rel=1e-7)
+    assert found.loss == pytest.approx(1e6, rel=2e-7)
 
 
 def test_the_scenario__overlays_a_what_if(base, found):
@@ -191,7 +191,7 @@ def test_principal_components__alone_are_never_nearer(base, found):
     few = reverse_stress(base, 1e6, components=5)
     assert few.search["components"] == 5
     assert few.distance >= found.distance * (1.0 - 1e-6)
-    assert few.loss == pytest.approx(1e6, rel=1e-7)
+    assert few.loss == pytest.approx(1e6, rel=2e-7)
 
 
 def test_where__is_the_part_that_loses(base):
