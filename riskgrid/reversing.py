@@ -13,6 +13,7 @@ import xarray as xr
 from scipy.stats import chi2, norm
 
 from riskgrid import hashing, plots
+from riskgrid.cluster import Workers, connect
 from riskgrid.design_point import DesignPoint, design_point
 from riskgrid.engine.outcome import Progress
 from riskgrid.errors import BadSpec, UnknownName
@@ -155,7 +156,8 @@ def reverse_stress(
     """The scenario of least Mahalanobis distance under which a run's trades lose ``loss``, by exact revaluation.
 
     loss : > 0, in the reporting currency.   scenarios : a historical set whose covariance says what is plausible, by
-    default the run's own.   where : the trades that shall lose.   Options: :class:`Search`.
+    default the run's own.   where : the trades that shall lose.   progress : of what is kept, not of the search.
+    Options: :class:`Search`.
 
     Moves are mixed from independent components, z ~ N(0, I), and put on today's levels in each factor's kind of return;
     :func:`riskgrid.design_point.design_point` finds the nearest z that loses the amount, from the slope at the base,
@@ -173,28 +175,33 @@ def reverse_stress(
     past = run.scenarios if scenarios is None else scenarios
     members(past["factor"].values.astype(str).tolist(), classes)
     mixture = Mixture.of(past, options["components"], horizon=options["horizon"], decay=options["decay"])
-    with tempfile.TemporaryDirectory(prefix=".search-", dir=None if run.store.remote else run.store.root) as folder:
-        losses = Losses(run, where, mixture, Store(folder), cluster)
-        point = design_point(losses, float(loss), mixture.places(past), limit=options["limit"])
-    if not point.reached:
-        raise BadSpec(
-            f"no market move within {options['limit']:g} standard deviations was found to lose "
-            f"{loss:,.0f} {run.manifest['reporting']}; the largest loss found is {max(point.loss, 0.0):,.0f}"
-        )
-    facts: dict[str, Any] = {
-        **options,
-        "components": len(mixture.loadings),
-        "linear": point.linear,
-        "cosine": point.cosine,
-    }
+    with connect(cluster) as workers:
+        losses, point = _searched(run, float(loss), mixture, past, (where, workers, options["limit"]))
+        made = _scenario(losses, point, float(loss), past, options)
+        seen = stress_report(run, made, by, classes=classes, where=where, cluster=workers.lent(), progress=progress)
+        moves = _moves(made, mixture)
+        objects = _objects(run, made, moves, where, (workers.lent(), progress))
+    objects.attrs["cross"] = float(seen.table["pnl"][0, 0]) - float(objects["pnl"].sum())
+    facts = options | {"components": len(mixture.loadings), "linear": point.linear, "cosine": point.cosine}
     facts |= {"settled": point.settled, "revaluations": losses.runs, "states": losses.states}
     facts |= {"set": past.attrs["name"], "count": past.sizes["scenario"]}
-    made = _scenario(losses, point, float(loss), past, options)
-    seen = stress_report(run, made, by, classes=classes, where=where, cluster=cluster, progress=progress)
-    moves = _moves(made, mixture)
-    objects = _objects(run, made, moves, where, (cluster, progress))
-    objects.attrs["cross"] = float(seen.table["pnl"][0, 0]) - float(objects["pnl"].sum())
     return ReverseStress(made, float(loss), point.distance, moves, objects, seen, facts)
+
+
+def _searched(
+    run: Run, loss: float, mixture: Mixture, past: xr.Dataset, how: tuple[Any, Workers, float]
+) -> tuple[Losses, DesignPoint]:
+    """The point of the loss.  how : the trades that lose, the workers, the limit.  BadSpec where there is none."""
+    where, workers, limit = how
+    with tempfile.TemporaryDirectory(prefix=".search-", dir=None if run.store.remote else run.store.root) as folder:
+        losses = Losses(run, where, mixture, Store(folder), workers)
+        point = design_point(losses, loss, mixture.places(past), limit=limit)
+    if not point.reached:
+        raise BadSpec(
+            f"no market move within {limit:g} standard deviations was found to lose "
+            f"{loss:,.0f} {run.manifest['reporting']}; the largest loss found is {max(point.loss, 0.0):,.0f}"
+        )
+    return losses, point
 
 
 def _options(search: Search) -> dict[str, Any]:

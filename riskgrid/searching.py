@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from riskgrid.cluster import Workers
 from riskgrid.errors import BadSpec
 from riskgrid.result import Run
 from riskgrid.running import run
@@ -35,7 +36,7 @@ class Losses:
     where: Mapping[str, Any] | None
     mixture: Mixture
     store: Store
-    cluster: Any
+    workers: Workers
     runs: int = field(default=0, init=False)
     states: int = field(default=0, init=False)
 
@@ -64,7 +65,7 @@ class Losses:
             bits=manifest["bits"],
             cut=manifest["cut"],
             store=self.store,
-            cluster=self.cluster,
+            cluster=self.workers.lent(),
             progress=None,
         )
         self.runs, self.states = self.runs + 1, self.states + len(places)

@@ -9,6 +9,7 @@ from scipy.optimize import minimize
 from scipy.stats import chi2, norm
 
 from riskgrid import run, sample, what_if
+from riskgrid.cluster import Here
 from riskgrid.errors import BadScenarios, BadSpec, UnknownName
 from riskgrid.market.factor import match
 from riskgrid.reversing import reverse_stress
@@ -97,7 +98,7 @@ def test_gamma__is_the_nearest_of_a_fine_grid_of_revaluations(short_options, tmp
     made = reverse_stress(short_options, 4e5, scenarios=two)
     assert made.search["components"] == 2
     mixture = Mixture.of(two)
-    losses = Losses(short_options, None, mixture, Store(tmp_path), "threads")
+    losses = Losses(short_options, None, mixture, Store(tmp_path), Here())
     angle, radii = np.linspace(0.0, 2.0 * np.pi, 120, endpoint=False), np.linspace(0.0, 8.0, 41)
     rays = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     table = losses((rays[:, None, :] * radii[:, None]).reshape(-1, 2)).reshape(len(rays), -1)
@@ -114,7 +115,7 @@ def test_gamma__is_the_nearest_of_a_fine_grid_of_revaluations(short_options, tmp
 def test_gamma__in_several_dimensions_is_what_slsqp_finds(short_options, tmp_path):
     made = reverse_stress(short_options, 5e5)
     mixture = Mixture.of(short_options.scenarios)
-    losses = Losses(short_options, None, mixture, Store(tmp_path), "threads")
+    losses = Losses(short_options, None, mixture, Store(tmp_path), Here())
     count = len(mixture.loadings)
     assert count == made.search["components"] <= 6
     bumps = np.concatenate([np.zeros((1, count)), np.eye(count), -np.eye(count)]) * 0.05
@@ -210,6 +211,14 @@ def test_the_same_question__has_the_same_answer_and_leaves_nothing_behind(base, 
     assert sorted(path.name for path in base.store.root.iterdir()) == before
     names = [row.name for row in base.store.catalogue.list(100)]
     assert not [name for name in names if name.startswith("state")]
+
+
+def test_a_what_if__and_other_workers_are_reversed_alike(base):
+    hedged = what_if(base, {"drop": ["EO-000001"], "shift": {"equity:*": "-5%"}})
+    here = reverse_stress(hedged, 5e5)
+    assert -float(here.stress.table["pnl"][0, 0]) == pytest.approx(5e5, rel=1e-6)
+    there = reverse_stress(hedged, 5e5, cluster="processes:1")
+    assert there.scenarios.identical(here.scenarios)
 
 
 def test_provenance__says_how_it_was_found(base, found):
