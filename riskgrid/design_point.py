@@ -21,6 +21,8 @@ _ROUNDS = 30
 _LENGTHS = np.array([1.0, 0.5, 0.25, 0.1, 0.03, 0.01])  # of trial steps
 _ARMIJO = 0.1
 _CLOSE, _ALIGNED = 1e-4, 1e-6  # of a loss, as a share of the target; of 1 - cosine
+_NEAR, _STALLED = 1e-2, 1e-6  # of the target; of the distance in a round
+_SETTLED = 1e-4  # of 1 - cosine: what a nearer place nearby could save, as a share of the distance
 _EXACT = 1e-7  # money is counted in ticks, whose rounding is of this size for many trades and few bits
 
 
@@ -29,7 +31,7 @@ class DesignPoint:
     """The nearest point found at which the target is lost; where ``reached`` is false, the largest loss within limits.
 
     place : (component,), in standard deviations.   distance : its length.   cosine : between the place and the slope
-    of the loss there; 1 where no point nearby is nearer.   settled : whether it is 1 but for 1e-6.
+    of the loss there; 1 where no point nearby is nearer.   settled : whether it is 1 but for 1e-4.
     linear : the distance that the slope at the origin alone would say, infinite where it has none.
     """
 
@@ -47,7 +49,7 @@ class DesignPoint:
     @property
     def settled(self) -> bool:
         """Whether the search has met its tolerance."""
-        return self.cosine >= 1.0 - 2.0 * _ALIGNED
+        return self.cosine >= 1.0 - _SETTLED
 
 
 def design_point(losses: Losses, target: float, directions: Values, *, limit: float = 8.0) -> DesignPoint:
@@ -81,9 +83,9 @@ def design_point(losses: Losses, target: float, directions: Values, *, limit: fl
             return DesignPoint(largest, (1.0 + risen) * target, np.nan, linear, False)
         starts = largest[None, :]
     places, off = _walked(shares, starts, limit)
-    close = np.abs(off) <= _CLOSE
+    close = np.abs(off) <= _NEAR
     # where every walk has lost its way, where they began stands
-    kept = places[[_nearest(places, close)]] if close.any() else starts
+    kept = places[[_nearest(places * (1.0 - off)[:, None], close)]] if close.any() else starts
     places, off = _on_target(shares, kept)
     best = _nearest(places, np.abs(off) <= _CLOSE)
     _, gradient = slope(shares, places[best : best + 1])
@@ -167,9 +169,9 @@ def _risen(shares: Losses, place: Values, limit: float) -> tuple[Values, float]:
 def _walked(shares: Losses, places: Values, limit: float) -> tuple[Values, Values]:
     """Where improved HL-RF leads from each place, and what is missing there, as a share of the target."""
     off, gradient = slope(shares, places)
-    tiny, count = np.finfo(float).tiny, places.shape[1]
+    tiny, count, stalled = np.finfo(float).tiny, places.shape[1], np.zeros(len(places), np.bool_)
     for _ in range(_ROUNDS):
-        open_ = (np.abs(off) > _CLOSE) | (_cosine(places, gradient) < 1.0 - _ALIGNED)
+        open_ = ~stalled & ((np.abs(off) > _CLOSE) | (_cosine(places, gradient) < 1.0 - _ALIGNED))
         if not open_.any():
             break
         square = np.maximum((gradient**2).sum(axis=1), tiny)
@@ -179,18 +181,39 @@ def _walked(shares: Losses, places: Values, limit: float) -> tuple[Values, Value
         trial = places[:, None, :] + _LENGTHS[:, None] * step[:, None, :]
         found = shares(np.concatenate([trial.reshape(-1, count), _bumped(places + step)]))
         tried, behind = found[: trial.shape[0] * len(_LENGTHS)].reshape(len(places), -1), found[trial[..., 0].size :]
-        penalty = 2.0 * _length(places) / np.sqrt(square)
-        before = 0.5 * (places**2).sum(axis=1) + penalty * np.abs(off)
-        falls = (places * step).sum(axis=1) + penalty * np.sign(off) * (gradient * step).sum(axis=1)
-        merit = 0.5 * (trial**2).sum(axis=2) + penalty[:, None] * np.abs(tried)
-        fine = merit <= before[:, None] + _ARMIJO * _LENGTHS * np.minimum(falls, 0.0)[:, None]
-        chosen = np.where(fine.any(axis=1), np.argmax(fine, axis=1), np.argmin(merit, axis=1))
+        chosen, stalled = _chosen(places, off, gradient, (trial, tried))
         rows = np.arange(len(places))
         places, off = trial[rows, chosen], tried[rows, chosen]
         gradient = _differences(behind.reshape(len(places), -1))
         if (short := chosen > 0).any():
             _, gradient[short] = slope(shares, places[short])
     return places, off
+
+
+def _chosen(
+    places: Values, off: Values, gradient: Values, steps: tuple[Values, Values]
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Which trial step each place takes, and whether it is as near as the steps can bring it.
+
+    steps : places (place, step, component), and what is missing there (place, step). Near the target the step whose
+    ray meets it nearest, by the slope along the ray: the merit function would refuse all but the smallest steps along
+    a curved surface (Maratos). Else the first that the merit function of Zhang and Der Kiureghian takes.
+    """
+    trial, tried = steps
+    slant = (gradient * places).sum(axis=1)
+    along = np.where(slant > 0.0, slant, np.inf)
+    meets = _length(trial) * (1.0 - tried / along[:, None])
+    now = _length(places) * (1.0 - off / along)
+    near = (np.abs(off) <= _NEAR) & (slant > 0.0)
+    penalty = 2.0 * _length(places) / np.maximum(_length(gradient), np.finfo(float).tiny)
+    step = trial[:, 0] - places
+    before = 0.5 * (places**2).sum(axis=1) + penalty * np.abs(off)
+    falls = (places * step).sum(axis=1) + penalty * np.sign(off) * (gradient * step).sum(axis=1)
+    merit = 0.5 * (trial**2).sum(axis=2) + penalty[:, None] * np.abs(tried)
+    fine = merit <= before[:, None] + _ARMIJO * _LENGTHS * np.minimum(falls, 0.0)[:, None]
+    far = np.where(fine.any(axis=1), np.argmax(fine, axis=1), np.argmin(merit, axis=1))
+    stalled = near & ~(meets.min(axis=1) < now * (1.0 - _STALLED))
+    return np.where(near, np.argmin(np.where(np.abs(tried) <= 3.0 * _NEAR, meets, np.inf), axis=1), far), stalled
 
 
 def _nearest(places: Values, eligible: NDArray[np.bool_]) -> int:
