@@ -10,7 +10,7 @@ from typing import Any, Literal, TypedDict, Unpack
 
 import numpy as np
 import xarray as xr
-from scipy.stats import chi2, norm
+from scipy.special import chdtrc, ndtr
 
 from riskgrid import hashing, plots
 from riskgrid.cluster import Workers, connect
@@ -82,12 +82,12 @@ class ReverseStress(Shown):
     @property
     def probability(self) -> float:
         """Of a loss as large or larger, to first order: the normal tail beyond the distance."""
-        return float(norm.sf(self.distance))
+        return float(ndtr(-self.distance))
 
     @property
     def probability_of_distance(self) -> float:
         """Of a market move as far or farther in any direction: the tail of chi-square."""
-        return float(chi2.sf(self.distance**2, self.search["components"]))
+        return float(chdtrc(self.search["components"], self.distance**2))
 
     def sections(self) -> list[Section]:
         """The moves that matter, then the loss by class and node."""

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy import stats
 
 from riskgrid.errors import BadSpec
 from riskgrid.registry import measure
@@ -61,7 +60,9 @@ def attribution_test(hypothetical: xr.DataArray, risk_theoretical: xr.DataArray)
 
 def _spearman(rows: Values, others: Values) -> Values:
     """Pearson's correlation of ranks, (row,); NaN where a row has one value only."""
-    ranks, beside = (stats.rankdata(values, axis=1) for values in (rows, others))
+    from scipy.stats import rankdata  # half a second to import, which few who list the measures want to wait
+
+    ranks, beside = (rankdata(values, axis=1) for values in (rows, others))
     middle = (rows.shape[1] + 1) / 2  # the mean rank, with ties too
     ranks, beside = ranks - middle, beside - middle
     squares = (ranks**2).sum(axis=1) * (beside**2).sum(axis=1)

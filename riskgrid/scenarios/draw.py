@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from scipy import special
-from scipy.stats import qmc
 
 from riskgrid.errors import BadScenarios, UnknownName
 from riskgrid.formulas import norm_ppf
@@ -104,6 +103,8 @@ def _philox(seed: int, number: int, size: int, dims: int) -> Values:
 
 
 def _sobol(seed: int, number: int, size: int, dims: int) -> Values:
+    from scipy.stats import qmc  # half a second to import
+
     if dims > qmc.Sobol.MAXDIM:
         raise BadScenarios(f"Sobol points have up to {qmc.Sobol.MAXDIM} dims, {dims} are asked for; take components")
     source = np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=(number,))))

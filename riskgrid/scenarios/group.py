@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -12,8 +11,7 @@ import xarray as xr
 from riskgrid.errors import BadScenarios
 from riskgrid.hashing import short
 from riskgrid.market.factor import match
-from riskgrid.scenarios.compose import concatenate
-from riskgrid.scenarios.set import check, digest, moved
+from riskgrid.scenarios.set import Extras, check, digest, moved, shifts
 
 __all__ = ["OTHER", "RISK_CLASSES", "by_class", "members", "restrict"]
 
@@ -73,15 +71,33 @@ def by_class(scenarios: xr.Dataset, classes: Mapping[str, Sequence[str]] = RISK_
     check(scenarios)
     moves = moved(scenarios).any(axis=0)
     factors = [str(factor) for factor, moves_it in zip(scenarios["factor"].values, moves, strict=True) if moves_it]
-    parts: dict[str, Any] = {
-        name: restrict(scenarios.drop_vars("weight", errors="ignore"), held, name)
-        for name, held in members(factors, classes).items()
-    }
+    parts = members(factors, classes)
     if not parts:
         raise BadScenarios(f"scenario set '{scenarios.attrs['name']}' moves no factor; there is no class to show")
-    labels = scenarios["scenario"].values.astype(str)
-    made = concatenate(parts).assign_coords(
-        risk_class=("scenario", np.repeat(np.array(list(parts), dtype=str), len(labels))),
+    labels, place = scenarios["scenario"].values.astype(str), {factor: at for at, factor in enumerate(factors)}
+    count, shape = len(labels), (len(parts) * len(labels), len(factors))
+    panels = {"scale": np.ones(shape), "offset": np.zeros(shape), "stale": np.zeros(shape, np.bool_)}
+    held = {name: scenarios[name].values[:, moves] for name in panels if name in scenarios}
+    for at, members_of in enumerate(parts.values()):
+        rows, columns = slice(at * count, (at + 1) * count), [place[factor] for factor in members_of]
+        for name, values in held.items():
+            panels[name][rows, columns] = values[:, columns]
+    extras: Extras = {"stale": panels["stale"]} if "stale" in held else {}
+    if "date" in scenarios:
+        extras["date"] = np.tile(scenarios["date"].values, len(parts))
+    if "unshocked" in scenarios.coords:
+        extras["unshocked"] = scenarios["unshocked"].values[moves]
+    made = shifts(
+        [f"{name}/{label}" for name in parts for label in labels.tolist()],
+        factors,
+        panels["scale"],
+        panels["offset"],
+        name=f"{scenarios.attrs['name']} by risk class",
+        kind="by class",
+        provenance={"kind": "by class", "classes": parts, "of": short(digest(scenarios), 40)},
+        **extras,
+    )
+    return made.assign_coords(
+        risk_class=("scenario", np.repeat(np.array(list(parts), dtype=str), count)),
         of=("scenario", np.tile(labels, len(parts))),
     )
-    return made.assign_attrs(name=f"{scenarios.attrs['name']} by risk class", kind="by class")
