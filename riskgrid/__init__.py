@@ -12,16 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from riskgrid import sample
-    from riskgrid.backtested import Backtest
-    from riskgrid.backtesting import backtest
-    from riskgrid.bumping import sensitivities, spot_vol_ladder
+    from riskgrid.analysis.backtested import Backtest
+    from riskgrid.analysis.backtesting import backtest
+    from riskgrid.analysis.bumping import sensitivities, spot_vol_ladder
+    from riskgrid.analysis.comparing import Comparison, compare
+    from riskgrid.analysis.decomposing import risk_classes
+    from riskgrid.analysis.differing import Difference, diff
+    from riskgrid.analysis.explaining import Explained, explain
+    from riskgrid.analysis.reversing import reverse_stress
+    from riskgrid.analysis.rolling import roll
+    from riskgrid.analysis.stressing import stress_report
+    from riskgrid.analysis.tracing import tail_view
     from riskgrid.change import Changes
-    from riskgrid.comparing import Comparison, compare
-    from riskgrid.decomposing import risk_classes
-    from riskgrid.differing import Difference, diff
     from riskgrid.engine.budget import Limits
     from riskgrid.errors import RiskgridError
-    from riskgrid.explaining import Explained, explain
     from riskgrid.inputs import keep, kept
     from riskgrid.jobs import submit, submit_what_if, wait
     from riskgrid.keeping import gc, verify
@@ -37,8 +41,6 @@ if TYPE_CHECKING:
     from riskgrid.replaying import replay
     from riskgrid.reporting import Report, report
     from riskgrid.result import Run, open_run
-    from riskgrid.reversing import reverse_stress
-    from riskgrid.rolling import roll
     from riskgrid.runner import Runner
     from riskgrid.running import price, run
     from riskgrid.scenarios.compose import concatenate, overlay, scale_shifts, select
@@ -51,19 +53,17 @@ if TYPE_CHECKING:
     from riskgrid.scenarios.volatility import volatility_scaled
     from riskgrid.scenarios.weighting import age_weighted
     from riskgrid.store import Store
-    from riskgrid.stressing import stress_report
-    from riskgrid.tracing import tail_view
     from riskgrid.whatif import what_if
 
 __version__ = "0.1.0"
 
 # names are imported when first used: `import riskgrid` and the command line start at once
 _HOME = {
-    "Backtest": "riskgrid.backtested",
+    "Backtest": "riskgrid.analysis.backtested",
     "Changes": "riskgrid.change",
-    "Comparison": "riskgrid.comparing",
-    "Difference": "riskgrid.differing",
-    "Explained": "riskgrid.explaining",
+    "Comparison": "riskgrid.analysis.comparing",
+    "Difference": "riskgrid.analysis.differing",
+    "Explained": "riskgrid.analysis.explaining",
     "Limits": "riskgrid.engine.budget",
     "MarketHistory": "riskgrid.market.history",
     "MarketSnapshot": "riskgrid.market.snapshot",
@@ -75,17 +75,17 @@ _HOME = {
     "Store": "riskgrid.store",
     "age_weighted": "riskgrid.scenarios.weighting",
     "ask": "riskgrid.question",
-    "backtest": "riskgrid.backtesting",
+    "backtest": "riskgrid.analysis.backtesting",
     "bucket": "riskgrid.measures.bucket",
-    "compare": "riskgrid.comparing",
+    "compare": "riskgrid.analysis.comparing",
     "component": "riskgrid.measures.contribution",
     "concatenate": "riskgrid.scenarios.compose",
-    "diff": "riskgrid.differing",
+    "diff": "riskgrid.analysis.differing",
     "diversification": "riskgrid.measures.contribution",
     "episodes": "riskgrid.scenarios.episode",
     "expected_shortfall": "riskgrid.measures.tail",
     "expected_shortfall_interval": "riskgrid.measures.interval",
-    "explain": "riskgrid.explaining",
+    "explain": "riskgrid.analysis.explaining",
     "filtered_historical": "riskgrid.scenarios.filtered",
     "gc": "riskgrid.keeping",
     "grid": "riskgrid.scenarios.ladder",
@@ -103,22 +103,22 @@ _HOME = {
     "price": "riskgrid.running",
     "replay": "riskgrid.replaying",
     "report": "riskgrid.reporting",
-    "reverse_stress": "riskgrid.reversing",
-    "risk_classes": "riskgrid.decomposing",
-    "roll": "riskgrid.rolling",
+    "reverse_stress": "riskgrid.analysis.reversing",
+    "risk_classes": "riskgrid.analysis.decomposing",
+    "roll": "riskgrid.analysis.rolling",
     "run": "riskgrid.running",
     "sample": "riskgrid.sample",
     "scale_shifts": "riskgrid.scenarios.compose",
     "scenario_set": "riskgrid.registry",
     "select": "riskgrid.scenarios.compose",
-    "sensitivities": "riskgrid.bumping",
-    "spot_vol_ladder": "riskgrid.bumping",
+    "sensitivities": "riskgrid.analysis.bumping",
+    "spot_vol_ladder": "riskgrid.analysis.bumping",
     "stress": "riskgrid.scenarios.stress",
-    "stress_report": "riskgrid.stressing",
+    "stress_report": "riskgrid.analysis.stressing",
     "submit": "riskgrid.jobs",
     "submit_what_if": "riskgrid.jobs",
     "tail_scenarios": "riskgrid.measures.tail",
-    "tail_view": "riskgrid.tracing",
+    "tail_view": "riskgrid.analysis.tracing",
     "tail_weights": "riskgrid.measures.contribution",
     "value_at_risk": "riskgrid.measures.tail",
     "value_at_risk_interval": "riskgrid.measures.interval",

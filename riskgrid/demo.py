@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from riskgrid import sample
+from riskgrid.analysis.explaining import Explained, explain
+from riskgrid.analysis.presenting import chapters
+from riskgrid.analysis.rolling import last_dates, roll
 from riskgrid.errors import BadSpec
-from riskgrid.explaining import Explained, explain
 from riskgrid.measures.tail import expected_shortfall, value_at_risk
 from riskgrid.portfolio import Portfolio
-from riskgrid.presenting import chapters
 from riskgrid.reporting import report
 from riskgrid.result import Run
-from riskgrid.rolling import last_dates, roll
 from riskgrid.running import run
 from riskgrid.scenarios import file
 from riskgrid.settings import settings
@@ -103,7 +103,7 @@ def roll_sample(
     """Roll the sample book through the last ``days`` of the sample history, each under its last 250 changes.
 
     The book is struck around its first date and ages; ``restrike`` : struck again for each month.   options : of
-    :func:`riskgrid.rolling.roll`.
+    :func:`riskgrid.analysis.rolling.roll`.
     """
     dates = last_dates(sample.history(), days + 1, until or DATES[-1])
 

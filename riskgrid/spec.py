@@ -13,17 +13,17 @@ import numpy as np
 import xarray as xr
 import yaml
 
+from riskgrid.analysis.presenting import CHAPTERS
+from riskgrid.analysis.rolling import last_dates, roll
 from riskgrid.engine.budget import Limits
 from riskgrid.errors import BadSpec, UnknownName
 from riskgrid.inputs import kept
 from riskgrid.market.history import MarketHistory
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.portfolio import Portfolio
-from riskgrid.presenting import CHAPTERS
 from riskgrid.question import Question, ask
 from riskgrid.registry import SCENARIO_SETS
 from riskgrid.result import Run
-from riskgrid.rolling import last_dates, roll
 from riskgrid.running import run
 from riskgrid.scenarios import compose, file
 
@@ -55,7 +55,7 @@ class RunSpec:
     made: Callable[[MarketSnapshot], xr.Dataset] | None = None
 
     def roll(self, name: str, *, days: int, until: str | None = None, **options: Any) -> list[Run]:
-        """Roll the book through the last ``days`` of the history, see :func:`riskgrid.rolling.roll`.
+        """Roll the book through the last ``days`` of the history, see :func:`riskgrid.analysis.rolling.roll`.
 
         BadSpec where there is no history, or scenarios are read and not made; they would not be of their dates.
         """

@@ -41,7 +41,7 @@ def run(spec: Path, name: str | None, store: str | None) -> None:
     """Run what a YAML file describes, and print its report."""
     import dataclasses
 
-    from riskgrid.presenting import chapters
+    from riskgrid.analysis.presenting import chapters
     from riskgrid.reporting import report
     from riskgrid.spec import read_spec
 
@@ -93,7 +93,7 @@ def report(
     **measures: str,
 ) -> None:
     """Print PV, VaR, ES and what adds to them of a stored RUN (its id, the beginning of it, or its name)."""
-    from riskgrid.presenting import chapters
+    from riskgrid.analysis.presenting import chapters
     from riskgrid.reporting import report as make_report
     from riskgrid.result import open_run
 

@@ -39,8 +39,8 @@ def sensitivities(  # noqa: PLR0913, options of one command
     store: str | None,
 ) -> None:
     """Print delta, vega, rho and theta of a stored RUN by node, and its buckets; what is bumped is priced and kept."""
-    from riskgrid.bumping import sensitivities as bump
-    from riskgrid.bumping import spot_vol_ladder
+    from riskgrid.analysis.bumping import sensitivities as bump
+    from riskgrid.analysis.bumping import spot_vol_ladder
     from riskgrid.result import open_run
 
     run, kept = open_run(run_id, store=store), chosen(where)

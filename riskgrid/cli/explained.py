@@ -43,7 +43,7 @@ def explain_pnl(  # noqa: PLR0913, click hands every option over by name
     store: str | None,
 ) -> None:
     """Explain the P&L from RUN_A to the later RUN_B, in pieces that add up exactly."""
-    from riskgrid.explaining import explain
+    from riskgrid.analysis.explaining import explain
     from riskgrid.result import open_run
 
     found = explain(

@@ -72,7 +72,7 @@ def backtest(
     store: str | None,
 ) -> None:
     """Test VaR against P&L: over the history RUNS that 'riskgrid roll' made, or over two RUNS or more."""
-    from riskgrid.backtesting import backtest as tested
+    from riskgrid.analysis.backtesting import backtest as tested
 
     asked = runs[0] if len(runs) == 1 else runs
     told = tested(

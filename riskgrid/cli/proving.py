@@ -21,8 +21,8 @@ _CLUSTER = click.option("--cluster", default="threads", show_default=True, help=
 @STORE
 def what_if(run_id: str, changes: Path, *, name: str, by: str, store: str | None) -> None:
     """Value RUN with the CHANGES of a YAML or JSON file, and compare."""
+    from riskgrid.analysis.comparing import compare as side_by_side
     from riskgrid.change import Changes
-    from riskgrid.comparing import compare as side_by_side
     from riskgrid.result import open_run
     from riskgrid.store import store_of
     from riskgrid.whatif import what_if as changed
@@ -41,7 +41,7 @@ def what_if(run_id: str, changes: Path, *, name: str, by: str, store: str | None
 @STORE
 def compare(base: str, others: tuple[str, ...], *, by: str, store: str | None) -> None:
     """Print PV, VaR and ES of runs side by side, with the change against the BASE."""
-    from riskgrid.comparing import compare as side_by_side
+    from riskgrid.analysis.comparing import compare as side_by_side
     from riskgrid.result import open_run
 
     runs = [open_run(run_id, store=store) for run_id in (base, *others)]
@@ -55,7 +55,7 @@ def compare(base: str, others: tuple[str, ...], *, by: str, store: str | None) -
 @STORE
 def diff(before: str, after: str, *, cluster: str, store: str | None) -> None:
     """Explain why the numbers of runs A and B differ, by exact revaluation."""
-    from riskgrid.differing import diff as explain
+    from riskgrid.analysis.differing import diff as explain
     from riskgrid.result import open_run
 
     click.echo(str(explain(open_run(before, store=store), open_run(after, store=store), cluster=cluster)))

@@ -25,8 +25,8 @@ _WHERE = click.option("--where", multiple=True, metavar="LABEL=VALUE", help="Kee
 @STORE
 def stress(run_id: str, *, shocks: Path | None, history: str | None, html: Path | None, **rest: Any) -> None:
     """Print the P&L of RUN's trades under stress, by scenario, risk class and node."""
+    from riskgrid.analysis.stressing import stress_report
     from riskgrid.result import open_run
-    from riskgrid.stressing import stress_report
 
     made = stress_report(
         open_run(run_id, store=rest["store"]),
@@ -49,8 +49,8 @@ def stress(run_id: str, *, shocks: Path | None, history: str | None, html: Path 
 @STORE
 def reverse_stress(run_id: str, *, loss: float, components: int | None, html: Path | None, **rest: Any) -> None:
     """Print the most plausible market move, by the covariance of RUN's scenarios, that loses an amount."""
+    from riskgrid.analysis.reversing import reverse_stress as search
     from riskgrid.result import open_run
-    from riskgrid.reversing import reverse_stress as search
 
     made = search(
         open_run(run_id, store=rest["store"]),

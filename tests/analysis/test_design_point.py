@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from riskgrid.design_point import design_point, slope
+from riskgrid.analysis.design_point import design_point, slope
 
 NONE = np.zeros((0, 2))
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from riskgrid.bumping import sensitivities
-from riskgrid.decomposing import risk_classes
+from riskgrid.analysis.bumping import sensitivities
+from riskgrid.analysis.decomposing import risk_classes
+from riskgrid.analysis.stressing import stress_report
+from riskgrid.analysis.tracing import tail_view
 from riskgrid.errors import UnknownName
 from riskgrid.page import Shown
 from riskgrid.result import Run
-from riskgrid.stressing import stress_report
-from riskgrid.tracing import tail_view
 
 __all__ = ["CHAPTERS", "chapters"]
 

@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 import riskgrid as rg
+from riskgrid.analysis.explaining import explain
 from riskgrid.cli import cli
 from riskgrid.errors import BadScenarios, BadSpec, UnknownName
-from riskgrid.explaining import explain
 from riskgrid.market.objects import Fixings
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.measures.explain import PIECES

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from riskgrid.bumping import sensitivities, spot_vol_ladder
+from riskgrid.analysis.bumping import sensitivities, spot_vol_ladder
 from riskgrid.errors import BadScenarios, UnknownName
 from riskgrid.market.bootstrap import calibrate
 from riskgrid.market.factor import curve_nodes

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from riskgrid import contrast
+from riskgrid.analysis import contrast
+from riskgrid.analysis.comparing import MEASURED, aligned, node_rows
 from riskgrid.change import Changes
-from riskgrid.comparing import MEASURED, aligned, node_rows
 from riskgrid.engine.outcome import Progress
 from riskgrid.errors import InputError
 from riskgrid.manifest import by_this_code

@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 
 from riskgrid import plots
-from riskgrid.attribution import Attribution
+from riskgrid.analysis.attribution import Attribution
+from riskgrid.analysis.comparing import node_rows
 from riskgrid.charts import waterfall
-from riskgrid.comparing import node_rows
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.measures.explain import UNEXPLAINED
 from riskgrid.page import Column, Row, Section, money

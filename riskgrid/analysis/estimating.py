@@ -6,10 +6,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from riskgrid.attribution import Attribution
+from riskgrid.analysis.attribution import Attribution
+from riskgrid.analysis.revaluing import Frames
 from riskgrid.measures import explain as piece
 from riskgrid.registry import MEASURES, SCENARIO_SETS
-from riskgrid.revaluing import Frames
 from riskgrid.scenarios import steps
 from riskgrid.scenarios.ladder import BUMPS, UNITS
 from riskgrid.scenarios.set import shifts

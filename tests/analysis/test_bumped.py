@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from riskgrid import charts
-from riskgrid.bumping import sensitivities, spot_vol_ladder
+from riskgrid.analysis.bumping import sensitivities, spot_vol_ladder
 from riskgrid.cli import cli
 from riskgrid.page import money
 from riskgrid.running import run

@@ -9,15 +9,15 @@ from scipy.optimize import minimize
 from scipy.stats import chi2, norm
 
 from riskgrid import run, sample, what_if
+from riskgrid.analysis.reversing import reverse_stress
+from riskgrid.analysis.searching import Losses
 from riskgrid.cluster import Here
 from riskgrid.errors import BadScenarios, BadSpec, UnknownName
 from riskgrid.market.factor import match
-from riskgrid.reversing import reverse_stress
 from riskgrid.scenarios.compose import select
 from riskgrid.scenarios.covariance import factor_returns
 from riskgrid.scenarios.group import restrict
 from riskgrid.scenarios.mixture import Mixture
-from riskgrid.searching import Losses
 from riskgrid.store import Store
 
 DAY = "2016-06-24"

@@ -10,13 +10,13 @@ from bokeh.models import Scatter, Step, VBar
 from click.testing import CliRunner
 
 from riskgrid import plots, sample
-from riskgrid.backtesting import backtest
+from riskgrid.analysis.backtesting import backtest
+from riskgrid.analysis.rolling import roll
 from riskgrid.cli import cli
 from riskgrid.demo import write_sample
 from riskgrid.errors import BadSpec, UnknownName
 from riskgrid.measures.tail import value_at_risk
 from riskgrid.result import open_run
-from riskgrid.rolling import roll
 from riskgrid.running import run
 from riskgrid.store import store_of
 

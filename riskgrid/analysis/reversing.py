@@ -13,8 +13,10 @@ import xarray as xr
 from scipy.special import chdtrc, ndtr
 
 from riskgrid import hashing, plots
+from riskgrid.analysis.design_point import DesignPoint, design_point
+from riskgrid.analysis.searching import Losses
+from riskgrid.analysis.stressing import StressReport, stress_report
 from riskgrid.cluster import Workers, connect
-from riskgrid.design_point import DesignPoint, design_point
 from riskgrid.engine.outcome import Progress
 from riskgrid.errors import BadSpec, UnknownName
 from riskgrid.page import Column, Row, Section, Shown, money, percent
@@ -25,9 +27,7 @@ from riskgrid.scenarios.given import of_returns
 from riskgrid.scenarios.group import RISK_CLASSES, members
 from riskgrid.scenarios.mixture import Mixture
 from riskgrid.scenarios.set import digest, shifts
-from riskgrid.searching import Losses
 from riskgrid.store import Store
-from riskgrid.stressing import StressReport, stress_report
 
 __all__ = ["ReverseStress", "Search", "reverse_stress"]
 
@@ -160,9 +160,9 @@ def reverse_stress(
     Options: :class:`Search`.
 
     Moves are mixed from independent components, z ~ N(0, I), and put on today's levels in each factor's kind of return;
-    :func:`riskgrid.design_point.design_point` finds the nearest z that loses the amount, from the slope at the base,
-    the curvature and the scenarios that lose most. Each of its rounds is one run of all its states, in a store beside
-    the run's that is gone afterwards; what was found is revalued and kept like any run.
+    :func:`~riskgrid.analysis.design_point.design_point` finds the nearest z that loses the amount, from the slope at
+    the base, the curvature and the scenarios that lose most. Each of its rounds is one run of all its states, in a
+    store beside the run's that is gone afterwards; what was found is revalued and kept like any run.
     BadSpec where no move within the limit loses as much, with the largest loss found.   BadScenarios, UnknownName.
     Source: Studer (1999), Market risk computation for nonlinear portfolios, J. of Risk 1(4); Breuer, Jandacka,
     Rheinberger and Summer (2009), How to find plausible, severe, and useful stress scenarios, Int. J. Central Banking

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from riskgrid import run, sample, what_if
+from riskgrid.analysis.tracing import tail_view
 from riskgrid.errors import BadSpec, UnknownName
 from riskgrid.measures.contribution import component, tail_weights
 from riskgrid.measures.tail import expected_shortfall, value_at_risk
 from riskgrid.scenarios.compose import weighted
 from riskgrid.scenarios.group import restrict
-from riskgrid.tracing import tail_view
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from riskgrid.attribution import Attribution
+from riskgrid.analysis.attribution import Attribution
 from riskgrid.errors import BadSpec, MoneyOverflow, UnknownName
 from riskgrid.terms import Names
 

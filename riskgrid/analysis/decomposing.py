@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from riskgrid import plots
-from riskgrid.comparing import node_rows
+from riskgrid.analysis.comparing import node_rows
 from riskgrid.engine.outcome import Progress
 from riskgrid.page import Column, Row, Section, Shown, money
 from riskgrid.registry import MEASURES

@@ -10,17 +10,17 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from riskgrid import account
-from riskgrid.attribution import Attribution
-from riskgrid.differing import Difference, diff
+from riskgrid.analysis import account
+from riskgrid.analysis.attribution import Attribution
+from riskgrid.analysis.differing import Difference, diff
+from riskgrid.analysis.estimating import estimate
+from riskgrid.analysis.parting import Parted
+from riskgrid.analysis.revaluing import Frames
 from riskgrid.errors import BadSpec
-from riskgrid.estimating import estimate
 from riskgrid.manifest import by_this_code
 from riskgrid.measures import explain as piece
 from riskgrid.page import Section, Shown
-from riskgrid.parting import Parted
 from riskgrid.result import Run
-from riskgrid.revaluing import Frames
 from riskgrid.scenarios import set as scenario_set
 from riskgrid.scenarios import steps
 from riskgrid.scenarios.group import OTHER
@@ -69,7 +69,7 @@ class Explained(Shown):
         return self.attribution.by(self.labels if labels is None else labels, where)
 
     def trades(self, count: int = 10, **chosen: Any) -> xr.Dataset:
-        """The trades that lose most, see :meth:`riskgrid.attribution.Attribution.trades`."""
+        """The trades that lose most, see :meth:`riskgrid.analysis.attribution.Attribution.trades`."""
         return self.attribution.trades(count, **chosen)
 
     def factors(self, labels: Sequence[str] | str = (), where: Mapping[str, Any] | None = None) -> xr.Dataset:
@@ -161,7 +161,7 @@ def explain(
     by : labels of what is shown.   order : ``from_base``, each group of factors alone with a cross, or ``in_sequence``.
     groups : group to patterns of factors, by default those of :data:`riskgrid.scenarios.steps.GROUPS`.
     sensitivities : estimate the same from a's deltas and gammas, too.   risk : explain VaR and ES by
-    :func:`riskgrid.differing.diff`, too.   objects : P&L of each market object alone, too.
+    :func:`riskgrid.analysis.differing.diff`, too.   objects : P&L of each market object alone, too.
     execution : ``cluster, progress`` as :func:`riskgrid.running.run` has them.
     BadSpec for two currencies, two numeraires, or a ``b`` that is the earlier one; UnknownName.
 

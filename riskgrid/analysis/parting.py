@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from riskgrid import contrast
-from riskgrid.attribution import Attribution
+from riskgrid.analysis import contrast
+from riskgrid.analysis.attribution import Attribution
+from riskgrid.analysis.revaluing import Frames, worth
 from riskgrid.measures import explain as piece
 from riskgrid.registry import INSTRUMENTS
 from riskgrid.result import Run
-from riskgrid.revaluing import Frames, worth
 from riskgrid.scenarios import steps
 from riskgrid.terms import Names, Values
 

@@ -12,13 +12,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from riskgrid.backtested import Backtest
+from riskgrid.analysis.backtested import Backtest
+from riskgrid.analysis.rolling import Pair, pairs_of
 from riskgrid.errors import BadSpec, UnknownName
 from riskgrid.measures.backtest import exceptions
 from riskgrid.measures.convention import Level
 from riskgrid.registry import MEASURES
 from riskgrid.result import Run
-from riskgrid.rolling import Pair, pairs_of
 from riskgrid.scenarios.realised import EXCLUDED, INCLUDED, MODELLED
 from riskgrid.store import Store
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from riskgrid import run, sample, what_if
-from riskgrid.decomposing import risk_classes
+from riskgrid.analysis.decomposing import risk_classes
 from riskgrid.errors import BadScenarios, BadSpec, UnknownName
 from riskgrid.measures.tail import expected_shortfall, value_at_risk
 from riskgrid.scenarios.compose import weighted

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from riskgrid import run, sample, what_if
+from riskgrid.analysis.stressing import stress_report
 from riskgrid.errors import BadScenarios, BadSpec, UnknownName
 from riskgrid.scenarios.compose import select
 from riskgrid.scenarios.episode import episodes
 from riskgrid.scenarios.generic import generic
 from riskgrid.scenarios.stress import stress
-from riskgrid.stressing import stress_report
 
 SHOCKS = {
     "calm": {"vol:*": "-5%"},

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from riskgrid import sample
+from riskgrid.analysis.rolling import last_dates, pairs_of, realise, roll
 from riskgrid.errors import BadSpec, UnknownName
 from riskgrid.result import open_run
-from riskgrid.rolling import last_dates, pairs_of, realise, roll
 from riskgrid.running import price, run
 from riskgrid.scenarios.realised import EXCLUDED, INCLUDED, MODELLED
 from riskgrid.store import store_of

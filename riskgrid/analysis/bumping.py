@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from riskgrid.bumped import Sensitivities, SpotVol
+from riskgrid.analysis.bumped import Sensitivities, SpotVol
 from riskgrid.errors import BadScenarios, UnknownName
 from riskgrid.market.configuration import STICKY_RULES
 from riskgrid.market.snapshot import MarketSnapshot

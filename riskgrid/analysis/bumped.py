@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from riskgrid import charts
-from riskgrid.comparing import node_rows
+from riskgrid.analysis.comparing import node_rows
 from riskgrid.errors import BadSpec
 from riskgrid.measures.bucket import bucket
 from riskgrid.page import Column, Row, Section, Shown, money

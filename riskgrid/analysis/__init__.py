@@ -1,0 +1,1 @@
+"""What is asked of finished runs: comparisons, contributions, sensitivities, explains, stress, backtests."""
