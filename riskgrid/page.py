@@ -18,7 +18,7 @@ from riskgrid.errors import BadSpec
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Column", "Front", "Row", "Section", "Shown", "money", "percent", "share"]
+__all__ = ["Column", "Front", "Row", "Section", "Shown", "headed", "money", "percent", "share"]
 
 
 @dataclass(frozen=True)
@@ -182,6 +182,15 @@ def _text(sections: Sequence[Section]) -> str:
         console.print("\n".join(section.sentences), highlight=False, markup=False)
     written: str = console.file.getvalue()  # type: ignore[attr-defined]
     return "\n".join(line.rstrip() for line in written.splitlines())
+
+
+def headed(name: str) -> str:
+    """A name as a head.
+
+    >>> headed("cash and carry"), headed("FX translation"), headed("fx")
+    ('Cash and carry', 'FX translation', 'FX')
+    """
+    return "FX" if name == "fx" else name[:1].upper() + name[1:]
 
 
 def money(value: float) -> str:

@@ -14,7 +14,7 @@ from riskgrid.analysis.comparing import node_rows
 from riskgrid.charts import waterfall
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.measures.explain import UNEXPLAINED
-from riskgrid.page import Column, Row, Section, money
+from riskgrid.page import Column, Row, Section, headed, money
 from riskgrid.scenarios.ladder import BUMPS, UNITS
 
 __all__ = ["objects", "tree", "worst"]
@@ -61,7 +61,7 @@ def objects(table: xr.Dataset, before: MarketSnapshot, after: MarketSnapshot) ->
     rows = [Row(names[at], [move(names[at], before, after), money(float(values[at]))]) for at in order[:_MOST]]
     rest = float(values[order[_MOST:]].sum())
     rows += [Row(f"{len(order) - _MOST:,} more", ["", money(rest)])] if len(order) > _MOST else []
-    rows += [Row(names[at].capitalize(), ["", money(float(values[at]))]) for at in (-2, -1)]
+    rows += [Row(headed(names[at]), ["", money(float(values[at]))]) for at in (-2, -1)]
     rows.append(Row("All moves", ["", money(float(table["total"][0]))]))
     heads = [Column("Move", kind="text"), Column("P&L", str(table.attrs["currency"]))]
     said = ["Each market object moved alone, as of the later date; of several nodes the mean move is shown."]
@@ -87,15 +87,6 @@ def move(name: str, before: MarketSnapshot, after: MarketSnapshot) -> str:
     if len(pairs) == 1:
         return f"{pairs[0][0]:.6g} to {pairs[0][1]:.6g}, {far}"
     return f"{far}, {len(pairs)} nodes"
-
-
-def headed(name: str) -> str:
-    """A piece's name as a head.
-
-    >>> headed("cash and carry"), headed("FX translation")
-    ('Cash and carry', 'FX translation')
-    """
-    return name[:1].upper() + name[1:]
 
 
 def _drawings(table: xr.Dataset) -> Mapping[str, Any]:

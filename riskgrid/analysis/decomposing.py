@@ -12,7 +12,7 @@ import xarray as xr
 from riskgrid import plots
 from riskgrid.analysis.comparing import node_rows
 from riskgrid.engine.outcome import Progress
-from riskgrid.page import Column, Row, Section, Shown, money
+from riskgrid.page import Column, Row, Section, Shown, headed, money
 from riskgrid.registry import MEASURES
 from riskgrid.reporting import measure_sentences, report
 from riskgrid.result import Run
@@ -46,7 +46,7 @@ class RiskClasses(Shown):
         rows = []
         for at, name in enumerate(map(str, table["risk_class"].values)):
             cells = [money(float(table[measured][at, 0])) for measured in _MEASURED]
-            rows.append(Row("All together" if name == "all" else name.capitalize(), cells))
+            rows.append(Row("All together" if name == "all" else headed(name), cells))
         saved = [money(float(table[f"{measured}_diversification"][0])) for measured in _MEASURED]
         rows.insert(len(rows) - 1, Row("Diversification", saved))
         title = f"Risk by class, as of {self.conventions['as_of']}, {currency}"
@@ -65,7 +65,7 @@ class RiskClasses(Shown):
     def _by_node(self) -> Section:
         es, currency = "expected_shortfall", self.conventions["currency"]
         names = list(map(str, self.table["risk_class"].values))
-        heads = [Column(name.capitalize(), currency) for name in names[:-1]]
+        heads = [Column(headed(name), currency) for name in names[:-1]]
         heads += [Column("Diversification", currency), Column("All together", currency)]
         values = self.table[es].values
         columns = [*values[:-1], self.table[f"{es}_diversification"].values, values[-1]]

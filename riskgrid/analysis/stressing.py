@@ -13,7 +13,7 @@ import xarray as xr
 from riskgrid import plots
 from riskgrid.engine.outcome import Progress
 from riskgrid.errors import BadSpec
-from riskgrid.page import Column, Row, Section, Shown, money, percent, share
+from riskgrid.page import Column, Row, Section, Shown, headed, money, percent, share
 from riskgrid.result import Run
 from riskgrid.running import revalue
 from riskgrid.scenarios.compose import concatenate
@@ -74,7 +74,7 @@ class StressReport(Shown):
     def _by_class(self) -> Section:
         table, currency = self.table, self.table.attrs["currency"]
         classes = list(map(str, table["risk_class"].values))
-        heads = [Column("P&L", currency), *(Column(name.capitalize(), currency) for name in classes)]
+        heads = [Column("P&L", currency), *(Column(headed(name), currency) for name in classes)]
         heads.append(Column("Cross", currency))
         total = table.isel(node=0)
         columns = [list(map(money, values)) for values in (total["pnl"], *total["class_pnl"], total["cross"])]
