@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from riskgrid.analysis.backtesting import backtest
     from riskgrid.analysis.bumping import sensitivities, spot_vol_ladder
     from riskgrid.analysis.comparing import Comparison, compare
+    from riskgrid.analysis.contributing import Contributions, contributions
     from riskgrid.analysis.decomposing import risk_classes
     from riskgrid.analysis.differing import Difference, diff
     from riskgrid.analysis.explaining import Explained, explain
@@ -62,6 +63,7 @@ _HOME = {
     "Backtest": "riskgrid.analysis.backtested",
     "Changes": "riskgrid.change",
     "Comparison": "riskgrid.analysis.comparing",
+    "Contributions": "riskgrid.analysis.contributing",
     "Difference": "riskgrid.analysis.differing",
     "Explained": "riskgrid.analysis.explaining",
     "Limits": "riskgrid.engine.budget",
@@ -80,6 +82,7 @@ _HOME = {
     "compare": "riskgrid.analysis.comparing",
     "component": "riskgrid.measures.contribution",
     "concatenate": "riskgrid.scenarios.compose",
+    "contributions": "riskgrid.analysis.contributing",
     "diff": "riskgrid.analysis.differing",
     "diversification": "riskgrid.measures.contribution",
     "episodes": "riskgrid.scenarios.episode",
@@ -132,6 +135,7 @@ __all__ = [
     "Backtest",
     "Changes",
     "Comparison",
+    "Contributions",
     "Difference",
     "Explained",
     "Limits",
@@ -150,6 +154,7 @@ __all__ = [
     "compare",
     "component",
     "concatenate",
+    "contributions",
     "diff",
     "diversification",
     "episodes",

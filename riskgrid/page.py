@@ -124,7 +124,8 @@ class Shown:
 
 
 def _html(front: Front, sections: Sequence[Section]) -> str:
-    plots.require()  # the sentence about the missing extra, before anything else
+    plots.require()  # the sentences about a missing extra, before anything else
+    template = _template("page.html")
     from bokeh.embed import components
     from bokeh.resources import Resources
 
@@ -140,7 +141,7 @@ def _html(front: Front, sections: Sequence[Section]) -> str:
         [(title, pieces.get(f"{at}-{title}"), figure) for title, figure in drawings.items()]
         for at, drawings in enumerate(drawn)
     ]
-    made: str = _template("page.html").render(
+    made: str = template.render(
         front=front,
         sections=list(zip(sections, shown, strict=True)),
         colours=plots.COLOURS,

@@ -13,8 +13,9 @@ import numpy as np
 import xarray as xr
 
 from riskgrid import chapter, hashing
+from riskgrid.errors import BadSpec
 from riskgrid.measures.convention import Level
-from riskgrid.page import Front, Section, Shown, percent
+from riskgrid.page import Front, Section, Shown, money, percent
 from riskgrid.registry import MEASURES
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Report", "measure_sentences", "report"]
 
+_CONFIDENCE = "0.95"  # of intervals of drawn scenarios
 _COARSE = 1e-4  # share of a figure above which its rounding bound is said
 _MOST_COLUMNS = 8  # nodes beside each other in the table of the tail
 _COPIED = ("base_value", "coverage", "coverage_value", "trades", "unpriced", "unshocked", "stale")
@@ -85,6 +87,7 @@ class Report(Shown):
         meaning, table = self.conventions, self.table
         said = [
             *measure_sentences(meaning),
+            *_interval_sentences(meaning["interval"]),
             f"A loss is positive and not floored at zero; {meaning['pnl']}, in {meaning['currency']}.",
             f"Scenario set {meaning['scenario_set']}, {meaning['weights']}; ties keep scenario order.",
             _coverage_sentence(table),
@@ -151,7 +154,25 @@ def report(
     total = whole.assign_attrs(currency=cube.attrs["currency"])
     if weight is not None:
         total = total.assign_coords(weight=weight)
-    return Report(table, _conventions(cube, var, es, where), total, _tail(table, pnl, es, weight))
+    conventions = _conventions(cube, var, es, where) | {"interval": _interval(cube, total, var, es)}
+    return Report(table, conventions, total, _tail(table, pnl, es, weight))
+
+
+def _interval(cube: xr.Dataset, total: xr.DataArray, var: xr.DataArray, es: xr.DataArray) -> dict[str, Any]:
+    """How far VaR and ES of drawn scenarios may be off for their number alone, or why that is not known."""
+    if cube.attrs.get("scenario_kind") != "monte_carlo" or bool(total.isnull().any()):
+        return {}
+    total = total.assign_attrs(scenario_set=cube.attrs["scenario_set"])  # tells which draws depend on each other
+    if "batch" in cube.coords:
+        total = total.assign_coords(batch=cube["batch"].variable)
+    try:
+        found = {
+            one.name: MEASURES[f"{one.name}_interval"](total, one.attrs["level"], confidence=_CONFIDENCE)
+            for one in (var, es)
+        }
+    except BadSpec as reason:
+        return {"none": str(reason)}
+    return {"confidence": _CONFIDENCE} | {str(name): bounds.values.tolist() for name, bounds in found.items()}
 
 
 def _component(pnl: xr.DataArray, whole: xr.DataArray, of: xr.DataArray, weight: Any) -> xr.DataArray:
@@ -228,6 +249,19 @@ def measure_sentences(meaning: Mapping[str, Any]) -> list[str]:
 def _measure_sentence(name: str, words: str, meaning: Mapping[str, Any]) -> str:
     flags = f"; {', '.join(meaning['flags'])}" if meaning["flags"] else ""
     return f"{name} {meaning['percent']} is {words}, {meaning['method']}, n = {meaning['scenarios']:,}{flags}."
+
+
+def _interval_sentences(interval: Mapping[str, Any]) -> list[str]:
+    if not interval:
+        return []
+    if "none" in interval:
+        return [f"No interval of VaR and ES: {interval['none']}."]
+    var, es = ([money(bound) for bound in interval[name]] for name in ("value_at_risk", "expected_shortfall"))
+    percentage = f"{Decimal(interval['confidence']) * 100:f}".rstrip("0").rstrip(".")
+    return [
+        f"With {percentage} % confidence VaR of the total lies between {var[0]} and {var[1]}, ES between {es[0]} and "
+        f"{es[1]}: what so many draws leave open."
+    ]
 
 
 def _coverage_sentence(table: xr.Dataset) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -169,12 +170,20 @@ class Run:
             return self.branch.placed(self.parent._placement, before, delta, self.portfolio)
         return Placement.of(self.store.get("plans", self.kept))
 
+    @functools.cached_property
+    def _drawn(self) -> dict[str, Any]:
+        """Which scenarios of a simulated set were drawn apart from the others, where it has several such batches."""
+        if self._attrs["scenario_kind"] != "monte_carlo" or "batch" not in self.scenarios.coords:
+            return {}
+        return {"batch": ("scenario", self.scenarios["batch"].values)}
+
     @property
     def _attrs(self) -> dict[str, Any]:
         manifest = self.manifest
         return {
             "currency": manifest["reporting"],
             "scenario_set": manifest["scenario_set"],
+            "scenario_kind": json.loads(manifest.get("provenance") or "{}").get("kind", ""),
             "as_of": self.row.as_of,
             "run_id": self.run_id,
             "tick_bits": manifest["bits"],
@@ -198,17 +207,19 @@ class Run:
 
     def aggregate(self, by: Sequence[str] | str = (), where: Mapping[str, Any] | None = None) -> xr.Dataset:
         """P&L, present value, counts and coverage at the total and every node of the labels ``by``, as a tree."""
-        return self.cube.nodes((by,) if isinstance(by, str) else tuple(by), where)
+        nodes = self.cube.nodes((by,) if isinstance(by, str) else tuple(by), where)
+        return nodes.assign_coords(self._drawn)
 
     def pnl(self, by: Sequence[str] | str | None = None, where: Mapping[str, Any] | None = None) -> xr.DataArray:
         """P&L in the reporting currency: (scenario), (label, scenario) by one label, (node, scenario) by several."""
         labels = (by,) if isinstance(by, str) else tuple(by or ())
-        nodes = self.cube.nodes(labels, where)
+        nodes = self.aggregate(labels, where)
         deep = np.flatnonzero(nodes["depth"].values == len(labels))
         coords: dict[str, Any] = {name: ("node", nodes[name].values[deep]) for name in (*labels, "coverage")}
         coords["scenario"] = nodes["scenario"].variable
-        if "weight" in nodes:
-            coords["weight"] = nodes["weight"].variable  # measures take it from here
+        for name in ("weight", "batch"):
+            if name in nodes.variables:
+                coords[name] = nodes[name].variable  # measures take them from here
         values = nodes["pnl"].values
         leaves = xr.DataArray(
             values[deep] if len(deep) < len(values) else values,

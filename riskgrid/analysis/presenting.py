@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from riskgrid.analysis.bumping import sensitivities
+from riskgrid.analysis.contributing import contributions
 from riskgrid.analysis.decomposing import risk_classes
 from riskgrid.analysis.stressing import stress_report
 from riskgrid.analysis.tracing import tail_view
@@ -16,6 +17,10 @@ from riskgrid.result import Run
 __all__ = ["CHAPTERS", "chapters"]
 
 type _Make = Callable[[Run, Sequence[str], Mapping[str, Any] | None, Mapping[str, Any]], Shown]
+
+
+def _contributions(run: Run, by: Sequence[str], where: Mapping[str, Any] | None, measures: Mapping[str, Any]) -> Shown:
+    return contributions(run, by, where=where, **measures)
 
 
 def _classes(run: Run, by: Sequence[str], where: Mapping[str, Any] | None, measures: Mapping[str, Any]) -> Shown:
@@ -39,7 +44,13 @@ def _stress(run: Run, by: Sequence[str], where: Mapping[str, Any] | None, measur
 
 
 #: Chapter to what makes it.
-CHAPTERS: dict[str, _Make] = {"classes": _classes, "sensitivities": _bumps, "stress": _stress, "tail": _tail}
+CHAPTERS: dict[str, _Make] = {
+    "classes": _classes,
+    "contributions": _contributions,
+    "sensitivities": _bumps,
+    "stress": _stress,
+    "tail": _tail,
+}
 
 
 def chapters(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+import riskgrid as rg
 from riskgrid import sample
 from riskgrid.errors import BadSpec
 from riskgrid.measures.interval import expected_shortfall_interval, value_at_risk_interval
@@ -78,5 +79,29 @@ def test_sobol__tells_by_its_replicates_how_near_it_is_to_the_closed_form(pnl_of
     lower, upper = expected_shortfall_interval(pnl, 0.9, confidence=0.999, batch=batch).values
     assert lower < stats.norm.pdf(stats.norm.ppf(0.9)) / 0.1 * deviation < upper
     for interval in (value_at_risk_interval, expected_shortfall_interval):
+        np.testing.assert_array_equal(interval(pnl), interval(pnl, batch=batch))  # P&L brings them along
         with pytest.raises(BadSpec, match="are not independent"):
-            interval(pnl)
+            interval(pnl.drop_vars("batch"))
+
+
+def test_report__of_drawn_scenarios_says_how_far_its_measures_may_be_off(tmp_path):
+    market, book = rg.sample.market("2016-06-24"), rg.sample.portfolio(60)
+    options = {"count": 512, "seed": 1, "window": 120, "proxies": rg.sample.proxies()}
+    sets = {
+        "independent": rg.monte_carlo(rg.sample.history(), market, **options),
+        "batches": rg.monte_carlo(rg.sample.history(), market, random="sobol", replicates=8, **options),
+        "mirrored": rg.monte_carlo(rg.sample.history(), market, antithetic=True, **options),
+    }
+    told = {}
+    for name, scenarios in sets.items():
+        made = rg.run(book, market, scenarios, store=tmp_path, progress=None)
+        told[name] = rg.report(made, "desk")
+        if name == "batches":
+            bounds = rg.value_at_risk_interval(made.pnl(), batch=scenarios["batch"])
+            assert told[name].conventions["interval"]["value_at_risk"] == bounds.values.tolist()
+    low, high = told["independent"].conventions["interval"]["value_at_risk"]
+    assert low < float(told["independent"].table["value_at_risk"][0]) < high
+    assert "With 95 % confidence VaR of the total lies between" in str(told["independent"])
+    assert any("No interval of VaR and ES" in sentence for sentence in told["mirrored"].sentences())
+    history = rg.run(book, market, rg.sample.scenarios("2016-06-24", count=20), store=tmp_path, progress=None)
+    assert rg.report(history).conventions["interval"] == {}
