@@ -102,7 +102,8 @@ def test_a_runner_killed_while_it_commits_leaves_nothing_half_visible(tmp_path, 
     row = submit(asked, store)
     killed = child(store.root, spoil)
     assert killed.wait(60) == -signal.SIGKILL
-    left = len(list((store.root / "blocks").glob("*/*")))
+    # what was on its way to the disk has no name yet
+    left = len([path for path in (store.root / "blocks").glob("*/*") if not path.name.startswith(".")])
     seen = store.catalogue.get(row.run_id)
     if committed:
         assert seen.status == "complete"
@@ -117,8 +118,9 @@ def test_a_runner_killed_while_it_commits_leaves_nothing_half_visible(tmp_path, 
     assert made.same_bits(whole, done)
     assert done.row.fence == (1 if committed else 2)
     if not committed:
-        assert done.manifest["blocks"] == {"priced": 0, "found": left, "failed": 0}
-        assert left == whole.manifest["blocks"]["priced"]
+        every = whole.manifest["blocks"]["priced"]
+        assert done.manifest["blocks"] == {"priced": every - left, "found": left, "failed": 0}
+        assert 0 < left <= every
 
 
 @pytest.mark.slow
