@@ -145,7 +145,7 @@ class Cube:
         return pnl
 
     def weighted_pnl(self, trades: Index, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Sum of P&L over scenarios by their weights (scenario), of each of these trades; NaN where a pair lacks."""
+        """Sum of P&L over scenarios by their weights (scenario), of each of these trades; NaN where one lacks."""
         found, chosen = np.full(len(trades), np.nan), np.flatnonzero(weights)
         for block, at, rows in self.placement.by_block(np.asarray(trades)):
             states = self.placement.states[block][1:] - 1

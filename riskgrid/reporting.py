@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["Report", "measure_sentences", "report"]
+__all__ = ["Report", "coverage_sentence", "measure_sentences", "report"]
 
 _CONFIDENCE = "0.95"  # of intervals of drawn scenarios
 _COARSE = 1e-4  # share of a figure above which its rounding bound is said
@@ -90,7 +90,8 @@ class Report(Shown):
             *_interval_sentences(meaning["interval"]),
             f"A loss is positive and not floored at zero; {meaning['pnl']}, in {meaning['currency']}.",
             f"Scenario set {meaning['scenario_set']}, {meaning['weights']}; ties keep scenario order.",
-            _coverage_sentence(table),
+            *meaning["scenario_notes"],
+            coverage_sentence(table),
         ]
         if meaning["what_if"]:
             said.insert(0, f"What if: {meaning['what_if']}.")
@@ -228,6 +229,7 @@ def _conventions(cube: xr.Dataset, var: xr.DataArray, es: xr.DataArray, where: A
         "unshocked_factors": str(cube.attrs.get("unshocked_factors", "")).split(),
         "rejected_rows": int(cube.attrs.get("rejected_rows", 0)),
         "what_if": str(cube.attrs.get("what_if", "")),
+        "scenario_notes": str(cube.attrs.get("scenario_notes", "")).splitlines(),
         "where": " and ".join(_spoken(label, wanted) for label, wanted in (where or {}).items()),
         "origin": str(cube.attrs.get("origin", "")).splitlines(),
     }
@@ -247,8 +249,9 @@ def measure_sentences(meaning: Mapping[str, Any]) -> list[str]:
 
 
 def _measure_sentence(name: str, words: str, meaning: Mapping[str, Any]) -> str:
-    flags = f"; {', '.join(meaning['flags'])}" if meaning["flags"] else ""
-    return f"{name} {meaning['percent']} is {words}, {meaning['method']}, n = {meaning['scenarios']:,}{flags}."
+    flags, mark = (f"; {', '.join(meaning['flags'])}", "* ") if meaning["flags"] else ("", "")
+    said = f"{name} {meaning['percent']} is {words}, {meaning['method']}, n = {meaning['scenarios']:,}"
+    return f"{mark}{said}{flags}."
 
 
 def _interval_sentences(interval: Mapping[str, Any]) -> list[str]:
@@ -264,7 +267,8 @@ def _interval_sentences(interval: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _coverage_sentence(table: xr.Dataset) -> str:
+def coverage_sentence(table: xr.Dataset) -> str:
+    """Whether the first node has a number for every trade, marked with ``*`` where it has not."""
     share, by_value, unpriced = (float(table[name][0]) for name in ("coverage", "coverage_value", "unpriced"))
     if share >= 1.0 and not unpriced:
         return "Every trade is priced in every scenario."

@@ -23,6 +23,7 @@ from riskgrid.inputs import load_portfolio, load_scenarios, load_snapshot, whole
 from riskgrid.label import TradeLabels
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.portfolio import Portfolio
+from riskgrid.scenarios.note import notes_of
 from riskgrid.schema import Status, annotate
 from riskgrid.store import RunRow, Store, store_of
 
@@ -180,10 +181,13 @@ class Run:
     @property
     def _attrs(self) -> dict[str, Any]:
         manifest = self.manifest
+        facts = json.loads(manifest.get("provenance") or "{}")
         return {
             "currency": manifest["reporting"],
             "scenario_set": manifest["scenario_set"],
-            "scenario_kind": json.loads(manifest.get("provenance") or "{}").get("kind", ""),
+            "scenario_kind": str(facts.get("kind", "")),
+            "scenario_notes": "\n".join(notes_of(manifest.get("provenance", ""))),
+            "horizon": int(facts.get("horizon", 1)),
             "as_of": self.row.as_of,
             "run_id": self.run_id,
             "tick_bits": manifest["bits"],
@@ -198,12 +202,12 @@ class Run:
     @property
     def trades(self) -> xr.Dataset:
         """Trade level: ``pnl (trade, scenario)`` lazy over the blocks, base value, status, labels."""
-        return self.cube.trades()
+        return self.cube.trades().assign_coords(self._drawn)
 
     @property
     def cells(self) -> xr.Dataset:
         """Cell level, in memory."""
-        return self.cube.cell_dataset()
+        return self.cube.cell_dataset().assign_coords(self._drawn)
 
     def aggregate(self, by: Sequence[str] | str = (), where: Mapping[str, Any] | None = None) -> xr.Dataset:
         """P&L, present value, counts and coverage at the total and every node of the labels ``by``, as a tree."""

@@ -86,7 +86,7 @@ def revalue(
         cut=manifest["cut"],
         held=True,
     )
-    return _answered(asked, of.store, name, cluster=cluster, progress=progress, serves=of.run_id)
+    return _answered(asked, of.store, name, cluster=cluster, progress=progress, serves=of.row.serves or of.run_id)
 
 
 def price(portfolio: Portfolio, market: MarketSnapshot, *, reporting: str | None = None) -> xr.Dataset:
@@ -116,8 +116,18 @@ def _answered(
         if opened.whole():
             if name and name != found.name:
                 kept.catalogue.call(found.run_id, name)
-            return replace(opened, found=True)
+            return replace(_owned(opened, serves), found=True)
         damaged = found.run_id
     row = taken_up(kept, row_for(asked, name, limits, serves=serves), damaged)
+    row = _owned(Run(row, kept), serves).row
     with shown(progress) as tell, Lease(kept, row, limits=limits) as lease:
         return answer(asked, lease, cluster=cluster, progress=tell)
+
+
+def _owned(run: Run, serves: str | None) -> Run:
+    """The run, serving whoever asked for it last; once asked for in its own right, it serves no other."""
+    held = run.row.serves
+    if held is None or held == serves:
+        return run
+    run.store.catalogue.serve(run.run_id, serves)
+    return replace(run, row=replace(run.row, serves=serves))

@@ -16,20 +16,23 @@ import yaml
 from riskgrid.analysis.presenting import CHAPTERS
 from riskgrid.analysis.rolling import last_dates, roll
 from riskgrid.engine.budget import Limits
-from riskgrid.errors import BadSpec, UnknownName
+from riskgrid.errors import BadSpec, InputError, UnknownName
 from riskgrid.inputs import kept
+from riskgrid.label import TradeLabels
 from riskgrid.market.history import MarketHistory
 from riskgrid.market.snapshot import MarketSnapshot
+from riskgrid.measures.convention import ALIASES, METHODS, SHORTFALLS, known, tail_of
 from riskgrid.portfolio import Portfolio
 from riskgrid.question import Question, ask
 from riskgrid.registry import SCENARIO_SETS
 from riskgrid.result import Run
 from riskgrid.running import run
 from riskgrid.scenarios import compose, file
+from riskgrid.scenarios.weighting import age_weighted
 
 __all__ = ["RunSpec", "read_spec"]
 
-_KEYS = ("name", "portfolio", "on_bad", "history", "market", "date", "scenarios", "report", "run")
+_KEYS = ("name", "portfolio", "on_bad", "history", "market", "date", "scenarios", "weights", "report", "run")
 _RUN_KEYS = ("reporting", "cell_labels", "bits", "cut", "store", "cluster", "limits")
 _LIMITS = ("seconds", "memory", "disk")
 _REPORT_KEYS = ("by", "var_level", "es_level", "var_method", "es_method", "chapters", "html")
@@ -91,7 +94,8 @@ def read_spec(path: Path | str) -> RunSpec:
     ``portfolio`` : folder, or ``sample`` / ``{sample: {trades: 10000}}``.   ``market`` : folder of a snapshot, or
     ``history`` (folder) with ``date``, or ``sample`` with ``date``.   ``scenarios`` : a Parquet file, or a mapping of
     one or more registered scenario sets to their options, joined.   Each of the three also ``{kept: NAME}``, as
-    :func:`riskgrid.inputs.keep` named it.   ``on_bad`` : ``raise`` or ``keep``.
+    :func:`riskgrid.inputs.keep` named it.   ``weights`` : ``{decay: 0.97}``, weights that fade with age.   ``on_bad`` :
+    ``raise`` or ``keep``.
     """
     path = Path(path)
     raw = _load(path)
@@ -117,7 +121,9 @@ def read_spec(path: Path | str) -> RunSpec:
     portfolio = _portfolio(raw, path.parent) if portfolio is None else portfolio
     scenarios = _kept(raw, "scenarios")
     scenarios = _scenarios(raw["scenarios"], path, history, market) if scenarios is None else scenarios
+    scenarios = _weighted(raw.get("weights"), scenarios, path)
     wanted = dict(wanted)
+    _check_report(wanted, portfolio, path)
     html = wanted.pop("html", None)
     page = path.parent / html if html else None
     made = RunSpec(str(raw.get("name", path.stem)), portfolio, market, scenarios, dict(options), wanted, page)
@@ -130,12 +136,37 @@ def read_spec(path: Path | str) -> RunSpec:
     )
 
 
+def _weighted(raw: Any, scenarios: xr.Dataset, path: Path) -> xr.Dataset:
+    if raw is None:
+        return scenarios
+    if not isinstance(raw, Mapping) or set(raw) != {"decay"}:
+        raise BadSpec(f"{path}: key 'weights' is {raw!r}; {{decay: 0.97}} is right")
+    return age_weighted(scenarios, raw["decay"])
+
+
+def _check_report(wanted: Mapping[str, Any], portfolio: Portfolio, path: Path) -> None:
+    """BadSpec for labels, levels and methods that the report will refuse: before anything is priced."""
+    labels = TradeLabels(lambda: portfolio)
+    by = wanted.get("by", ())
+    try:
+        for label in [by] if isinstance(by, str) else by:
+            if label not in labels:
+                raise UnknownName("label", str(label), labels)
+        for name in ("var_level", "es_level"):
+            if name in wanted:
+                tail_of(wanted[name])
+        known(str(wanted.get("var_method", METHODS[0])), METHODS, ALIASES)
+        known(str(wanted.get("es_method", SHORTFALLS[0])), SHORTFALLS, {})
+    except InputError as error:
+        raise BadSpec(f"{path}: report: {error}") from None
+
+
 def _load(path: Path) -> dict[str, Any]:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BadSpec(f"no file {path}; a run is described in a YAML file with portfolio, market, scenarios") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise BadSpec(f"{path}: not a YAML file: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):
         raise BadSpec(f"{path}: holds no mapping; portfolio, market and scenarios are right")
@@ -187,7 +218,11 @@ def _portfolio(raw: Mapping[str, Any], folder: Path) -> Portfolio:
     if where == "sample" or (isinstance(where, Mapping) and "sample" in where):
         from riskgrid import sample
 
-        return sample.portfolio(**(dict(where["sample"] or {}) if isinstance(where, Mapping) else {}))
+        options = dict(where["sample"] or {}) if isinstance(where, Mapping) else {}
+        try:
+            return sample.portfolio(**options)
+        except TypeError as error:
+            raise BadSpec(f"key 'portfolio.sample' is {options}; {{trades: 1000}} is right ({error})") from None
     on_bad = raw.get("on_bad", "raise")
     if on_bad not in ("raise", "keep"):
         raise BadSpec(f"key 'on_bad' is {on_bad!r}; 'raise' or 'keep' is right")

@@ -54,6 +54,8 @@ def what_if(
     """
     asked = changes if isinstance(changes, Changes) else Changes.from_dict(changes, store=run.store)
     run = _current(run, cluster, progress)
+    if run.row.serves is not None and serves is None:
+        run.store.catalogue.serve(run.run_id, None)  # whose what-ifs are asked is wanted for itself
     if not asked:
         return replace(run, found=True)
     found = _found(run.store, _content(run, asked), run.run_id, name)

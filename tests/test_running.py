@@ -305,3 +305,27 @@ def test_run__refuses_a_store_it_cannot_write_before_any_work(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot write"):
         ran(tmp_path / "file" / "store")
+
+
+def test_served_run__asked_for_itself_serves_nobody(tmp_path):
+    from riskgrid import sample
+    from riskgrid.running import revalue
+
+    book, market = sample.portfolio(60), sample.market()
+    first = run(book, market, sample.scenarios(count=5), store=tmp_path, progress=None)
+    other = run(book, market, sample.scenarios(count=6), store=tmp_path, progress=None)
+    shifts = sample.stress(market)
+    ladder = revalue(first, shifts)
+    assert ladder.row.serves == first.run_id
+    assert revalue(ladder, sample.scenarios(count=4)).row.serves == first.run_id, "it goes with the first, too"
+    shared = revalue(other, shifts, bits=first.manifest["bits"])
+    assert (shared.run_id, shared.row.serves) == (ladder.run_id, other.run_id), "whoever asked last"
+    store = ladder.store
+    store.catalogue.remove(first.run_id)
+    assert open_run(shared.run_id, store=store).row.serves == other.run_id
+    bits = ladder.manifest["bits"]
+    mine = run(book, market, shifts, name="mine", bits=bits, store=tmp_path, progress=None)
+    assert mine.found
+    assert mine.row.serves is None
+    store.catalogue.remove(other.run_id)
+    assert open_run("mine", store=store).result_id == ladder.result_id

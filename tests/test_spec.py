@@ -162,3 +162,43 @@ def test_file__that_holds_no_spec_is_named(tmp_path: Path, text: str, sentence: 
     path.write_text(text)
     with pytest.raises(BadSpec, match=sentence):
         read_spec(path)
+
+
+def test_weights__fade_with_age(folder: Path) -> None:
+    keys: dict[str, Any] = {"portfolio": "trades", "market": "sample", "date": "2016-07-01", "scenarios": "sample"}
+    spec = read_spec(write(folder, **keys, weights={"decay": 0.97}))
+    weight = spec.scenarios["weight"].values
+    assert weight[-1] / weight[-2] == pytest.approx(1 / 0.97)
+    with pytest.raises(BadSpec, match=r"key 'weights' is 0\.97; \{decay: 0\.97\} is right"):
+        read_spec(write(folder, **keys, weights=0.97))
+
+
+@pytest.mark.parametrize(
+    ("report", "sentence"),
+    [
+        ({"by": ["dsk"]}, "report: unknown label 'dsk'; did you mean 'desk'?"),
+        ({"var_level": 1.5}, "report: level 1.5 is not between 0 and 1"),
+        ({"es_method": "linear"}, "report: unknown method 'linear'"),
+    ],
+)
+def test_report__that_cannot_be_made_is_refused_before_anything_is_priced(
+    folder: Path, report: dict[str, Any], sentence: str
+) -> None:
+    keys = {"portfolio": "trades", "market": "sample", "scenarios": "sample"}
+    with pytest.raises(BadSpec) as caught:
+        read_spec(write(folder, **keys, report=report))
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("portfolio: {sample: {trade: 50}}\nmarket: sample\nscenarios: sample\n", "{trades: 1000} is right"),
+        ("portfolio: sample\nmarket: sample\nscenarios: {historical: {start: 2016-07-99}}\n", "day is out of range"),
+    ],
+)
+def test_values__that_python_refuses_are_told_with_their_file(tmp_path: Path, text: str, sentence: str) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(text)
+    with pytest.raises(BadSpec, match=sentence):
+        read_spec(path)

@@ -11,6 +11,7 @@ import xarray as xr
 
 from riskgrid import plots
 from riskgrid.analysis.comparing import node_rows
+from riskgrid.analysis.counted import coverage_sentences, pnl_of, uncounted
 from riskgrid.engine.outcome import Progress
 from riskgrid.page import Column, Row, Section, Shown, headed, money
 from riskgrid.registry import MEASURES
@@ -38,6 +39,7 @@ class RiskClasses(Shown):
     table: xr.Dataset
     conventions: Mapping[str, Any]
     run_id: str
+    notices: tuple[str, ...] = ()
 
     def sections(self) -> list[Section]:
         """The classes downwards, of the total; then a column a class, by node."""
@@ -60,6 +62,7 @@ class RiskClasses(Shown):
             "Of a class: every trade revalued in every scenario with the moves of that class alone, the others still.",
             "Diversification is all together less the sum of the classes; losses are positive, in "
             f"{self.conventions['currency']}.",
+            *self.notices,
         ]
 
     def _by_node(self) -> Section:
@@ -95,27 +98,31 @@ def risk_classes(
 
     classes : name to patterns of factors; what none names is ``other``.   measures : levels and methods as
     :func:`riskgrid.reporting.report` has them. Exact: one run of every scenario once a class, in which the engine
-    leaves out the states that cannot move a trade. Raises BadScenarios, UnknownName, BadSpec.
+    leaves out the states that cannot move a trade. The passing of time to states of a later date is a class of its own.
+    A class counts the trades that the run counts. Raises BadScenarios, UnknownName, BadSpec.
     """
     parts = by_class(run.scenarios, classes)
     made = revalue(run, parts, name=f"risk classes of {run.run_id}", cluster=cluster, progress=progress)
     whole = report(run, by, where=where, **measures)
     labels = [by] if isinstance(by, str) else list(by)
-    nodes = made.aggregate(labels, where)
+    lost = uncounted(run, where)
+    nodes = pnl_of(made, labels, where, lost)
     names = list(dict.fromkeys(made.scenarios["risk_class"].values.tolist()))
     weight = run.aggregate((), where).get("weight")
     found: dict[str, Any] = {}
+    every = {measured: whole.table[measured].values for measured in _MEASURED}
     for measured in _MEASURED:
         how = {name: whole.conventions[measured][name] for name in ("level", "method")}
         rows = []
         for name in names:
-            pnl = nodes["pnl"][:, made.scenarios["risk_class"].values == name]
-            pnl = pnl.assign_coords(scenario=run.scenarios["scenario"].values)
-            rows.append(MEASURES[measured](pnl, **how, weight=weight).values)
-        every = whole.table[measured].values
-        found[measured] = (("risk_class", "node"), np.array([*rows, every]))
-        found[f"{measured}_diversification"] = ("node", every - np.sum(rows, axis=0))
+            values = nodes[:, made.scenarios["risk_class"].values == name]
+            pnl = xr.DataArray(values, {"scenario": run.scenarios["scenario"].values}, ("node", "scenario"))
+            measure = MEASURES[measured](pnl, **how, weight=weight).values
+            rows.append(np.where(np.isnan(every[measured]), np.nan, measure))
+        found[measured] = (("risk_class", "node"), np.array([*rows, every[measured]]))
+        found[f"{measured}_diversification"] = ("node", every[measured] - np.sum(rows, axis=0))
     coords: dict[str, Any] = {label: ("node", whole.table[label].values) for label in (*labels, "depth")}
     coords["risk_class"] = np.array([*names, "all"], dtype=object)
     attrs = {"by": labels, "currency": run.manifest["reporting"]}
-    return RiskClasses(xr.Dataset(found, coords, attrs), whole.conventions, made.run_id)
+    notices = coverage_sentences(run, made, where, lost, "one risk class")
+    return RiskClasses(xr.Dataset(found, coords, attrs), whole.conventions, made.run_id, tuple(notices))

@@ -11,8 +11,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from riskgrid import plots
+from riskgrid.analysis.counted import coverage_sentences, pnl_of, uncounted
 from riskgrid.engine.outcome import Progress
 from riskgrid.errors import BadSpec
+from riskgrid.measures.convention import Level
 from riskgrid.page import Column, Row, Section, Shown, money, share
 from riskgrid.registry import MEASURES
 from riskgrid.result import Run
@@ -20,6 +22,7 @@ from riskgrid.running import revalue
 from riskgrid.scenarios import set as scenario_set
 from riskgrid.scenarios.compose import select
 from riskgrid.scenarios.group import by_class
+from riskgrid.schema import Status
 
 __all__ = ["TailView", "tail_view"]
 
@@ -43,6 +46,7 @@ class TailView(Shown):
     trades: xr.Dataset
     factors: xr.Dataset
     measured: xr.DataArray
+    notices: tuple[str, ...] = ()
 
     def sections(self) -> list[Section]:
         """Scenarios, market objects and trades."""
@@ -69,6 +73,7 @@ class TailView(Shown):
         said = [
             f"{self._whole} of {money(float(self.measured))} {currency} is minus the weighted P&L of these scenarios.",
             "A component is a part's own loss in them under the same weights: all parts add up to the measure.",
+            *self.notices,
         ]
         heads = [Column("Weight", kind="count"), Column("P&L", currency), *self._heads]
         return Section.of_tree(f"Scenarios that make {self._whole}", "scenario", heads, rows, sentences=said)
@@ -110,18 +115,19 @@ def tail_view(
     count: int = 10,
     cluster: Any = "threads",
     progress: Told = None,
-    **convention: Any,
+    level: Level | None = None,
+    method: str | None = None,
 ) -> TailView:
     """Which scenarios, trades and factors make VaR or ES of a run, each with its Euler component.
 
     where : of the part of the run whose measure it is.   count : of trades that add most, and of those that hedge most.
-    convention : ``level, method`` as of the measure. Factors are told by market object (``equity:AAPL``,
+    level, method : as of the measure; weights are the run's. Factors are told by market object (``equity:AAPL``,
     ``par:USD-TREASURY``): the scenarios of the tail are revalued with each moving alone.
     """
     if count < 1:
         raise BadSpec(f"count {count} asks for no trade; at least 1 is right")
     whole = run.pnl(where=where)
-    weights = MEASURES["tail_weights"](whole, measure, **convention)
+    weights = MEASURES["tail_weights"](whole, measure, level, method=method)
     tail = np.flatnonzero(weights.values)
     tail = tail[np.argsort(whole.values[tail], kind="stable")]
     how = {name: weights.attrs[name] for name in ("level", "method")}
@@ -133,9 +139,10 @@ def tail_view(
     trades = _trades(run, weights.values, where, count)
     labels = [str(label) for label in whole["scenario"].values[tail]]
     chosen = select(run.scenarios.drop_vars("weight", errors="ignore"), labels)
-    factors = _factors(run, chosen, weights.values[tail], where, (cluster, progress))
+    factors, notices = _factors(run, chosen, weights.values[tail], where, (cluster, progress))
     factors.attrs["cross"] = float(measured) - float(factors["component"].sum())
-    return TailView(scenarios, trades, factors, measured.assign_attrs(currency=run.manifest["reporting"]))
+    told = measured.assign_attrs(currency=run.manifest["reporting"])
+    return TailView(scenarios, trades, factors, told, tuple(notices))
 
 
 def _trades(run: Run, weights: NDArray[np.float64], where: Any, count: int) -> xr.Dataset:
@@ -143,7 +150,7 @@ def _trades(run: Run, weights: NDArray[np.float64], where: Any, count: int) -> x
     place = {text: at for at, text in enumerate(run.cube.labels["trade_id"].texts().tolist())}
     at = np.array([place[str(text)] for text in table["trade_id"].values], np.int64)
     parts = 0.0 - run.cube.weighted_pnl(at, weights)
-    known = np.flatnonzero(~np.isnan(parts))
+    known = np.flatnonzero(table["status"].values <= Status.EXPIRED)  # no other is in the measure
     order = known[np.argsort(-parts[known], kind="stable")]
     ends = np.unique(np.concatenate([np.arange(len(order))[:count], np.arange(len(order))[-count:]])).astype(np.int64)
     made = table.isel(trade=order[ends])
@@ -152,17 +159,21 @@ def _trades(run: Run, weights: NDArray[np.float64], where: Any, count: int) -> x
     return made
 
 
-def _factors(run: Run, tail: xr.Dataset, weights: NDArray[np.float64], where: Any, how: tuple[Any, Any]) -> xr.Dataset:
-    """The component of each market object in the scenarios of the tail."""
+def _factors(
+    run: Run, tail: xr.Dataset, weights: NDArray[np.float64], where: Any, how: tuple[Any, Any]
+) -> tuple[xr.Dataset, list[str]]:
+    """The component of each market object in the scenarios of the tail, and what keeps numbers from being whole."""
     moves = scenario_set.moved(tail).any(axis=0)
     factors = tail["factor"].values.astype(str)[moves].tolist()
     objects = dict.fromkeys(":".join(factor.split(":")[:2]) for factor in factors)
-    if not objects:
-        return xr.Dataset({"component": ("group", np.zeros(0))}, {"group": np.empty(0, object)})
+    if not objects and "date" not in tail:
+        return xr.Dataset({"component": ("group", np.zeros(0))}, {"group": np.empty(0, object)}), []
     parts = by_class(tail, {name: (name, f"{name}:*") for name in objects})
     made = revalue(run, parts, name=f"tail of {run.run_id}", cluster=how[0], progress=how[1])
-    pnl = made.pnl(where=where).values.reshape(len(objects), len(weights))
-    component = 0.0 - (pnl * weights).sum(axis=1)
+    lost = uncounted(run, where)
     names = np.array(list(dict.fromkeys(made.scenarios["risk_class"].values.tolist())), dtype=object)
+    pnl = pnl_of(made, (), where, lost)[0].reshape(len(names), len(weights))
+    component = 0.0 - (pnl * weights).sum(axis=1)
     order = np.argsort(-np.abs(component), kind="stable")
-    return xr.Dataset({"component": ("group", component[order])}, {"group": names[order]})
+    found = xr.Dataset({"component": ("group", component[order])}, {"group": names[order]})
+    return found, coverage_sentences(run, made, where, lost, "one market object")

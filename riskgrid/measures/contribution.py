@@ -108,7 +108,7 @@ def component(
     >>> component(desks, measure="value_at_risk", level=0.75).values  # the whole loses 3 in the second scenario
     array([-1.,  4.])
     """
-    whole = _whole(pnl) if whole is None else whole
+    pnl, whole, convention = _together(pnl, whole, convention)
     weights = tail_weights(whole, measure, **convention)
     tail = np.flatnonzero(weights.values)
     order = tail[np.argsort(whole.values[tail], kind="stable")]
@@ -142,6 +142,11 @@ def marginal(
     array([ 0.03, -0.02])
     """
     found = component(pnl, whole, measure, **convention)
+    if not set(size.dims) <= set(found.dims):
+        raise BadSpec(
+            f"the sizes have dims {size.dims} and the rows of P&L {found.dims}; a size of every row is right, e.g. "
+            "run.aggregate(by)['base_value'] beside run.aggregate(by)['pnl']"
+        )
     unit = abs(size)
     made = found / unit.where(unit > 0)
     named_size = "size" if size.name is None else str(size.name)
@@ -165,7 +170,7 @@ def incremental(
     """
     if measure not in _MEASURES:
         raise UnknownName("tail measure", measure, _MEASURES)
-    whole = _whole(pnl) if whole is None else whole
+    pnl, whole, convention = _together(pnl, whole, convention)
     given = {key: value for key, value in convention.items() if value is not None}
     of = _MEASURES[measure]
     with_all = of(whole, **given)
@@ -189,13 +194,43 @@ def diversification(
     """
     if measure not in _MEASURES:
         raise UnknownName("tail measure", measure, _MEASURES)
-    whole = _whole(pnl) if whole is None else whole
+    pnl, whole, convention = _together(pnl, whole, convention)
     given = {key: value for key, value in convention.items() if value is not None}
     of = _MEASURES[measure]
     alone = of(pnl, **given)
     found = of(whole, **given) - alone.sum()
     told = {key: alone.attrs[key] for key in ("level", "method", "flags")}
     return named(found, pnl, {"measure": f"diversification_{measure}", **told})
+
+
+def _together(
+    pnl: xr.DataArray, whole: xr.DataArray | None, convention: dict[str, Any]
+) -> tuple[xr.DataArray, xr.DataArray, dict[str, Any]]:
+    """Rows and whole over the same scenarios in one order, measured by the same weights. BadSpec where they differ."""
+    weight = convention.get("weight")
+    if weight is None:
+        weight = next(
+            (one.coords["weight"] for one in (pnl, whole) if one is not None and "weight" in one.coords), None
+        )
+    convention = {**convention, "weight": weight}
+    if whole is None:
+        return pnl, _whole(pnl), convention
+    if "scenario" in pnl.coords and "scenario" in whole.coords:
+        try:
+            whole = whole.reindex_like(pnl["scenario"]) if _same_labels(pnl, whole) else whole
+            _, whole = xr.align(pnl["scenario"], whole, join="exact")
+        except ValueError as error:
+            raise BadSpec("rows and whole are of different scenarios; both need the same labels") from error
+    elif pnl.sizes.get("scenario") != whole.sizes.get("scenario"):
+        raise BadSpec(
+            f"the rows have {pnl.sizes.get('scenario', 0)} scenarios and the whole {whole.sizes.get('scenario', 0)}; "
+            "the same number is right"
+        )
+    return pnl, whole, convention
+
+
+def _same_labels(pnl: xr.DataArray, whole: xr.DataArray) -> bool:
+    return bool(set(pnl["scenario"].values.tolist()) == set(whole["scenario"].values.tolist()))
 
 
 def _whole(pnl: xr.DataArray) -> xr.DataArray:

@@ -115,12 +115,12 @@ def clamped(size: int, position: int, share: float) -> list[str]:
 
 def flags_of(size: int, tail: Fraction) -> list[str]:
     """The flag of too few scenarios for the level, with how many it takes."""
-    return [f"fewer than 1/a = {math.ceil(1 / tail):,} scenarios"] if size * tail < 1 else []
+    return [f"fewer than the {math.ceil(1 / tail):,} scenarios of this level"] if size * tail < 1 else []
 
 
 def weighted_flags(shares: Values, tail: Fraction) -> list[str]:
     """The flag of a scenario that is the whole tail."""
-    return ["a scenario weighs more than a"] if shares.max() > float(tail) + ROUNDING else []
+    return ["one scenario weighs more than the whole tail"] if shares.max() > float(tail) + ROUNDING else []
 
 
 def named(result: xr.DataArray, pnl: xr.DataArray, convention: dict[str, Any]) -> xr.DataArray:

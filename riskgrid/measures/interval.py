@@ -65,7 +65,7 @@ def value_at_risk_interval(
         return named(found, pnl, convention | more)
     size = pnl.sizes["scenario"]
     high, low, reached = _ranks(size, tail, spare)
-    flags = flags_of(size, tail)
+    flags = flags_of(size, tail) + _overlap(pnl)
     flags += ["no upper bound: too few scenarios"] if high < 1 else []
     flags += ["no lower bound: too few scenarios"] if low > size else []
 
@@ -117,7 +117,7 @@ def expected_shortfall_interval(
         return named(found, pnl, convention | more)
     size = pnl.sizes["scenario"]
     exact = size * tail
-    flags = flags_of(size, tail)
+    flags = flags_of(size, tail) + _overlap(pnl)
     flags += ["no bounds: fewer than 2 scenarios in the tail"] if exact < 2 else []
     flags += ["few scenarios in the tail: interval too short"] if 2 <= exact < _FEW else []
     weights: Values | None = None
@@ -137,14 +137,22 @@ def _draws(pnl: xr.DataArray, batch: xr.DataArray | None) -> xr.DataArray | None
     """Checks that an interval can be told of these scenarios; their batches, if they have any."""
     if shares_of(pnl, None) is not None:
         raise BadSpec("an interval of weighted scenarios is not defined here; drop the weights, or draw scenarios anew")
-    batch = pnl.coords["batch"] if batch is None and "batch" in pnl.coords else batch
-    name = str(pnl.attrs.get("scenario_set", ""))
-    if batch is None and _DEPENDENT in name:
+    brought = batch is None and "batch" in pnl.coords
+    batch = pnl.coords["batch"] if brought else batch
+    name = str(pnl.attrs.get("scenario_set", "this set"))
+    if (brought and np.unique(pnl.coords["batch"].values).size == 1) or (batch is None and _DEPENDENT in name):
         raise BadSpec(
             f"the scenarios of '{name}' are {_DEPENDENT}, so one sample of them tells no interval; draw them with "
-            "replicates=16 or so, and hand in batch=run.scenarios['batch']"
+            "replicates=16 or so"
         )
     return batch
+
+
+def _overlap(pnl: xr.DataArray) -> list[str]:
+    """The flag of scenarios that share days: neighbours are no independent draws."""
+    days = int(pnl.attrs.get("horizon", 1))
+    apart = pnl.attrs.get("scenario_kind") in ("historical", "volatility_scaled")
+    return [f"changes of {days} days overlap: interval far too short"] if apart and days > 1 else []
 
 
 def _ranks(size: int, tail: Fraction, spare: Fraction) -> tuple[int, int, float]:

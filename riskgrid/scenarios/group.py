@@ -13,7 +13,7 @@ from riskgrid.hashing import short
 from riskgrid.market.factor import match
 from riskgrid.scenarios.set import Extras, check, digest, moved, shifts
 
-__all__ = ["OTHER", "RISK_CLASSES", "by_class", "members", "restrict"]
+__all__ = ["OTHER", "RISK_CLASSES", "TIME", "by_class", "members", "restrict"]
 
 #: Risk classes and the patterns of their factors. A volatility is of its own class, as desks read it.
 RISK_CLASSES: dict[str, tuple[str, ...]] = {
@@ -25,8 +25,8 @@ RISK_CLASSES: dict[str, tuple[str, ...]] = {
     "volatility": ("vol:*",),
 }
 
-#: The class of factors that no pattern names.
-OTHER = "other"
+#: The class of factors that no pattern names, and that of the passing of time.
+OTHER, TIME = "other", "time"
 
 
 def members(factors: Sequence[str], classes: Mapping[str, Sequence[str]] = RISK_CLASSES) -> dict[str, list[str]]:
@@ -66,12 +66,18 @@ def by_class(scenarios: xr.Dataset, classes: Mapping[str, Sequence[str]] = RISK_
     """Every scenario once for each class that moves in the set, with the moves of that class alone.
 
     Labelled ``class/scenario``; coordinates of ``scenario``: ``risk_class`` and ``of``, the scenario it is a part of.
-    A state date stays: then each class has the passage of time as well. Weights are of the whole set and left out.
+    Where states have a date of their own, its passing is the class ``time``, last and without a move of the market; no
+    other class has it. Weights are of the whole set and left out. BadScenarios for a class of that name, or ``all``.
     """
     check(scenarios)
+    for name in (TIME, "all"):
+        if name in classes:
+            raise BadScenarios(f"a risk class is called '{name}', which means something else here; take another name")
     moves = moved(scenarios).any(axis=0)
     factors = [str(factor) for factor, moves_it in zip(scenarios["factor"].values, moves, strict=True) if moves_it]
     parts = members(factors, classes)
+    if "date" in scenarios:
+        parts[TIME] = []
     if not parts:
         raise BadScenarios(f"scenario set '{scenarios.attrs['name']}' moves no factor; there is no class to show")
     labels, place = scenarios["scenario"].values.astype(str), {factor: at for at, factor in enumerate(factors)}
@@ -84,7 +90,8 @@ def by_class(scenarios: xr.Dataset, classes: Mapping[str, Sequence[str]] = RISK_
             panels[name][rows, columns] = values[:, columns]
     extras: Extras = {"stale": panels["stale"]} if "stale" in held else {}
     if "date" in scenarios:
-        extras["date"] = np.tile(scenarios["date"].values, len(parts))
+        still = np.full(count * (len(parts) - 1), np.datetime64("NaT", "s"), scenarios["date"].dtype)
+        extras["date"] = np.append(still, scenarios["date"].values)
     if "unshocked" in scenarios.coords:
         extras["unshocked"] = scenarios["unshocked"].values[moves]
     made = shifts(

@@ -38,7 +38,8 @@ class Sample(TypedDict, total=False):
     ``model`` : ``gaussian`` (default), or ``student_t`` with ``degrees`` of freedom (default 5): one chi-square for all
     factors of a scenario, the covariance as for the normal.   ``random`` : ``philox`` (default) or ``sobol``.
     ``antithetic`` : every second scenario mirrors the one before.   ``replicates`` : independent batches of equal
-    size (default 1); above 1 the set has the coordinate ``batch`` (scenario), from 1.
+    size (default 1). Where there are several, or where draws of a batch depend on each other, the set has the
+    coordinate ``batch`` (scenario), from 1.
     ``components`` : None (default) for all there are, a whole number or a share of variance for principal ones, see
     :func:`riskgrid.scenarios.component.principal_components`.
     ``horizon`` : days (default 1); returns of one day are scaled by its root, means by itself.
@@ -122,7 +123,7 @@ def monte_carlo(
         provenance=facts | told,
         unshocked=unshocked,
     )
-    if sampling.replicates == 1:
+    if sampling.replicates == 1 and sampling.independent:
         return made
     batch = np.repeat(np.arange(1, sampling.replicates + 1), count // sampling.replicates)
     return made.assign_coords(batch=("scenario", batch))

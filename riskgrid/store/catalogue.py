@@ -111,6 +111,11 @@ class Catalogue:
 
         self.database.write(work)
 
+    def serve(self, run_id: str, serves: str | None) -> None:
+        """Say which run a run serves from now on; None: none, it is asked in its own right."""
+        statement = tables.run.update().where(_RUN.run_id == run_id).values(serves=serves)
+        self.database.write(lambda connection: connection.execute(statement))
+
     def call(self, run_id: str, name: str) -> None:
         """Give a run a further name."""
         statement = tables.name.insert().values(name=name, run_id=run_id, created=stamp())

@@ -221,3 +221,35 @@ def test_unknown_names__are_told_with_the_known_ones():
         tail_weights(pnl)
     with pytest.raises(BadSpec, match="no form for unequal weights"):
         tail_weights(weighted(pnl).sum("desk"), "value_at_risk", method="linear")
+
+
+@pytest.mark.parametrize("taken", [component, incremental])
+def test_whole__in_another_order_of_scenarios_is_the_same_whole(taken):
+    pnl = seeded()
+    turned = pnl.sum("desk").isel(scenario=slice(None, None, -1))
+    np.testing.assert_array_equal(taken(pnl, turned), taken(pnl, pnl.sum("desk")))
+
+
+@pytest.mark.parametrize("taken", [component, incremental, diversification])
+def test_whole__of_other_scenarios_is_refused(taken):
+    pnl = seeded()
+    other = pnl.sum("desk").assign_coords(scenario=[f"t{at}" for at in range(250)])
+    with pytest.raises(BadSpec, match="rows and whole are of different scenarios"):
+        taken(pnl, other)
+    with pytest.raises(BadSpec, match="the rows have 250 scenarios and the whole 249"):
+        taken(pnl.drop_vars("scenario"), pnl.sum("desk").drop_vars("scenario")[1:])
+
+
+@pytest.mark.parametrize("taken", [component, incremental, diversification])
+def test_weights__that_rows_or_whole_alone_carry_are_those_of_both(taken):
+    pnl = weighted(seeded())
+    whole = pnl.sum("desk")
+    expected = taken(pnl, whole, level=0.9)
+    np.testing.assert_array_equal(taken(pnl, whole.drop_vars("weight"), level=0.9), expected)
+    np.testing.assert_array_equal(taken(pnl.drop_vars("weight"), whole, level=0.9), expected)
+
+
+def test_marginal__of_sizes_that_are_not_of_the_rows_is_refused():
+    sizes = xr.DataArray(np.ones(8), dims="node", name="base_value")
+    with pytest.raises(BadSpec, match="a size of every row is right"):
+        marginal(seeded(), sizes)

@@ -167,7 +167,7 @@ def test_batches__are_students_t_about_the_whole_estimate():
 
 def test_batches__too_small_for_the_level_are_flagged():
     found = value_at_risk_interval(row(np.arange(100.0), batch=("scenario", np.arange(100) // 25)), 0.99)
-    assert found.attrs["flags"] == ["in a batch: fewer than 1/a = 100 scenarios"]
+    assert found.attrs["flags"] == ["in a batch: fewer than the 100 scenarios of this level"]
 
 
 @pytest.mark.parametrize(

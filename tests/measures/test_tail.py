@@ -113,13 +113,13 @@ def test_expected_shortfall__inverted_cdf_is_the_mean_of_the_seven_worst():
 def test_expected_shortfall__of_too_few_scenarios_is_the_worst_and_says_so(method):
     measured = expected_shortfall(row([5.0, -3.0, 1.0]), 0.975, method=method)
     assert float(measured) == 3.0
-    assert measured.attrs["flags"] == ["fewer than 1/a = 40 scenarios"]
+    assert measured.attrs["flags"] == ["fewer than the 40 scenarios of this level"]
 
 
 def test_value_at_risk__clamps_a_rank_below_one_and_says_so():
     measured = value_at_risk(row([5.0, -3.0, 1.0]), 0.99, method="weibull")
     assert float(measured) == 3.0
-    assert measured.attrs["flags"] == ["fewer than 1/a = 100 scenarios", "rank below 1: clamped"]
+    assert measured.attrs["flags"] == ["fewer than the 100 scenarios of this level", "rank below 1: clamped"]
 
 
 def test_value_at_risk__clamps_a_rank_above_n_and_says_so():
@@ -211,7 +211,7 @@ def test_expected_shortfall__inverted_cdf_weighs_the_scenarios_up_to_the_value_a
 
 def test_weight__of_a_scenario_heavier_than_the_tail_is_flagged():
     measured = value_at_risk(row([-1.0, 0.0, 1.0]), 0.9, weight=weights([0.2, 0.3, 0.5]))
-    assert measured.attrs["flags"] == ["a scenario weighs more than a"]
+    assert measured.attrs["flags"] == ["one scenario weighs more than the whole tail"]
 
 
 def test_weight__follows_labels_and_not_only_sizes():

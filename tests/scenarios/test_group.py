@@ -69,3 +69,22 @@ def test_by_class__of_a_set_that_moves_nothing_is_refused(history):
     still["offset"][:] = 0.0
     with pytest.raises(BadScenarios, match="moves no factor"):
         by_class(still)
+
+
+def test_by_class__has_the_passing_of_time_as_a_class_of_its_own(history):
+    later = np.datetime64("2016-06-27")
+    dated = history.assign(date=("scenario", np.full(5, later)))
+    parts = by_class(dated)
+    assert list(dict.fromkeys(parts["risk_class"].values.tolist()))[-1] == "time"
+    own = parts["risk_class"].values == "time"
+    assert not moved(parts)[own].any()
+    assert (parts["date"].values[own] == later).all()
+    assert np.isnat(parts["date"].values[~own]).all()
+    checked = check_against(parts, sample.market("2016-06-24"))
+    assert (checked["date"].values[~own] == np.datetime64("2016-06-24")).all()
+
+
+@pytest.mark.parametrize("name", ["time", "all"])
+def test_by_class__of_a_reserved_name_is_refused(history, name):
+    with pytest.raises(BadScenarios, match=f"a risk class is called '{name}'"):
+        by_class(history, {name: ["fx:*"]})
