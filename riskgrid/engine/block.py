@@ -131,7 +131,6 @@ def _price(sheet: Sheet, columns: Range, program: Program, top: int) -> None:
 
 
 def _eager_tiles(part: _Part, states: int) -> Iterator[tuple[slice, slice, Values]]:
-    across = slice(0, states)
     market = part.market
     for top in range(0, market.trades, _EAGER_ROWS):
         down = slice(top, min(top + _EAGER_ROWS, market.trades))
@@ -140,8 +139,8 @@ def _eager_tiles(part: _Part, states: int) -> Iterator[tuple[slice, slice, Value
             market.reading.objects, rows, base_date=market.base_date, date=market.date, numeraire=market.numeraire
         )
         columns: Columns = {name: column[down] for name, column in part.columns.items()}
-        value = _value(replace(part, columns=columns, market=inner), EagerMarket(inner, across))
-        yield down, across, np.broadcast_to(real_numbers(value), (rows, states))
+        value = _value(replace(part, columns=columns, market=inner), EagerMarket(inner, states))
+        yield down, slice(0, states), np.broadcast_to(real_numbers(value), (rows, states))
         market.reading.problems.update({top + row: text for row, text in inner.reading.problems.items()})
 
 

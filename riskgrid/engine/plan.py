@@ -128,7 +128,7 @@ def record(instrument: Instrument, columns: Columns, rows: Any, states: MarketSt
     market = Market(states, trades, base_date=states.dates[0], numeraire=states.snapshot.numeraire, recording=True)
     if instrument.eager:
         base = Market(states, trades, base_date=states.dates[0], numeraire=states.snapshot.numeraire)
-        instrument.price(terms, EagerMarket(base, slice(0, 1), recorder=market))
+        instrument.price(terms, EagerMarket(base, 1, recorder=market))
     else:
         instrument.price(terms, market)
     market.fx(currency_column(instrument, terms), Names(np.zeros((1, 1), np.int32), (pricing.reporting,)))

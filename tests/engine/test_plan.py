@@ -153,7 +153,7 @@ def test_eager_plan__says_what_is_missing(instrument, columns):
 def test_eager_market__answers_the_numbers_of_its_states():
     over = states()
     names = Names(np.zeros((2, 1), np.int32), ("SPX",))
-    market = EagerMarket(Market(over, 2, base_date=made.TODAY), slice(0, 3))
+    market = EagerMarket(Market(over, 2, base_date=made.TODAY), 3)
     assert market.spot(names).tolist() == [over["equity:SPX"].panel[0, :3].tolist()] * 2
     assert market.trades == 2
     with pytest.raises(MissingMarketData):
