@@ -51,7 +51,7 @@ _THICKNESS = 0.62  # of a bar, in rows
 _PLOT_WIDTH = 290.0  # pixels left for bars and numbers in the narrowest column of a page
 _LEAST_GAP = 0.012
 _DAY_WIDTH = 0.7 * 86_400_000  # of a bar, in milliseconds
-_SOFT, _QUIET = 0.85, 0.4
+_QUIET = 0.4
 _SUFFIXES = ((1e12, " tn"), (1e9, " bn"), (1e6, " m"), (1e3, " k"))
 _TICKS = """
 const size = Math.abs(tick)
@@ -108,7 +108,8 @@ def bar_by_node(table: xr.Dataset, measure: str, most: int = MOST_BARS, *, losse
     """One bar per node of ``table`` for the variable ``measure``, largest first; the ``most`` largest of either sign.
 
     Nodes are named by the label coordinates in ``table.attrs["by"]``. A node without full coverage is marked with an
-    asterisk.   losses : what is below zero has the colour of losses.
+    asterisk.   losses : the numbers are P&L: what is below zero has the colour of losses, which in a measure of risk it
+    has not.
     """
     values = np.asarray(table[measure].values, dtype=float)
     shown = [place for place in np.argsort(-np.abs(values), kind="stable") if not math.isnan(values[place])][:most]
@@ -120,13 +121,14 @@ def bar_by_node(table: xr.Dataset, measure: str, most: int = MOST_BARS, *, losse
 
 
 def worst_scenarios(pnl: xr.DataArray, count: int = 10) -> figure:
-    """The ``count`` worst scenarios of one row of P&L (scenario), worst first; ties keep scenario order."""
+    """The ``count`` worst scenarios of one row of P&L (scenario), worst first; ties keep scenario order.
+
+    As in every figure of P&L, losses stand to the left in their own colour.
+    """
     values = _row(pnl)
     order = np.argsort(values, kind="stable")[:count]
     names = [str(pnl["scenario"].values[place]) for place in order]
-    return _bars(
-        names, values[order], [short_number(values[place]) for place in order], "loss", downwards=True, alpha=_SOFT
-    )
+    return _bars(names, values[order], [short_number(values[place]) for place in order], "bar", below="loss")
 
 
 def coverage(table: xr.Dataset, most: int = MOST_BARS) -> figure:
@@ -214,10 +216,9 @@ def _bars(
     colour: str,
     *,
     below: str = "",
-    downwards: bool = False,
     alpha: float = 1.0,
 ) -> figure:
-    """Horizontal bars with their numbers at the ends; ``downwards`` flips the axis so that losses grow to the right."""
+    """Horizontal bars with their numbers at the ends; ``below`` is the colour of what is below zero."""
     models = bokeh_models()
     plot = canvas(len(names) * _BAR_HEIGHT + 24, "", "", y_range=models.FactorRange(*reversed(names)))
     ends = np.asarray(values, dtype=float)
@@ -228,9 +229,8 @@ def _bars(
     low, high = min(0.0, ends.min(initial=0.0)), max(0.0, ends.max(initial=0.0))
     text_width = min(7.0 * max(map(len, texts), default=0) + 20.0, 0.6 * _PLOT_WIDTH)
     room = (high - low) * text_width / (_PLOT_WIDTH - text_width) or 1.0  # for the numbers beside the bars
-    start, end = low - (room if low < 0 else 0.0), high + (room if high > 0 else 0.0)
-    plot.x_range = models.Range1d(*((end, start) if downwards else (start, end)))
-    rightwards = (ends >= 0) != downwards
+    plot.x_range = models.Range1d(low - (room if low < 0 else 0.0), high + (room if high > 0 else 0.0))
+    rightwards = ends >= 0
     source = {"x": ends, "y": list(names), "text": list(texts)}
     source["x_offset"] = np.where(rightwards, 6, -6)
     source["text_align"] = np.where(rightwards, "left", "right")

@@ -120,12 +120,26 @@ def test_bar_by_node__shows_at_most_so_many(table):
     assert list(plots.bar_by_node(table, "value_at_risk", most=1).y_range.factors) == ["EMEA / Rates"]
 
 
-def test_worst_scenarios__are_those_of_the_measure_and_losses_grow_to_the_right(pnl):
+def test_worst_scenarios__are_those_of_the_measure(pnl):
     plot = plots.worst_scenarios(pnl, 7)
     worst = tail_scenarios(pnl, 7)
     assert list(reversed(plot.y_range.factors)) == worst["worst_scenario"].values.tolist()
     assert list(texts(plot).values()) == [plots.short_number(value) for value in worst["worst_pnl"].values]
-    assert plot.x_range.start > plot.x_range.end
+
+
+def test_pnl__has_losses_left_and_red_and_gains_right_and_blue(pnl, table):
+    few = pnl[:4].copy(data=[3e5, -2e6, 1e6, -1e5])
+    for plot in (plots.worst_scenarios(few), plots.bar_by_node(table, "value_at_risk", losses=True)):
+        assert plot.x_range.start < 0.0 < plot.x_range.end
+        shades = {bar.glyph.fill_color: bar for bar in glyphs(plot, HBar)}
+        assert (np.asarray(shades[plots.COLOURS["loss"][0]].data_source.data["right"]) < 0.0).all()
+        assert (np.asarray(shades[plots.COLOURS["bar"][0]].data_source.data["right"]) > 0.0).all()
+
+
+def test_a_measure_of_risk__below_zero_is_no_loss(table):
+    assert {bar.glyph.fill_color for bar in glyphs(plots.bar_by_node(table, "value_at_risk"), HBar)} == {
+        plots.COLOURS["bar"][0]
+    }
 
 
 def test_coverage__shows_the_lowest_first_and_never_rounds_a_gap_away(table):

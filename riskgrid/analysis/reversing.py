@@ -138,7 +138,7 @@ class ReverseStress(Shown):
 
     def _drawings(self) -> dict[str, Any]:
         table = self.objects.rename(group="node").assign_attrs(by=["node"])
-        return {"P&L of each market object alone": plots.bar_by_node(table, "pnl", _MOST)}
+        return {"P&L of each market object alone": plots.bar_by_node(table, "pnl", _MOST, losses=True)}
 
 
 def reverse_stress(
