@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from riskgrid.plots import COLOURS, FONT, bokeh_models, canvas, short_number
+from riskgrid.plots import COLOURS, FONT, bokeh_models, canvas, room_beside, short_number
 
 if TYPE_CHECKING:
     from bokeh.plotting import figure
@@ -21,21 +21,24 @@ MOST_CELLS = 150
 _ROW = 30
 _BAR = 26
 _WIDTH = 0.7
+_HEIGHT = 260
+_DRAWN = 200  # pixels of it that the names below and the border surely leave
+_LINE = 20  # pixels of a number above or below its bar
 _STRONGEST, _FAINTEST = 0.75, 0.04
 
 
 def bars_along(names: Sequence[str], values: NDArray[np.float64], unit: str) -> figure:
     """One upright bar a name, in the order given, losses in their own colour. A value that is NaN has no bar."""
     models = bokeh_models()
-    plot = canvas(260, "", unit, x_range=models.FactorRange(*names))
+    plot = canvas(_HEIGHT, "", unit, x_range=models.FactorRange(*names))
     numbers = np.nan_to_num(np.asarray(values, np.float64))
     for chosen, colour in ((numbers >= 0.0, "bar"), (numbers < 0.0, "loss")):
         at = np.flatnonzero(chosen).tolist()
         shown: dict[str, Any] = {"x": [names[place] for place in at], "top": numbers[at]}
         plot.vbar(**shown, bottom=0, width=_WIDTH, fill_color=COLOURS[colour][0], line_color=None)
-    size = float(np.abs(numbers).max(initial=0.0)) or 1.0
     low, high = min(0.0, float(numbers.min(initial=0.0))), max(0.0, float(numbers.max(initial=0.0)))
-    room = 0.12 * size  # for the numbers beyond the bars
+    lines = int(low < 0) + int(high > 0 or low == 0)
+    room = ((high - low) or 1.0) * _LINE / (_DRAWN - lines * _LINE)
     plot.y_range = models.Range1d(low - (room if low < 0 else 0.0), high + (room if high > 0 or low == 0 else 0.0))
     texts = ["" if np.isnan(value) else short_number(float(value)) for value in np.asarray(values, np.float64)]
     source: dict[str, Any] = {"x": list(names), "y": numbers, "text": texts}
@@ -63,9 +66,9 @@ def waterfall(names: Sequence[str], values: NDArray[np.float64], whole: str = "T
         shown: dict[str, Any] = {"y": [rows[place] for place in at], "left": starts[at], "right": ends[at]}
         plot.hbar(**shown, height=0.62, fill_color=COLOURS[colour][0], line_color=None)
     low, high = min(0.0, float(ends.min())), max(0.0, float(ends.max()))
-    room = 0.3 * ((high - low) or 1.0)  # for the numbers, which stand to the right of every bar
-    plot.x_range = models.Range1d(low - 0.02 * room, high + room)
-    source: dict[str, Any] = {"x": np.maximum(starts, ends), "y": rows, "text": [short_number(float(x)) for x in moves]}
+    texts = [short_number(float(move)) for move in moves]  # to the right of every bar
+    plot.x_range = models.Range1d(low - 0.005 * (high - low), room_beside(texts, low=low, high=high)[1])
+    source: dict[str, Any] = {"x": np.maximum(starts, ends), "y": rows, "text": texts}
     plot.text(
         x="x", y="y", text="text", x_offset=6, text_align="left", text_baseline="middle",
         source=models.ColumnDataSource(source), **_written("13px"),

@@ -25,6 +25,7 @@ __all__ = [
     "coverage",
     "pnl_distribution",
     "require",
+    "room_beside",
     "short_number",
     "worst_scenarios",
 ]
@@ -227,9 +228,8 @@ def _bars(
         shown: dict[str, Any] = {"y": [names[place] for place in at], "right": ends[at]}
         plot.hbar(**shown, left=0, height=_THICKNESS, fill_color=COLOURS[shade][0], fill_alpha=alpha, line_color=None)
     low, high = min(0.0, ends.min(initial=0.0)), max(0.0, ends.max(initial=0.0))
-    text_width = min(7.0 * max(map(len, texts), default=0) + 20.0, 0.6 * _PLOT_WIDTH)
-    room = (high - low) * text_width / (_PLOT_WIDTH - text_width) or 1.0  # for the numbers beside the bars
-    plot.x_range = models.Range1d(low - (room if low < 0 else 0.0), high + (room if high > 0 else 0.0))
+    start, end = room_beside(texts, low=low, high=high)
+    plot.x_range = models.Range1d(start if low < 0 else low, end if high > 0 or low == 0 else high)
     rightwards = ends >= 0
     source = {"x": ends, "y": list(names), "text": list(texts)}
     source["x_offset"] = np.where(rightwards, 6, -6)
@@ -244,6 +244,17 @@ def _bars(
     plot.yaxis.major_label_text_color = COLOURS["ink"][0]
     plot.yaxis.axis_line_color = COLOURS["rule"][0]
     return plot
+
+
+def room_beside(texts: Sequence[str], *, low: float, high: float) -> tuple[float, float]:
+    """The ends of an axis from ``low`` to ``high`` with room for texts beyond either end, in the narrowest column.
+
+    >>> room_beside(["1.00 m"], low=0.0, high=228.0)
+    (-62.0, 290.0)
+    """
+    width = min(7.0 * max(map(len, texts), default=0) + 20.0, 0.6 * _PLOT_WIDTH)
+    room = ((high - low) or 1.0) * width / (_PLOT_WIDTH - width)
+    return low - room, high + room
 
 
 def _mark(plot: figure, name: str, colour: str, measure: xr.DataArray, height: float) -> None:

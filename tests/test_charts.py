@@ -54,3 +54,20 @@ def test_heat_map__writes_numbers_into_few_cells_only():
         [f"r{at}" for at in range(20)], [f"c{at}" for at in range(20)], np.ones((20, 20)), row_name="", column_name=""
     )
     assert not glyphs(many, "Text")
+
+
+@pytest.mark.parametrize("values", [[126e3, -128e3], [1.0, 3.0], [-2.0, -1e-3], [0.0, 0.0]])
+def test_bars_along__leaves_every_number_a_line_of_pixels(values):
+    plot = bars_along(["1M", "1Y"], np.array(values), "USD")
+    pixels = 200.0 / (plot.y_range.end - plot.y_range.start)  # drawn of 260: the rest are names and border
+    low, high = min(0.0, *values), max(0.0, *values)
+    if min(values) < 0.0:
+        assert (low - plot.y_range.start) * pixels > 19.0
+    if max(values) >= 0.0:
+        assert (plot.y_range.end - high) * pixels > 19.0
+
+
+def test_waterfall__leaves_its_longest_number_room_in_a_narrow_column():
+    plot = waterfall(["a", "b"], np.array([-123.4e9, 1.0]))
+    pixels = 290.0 / (plot.x_range.end - plot.x_range.start)
+    assert plot.x_range.end * pixels > 7.0 * len("\u2212123 bn")
