@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from riskgrid.plots import COLOURS, FONT, bokeh_models, canvas, room_beside, short_number
+from riskgrid.plots import COLOURS, FONT, bokeh_models, canvas, room_beside, short_number, zero_line
 
 if TYPE_CHECKING:
     from bokeh.plotting import figure
@@ -49,6 +49,7 @@ def bars_along(names: Sequence[str], values: NDArray[np.float64], unit: str) -> 
     )  # fmt: skip
     plot.yaxis.visible = False
     plot.ygrid.visible = False
+    zero_line(plot, "x")
     return plot
 
 
@@ -76,6 +77,7 @@ def waterfall(names: Sequence[str], values: NDArray[np.float64], whole: str = "T
     plot.xaxis.visible = False
     plot.grid.visible = False
     plot.yaxis.major_label_text_color = COLOURS["ink"][0]
+    zero_line(plot, "y")
     return plot
 
 

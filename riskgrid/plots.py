@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -28,6 +28,7 @@ __all__ = [
     "room_beside",
     "short_number",
     "worst_scenarios",
+    "zero_line",
 ]
 
 # (light, dark); a page swaps one for the other, so no two names share a light colour
@@ -181,6 +182,7 @@ def backtest_chart(days: xr.Dataset) -> figure:
         line_color=COLOURS["paper"][0], legend_label=f"{int(beyond.sum())} exceptions of {beyond.size} days",
     )  # fmt: skip
     plot.yaxis.formatter = models.CustomJSTickFormatter(code=_TICKS)
+    zero_line(plot, "x")
     legend = plot.legend[0]
     legend.location, legend.orientation = "top_left", "horizontal"
     legend.background_fill_color = legend.border_line_color = None
@@ -242,8 +244,16 @@ def _bars(
     plot.xaxis.visible = False
     plot.grid.visible = False
     plot.yaxis.major_label_text_color = COLOURS["ink"][0]
-    plot.yaxis.axis_line_color = COLOURS["rule"][0]
+    zero_line(plot, "y")
     return plot
+
+
+def zero_line(plot: figure, axis: Literal["x", "y"]) -> None:
+    """A thin line where bars begin, in place of that of the axis of their names, which stands at the edge."""
+    names = plot.xaxis if axis == "x" else plot.yaxis
+    names.axis_line_color = None
+    side = "width" if axis == "x" else "height"
+    plot.add_layout(bokeh_models().Span(location=0, dimension=side, line_color=COLOURS["muted"][0], line_width=1))
 
 
 def room_beside(texts: Sequence[str], *, low: float, high: float) -> tuple[float, float]:

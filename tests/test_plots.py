@@ -5,9 +5,10 @@ import sys
 import numpy as np
 import pytest
 import xarray as xr
-from bokeh.models import HBar, Label, Quad, Segment, Text
+from bokeh.models import HBar, Label, Quad, Segment, Span, Text
 
 from riskgrid import plots
+from riskgrid.charts import bars_along, waterfall
 from riskgrid.errors import BadSpec
 from riskgrid.measures.tail import expected_shortfall, tail_scenarios, value_at_risk
 
@@ -134,6 +135,19 @@ def test_pnl__has_losses_left_and_red_and_gains_right_and_blue(pnl, table):
         shades = {bar.glyph.fill_color: bar for bar in glyphs(plot, HBar)}
         assert (np.asarray(shades[plots.COLOURS["loss"][0]].data_source.data["right"]) < 0.0).all()
         assert (np.asarray(shades[plots.COLOURS["bar"][0]].data_source.data["right"]) > 0.0).all()
+
+
+def test_bars__begin_at_a_line_at_zero(pnl, table):
+    dates = np.array(["2016-06-23", "2016-06-24"], "datetime64[ns]")
+    columns = {"pnl": [1.0, -2.0], "value_at_risk": [1.0, 1.0], "exception": [False, True]}
+    days = xr.Dataset({name: ("date", values) for name, values in columns.items()}, {"date": dates})
+    lying = [plots.worst_scenarios(pnl), plots.bar_by_node(table, "value_at_risk"), waterfall(["a"], np.array([-1.0]))]
+    upright = [bars_along(["1Y", "2Y"], np.array([1.0, -1.0]), "USD"), plots.backtest_chart(days)]
+    for plots_of, side, axis in ((lying, "height", "yaxis"), (upright, "width", "xaxis")):
+        for plot in plots_of:
+            (line,) = [one for one in plot.center if isinstance(one, Span)]
+            assert (line.location, line.dimension) == (0, side)
+            assert getattr(plot, axis)[0].axis_line_color is None
 
 
 def test_a_measure_of_risk__below_zero_is_no_loss(table):
