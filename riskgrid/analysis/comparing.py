@@ -18,7 +18,7 @@ from riskgrid.result import Run
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MEASURED", "Comparison", "aligned", "compare", "node_rows"]
+__all__ = ["MEASURED", "Comparison", "aligned", "compare", "node_rows", "run_names"]
 
 #: What is measured of every run, and its head.
 MEASURED = {"base_value": "Value", "value_at_risk": "VaR", "expected_shortfall": "ES"}
@@ -100,7 +100,7 @@ def compare(
     currencies = dict.fromkeys(run.manifest["reporting"] for run in runs)
     if len(currencies) > 1:
         raise BadSpec(f"the runs report in {' and '.join(currencies)}; runs in one currency can be compared")
-    called = _names(runs) if names is None else list(map(str, names))
+    called = run_names(runs) if names is None else list(map(str, names))
     if len(called) != len(runs) or len(set(called)) < len(called):
         raise BadSpec(f"names are {called}; {len(runs)} different ones are right, one a run")
     reports = [report(run, by, **measures) for run in runs]
@@ -140,18 +140,19 @@ def node_rows(table: xr.Dataset, columns: Sequence[Any]) -> list[Row]:
     return rows
 
 
+def run_names(runs: Sequence[Run]) -> list[str]:
+    """Different names, one a run: its own, or its id where it has none or shares it."""
+    names = [run.row.name or run.run_id for run in runs]
+    counts = Counter(names)
+    names = [name if counts[name] == 1 else run.run_id for name, run in zip(names, runs, strict=True)]
+    return [name if names.index(name) == at else f"{name} again" for at, name in enumerate(names)]
+
+
 def _paths(table: xr.Dataset, by: Sequence[str]) -> list[tuple[str, ...]]:
     labels = [table[name].values.tolist() for name in by]
     return [
         tuple(column[node] for column in labels[:depth]) for node, depth in enumerate(table["depth"].values.tolist())
     ]
-
-
-def _names(runs: Sequence[Run]) -> list[str]:
-    names = [run.row.name or run.run_id for run in runs]
-    counts = Counter(names)
-    names = [name if counts[name] == 1 else run.run_id for name, run in zip(names, runs, strict=True)]
-    return [name if names.index(name) == at else f"{name} again" for at, name in enumerate(names)]
 
 
 def _notes(runs: Sequence[Run], names: Sequence[str], reports: Sequence[Report]) -> list[str]:

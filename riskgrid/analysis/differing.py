@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from riskgrid.analysis import contrast
-from riskgrid.analysis.comparing import MEASURED, aligned, node_rows
+from riskgrid.analysis.comparing import MEASURED, aligned, node_rows, run_names
 from riskgrid.change import Changes
 from riskgrid.engine.outcome import Progress
 from riskgrid.errors import InputError
@@ -37,13 +37,15 @@ class Difference(Shown):
 
     The steps add up: of values exactly, since they are counted money; of VaR and ES to float rounding. Another order of
     the steps gives other parts of VaR and ES, which do not add. ``runs`` : ids of the first run and of that after each
-    step, all kept.   ``inputs`` : part of the question to sentences on what differs in it.
+    step, all kept.   ``inputs`` : part of the question to sentences on what differs in it.   ``names`` : of the first
+    run and the last.
     """
 
     table: xr.Dataset
     conventions: Mapping[str, Any]
     inputs: Mapping[str, tuple[str, ...]]
     runs: tuple[str, ...]
+    names: tuple[str, str]
 
     def to_dataset(self) -> xr.Dataset:
         """The table; labels are coordinates of the nodes."""
@@ -61,7 +63,7 @@ class Difference(Shown):
 
     def sections(self) -> list[Section]:
         """A column a step, or of the total alone a row a step: there the few numbers are read downwards."""
-        title = f"From run {self.runs[0]} to run {self.runs[-1]}, {self.conventions['currency']}"
+        title = f"From run {self.names[0]} to {self.names[1]}, {self.conventions['currency']}"
         made = self._of_total() if self.table.sizes["node"] == 1 else self._of_nodes()
         return [Section.of_tree(title, *made, sentences=self.sentences())]
 
@@ -70,9 +72,9 @@ class Difference(Shown):
         for measured in MEASURED:
             first, last = (self.table[f"{measured}_{end}"].values for end in ("first", "last"))
             for name, values in (
-                (self.runs[0], first),
+                (self.names[0], first),
                 *zip(steps, self.table[measured].values, strict=True),
-                (self.runs[-1], last),
+                (self.names[1], last),
             ):
                 heads.append(Column(self._head(measured), name))
                 columns.append(values)
@@ -81,7 +83,7 @@ class Difference(Shown):
     def _of_total(self) -> tuple[str, list[Column], list[Row]]:
         steps = list(map(str, self.table["step"].values))
         rows = []
-        for at, name in enumerate([f"Run {self.runs[0]}", *steps, f"Run {self.runs[-1]}"]):
+        for at, name in enumerate([f"Run {self.names[0]}", *steps, f"Run {self.names[1]}"]):
             end = {0: "_first", len(steps) + 1: "_last"}.get(at)
             found = [self.table[f"{one}{end}"][0] if end else self.table[one][at - 1, 0] for one in MEASURED]
             rows.append(Row(name, [money(float(value)) for value in found], 0 if end else 1))
@@ -138,7 +140,8 @@ def diff(
         {"by": every.attrs["by"], "currency": b.manifest["reporting"]},
     )
     runs = (a.run_id, *(run.run_id for run in path.runs[1:-1]), b.run_id)
-    return Difference(table, reports[-1].conventions, path.inputs, runs)
+    first, last = run_names([a, b])
+    return Difference(table, reports[-1].conventions, path.inputs, runs, (first, last))
 
 
 class _Path:

@@ -129,3 +129,18 @@ def test_diff__of_a_run_by_other_code_begins_with_this_code(base, tmp_path):
     assert found["step"].values.tolist() == ["this code"]
     assert found["value_at_risk"].values.tolist() == [[0.0]]
     assert rg.diff(base, old).to_dataset()["step"].values.tolist() == ["code of the second run"]
+
+
+def test_diff__calls_runs_by_their_names_where_they_have_one(base):
+    book = Changes(drop=EVERY[:3]).portfolio(BOOK)
+    named = rg.run(book, made.market(), made.scenarios(), store=base.store, progress=None, name="hedged")
+    nodes, total = rg.diff(base, named, by="desk"), rg.diff(base, named)
+    assert nodes.sections()[0].title == "From run base to hedged, USD"
+    assert {"base", "hedged", "trades dropped"} == {column.unit for column in nodes.sections()[0].columns}
+    assert [row.name for row in total.sections()[0].rows] == ["Run base", "trades dropped", "Run hedged"]
+
+
+def test_diff__of_runs_that_share_their_name_tells_them_apart_by_id(base):
+    book = Changes(drop=EVERY[:2]).portfolio(BOOK)
+    other = rg.run(book, made.market(), made.scenarios(), store=base.store, progress=None, name="base")
+    assert rg.diff(base, other).sections()[0].title == f"From run {base.run_id} to {other.run_id}, USD"
