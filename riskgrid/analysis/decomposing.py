@@ -77,7 +77,8 @@ class RiskClasses(Shown):
 
     def _drawings(self) -> dict[str, Any]:
         total = self.table.isel(node=0, risk_class=slice(None, -1)).rename(risk_class="node")
-        total = total.assign_attrs(by=["node"]).drop_vars("depth")
+        names = [headed(str(name)) for name in total["node"].values]
+        total = total.assign_coords(node=names).assign_attrs(by=["node"]).drop_vars("depth")
         return {
             f"{short} {self.conventions[name]['percent']} by risk class": plots.bar_by_node(total, name)
             for name, short in _MEASURED.items()

@@ -83,3 +83,11 @@ def test_bad_questions__are_refused_with_a_sentence(base):
         risk_classes(base, "team")
     with pytest.raises(BadSpec, match="level 2 is not between 0 and 1"):
         risk_classes(base, var_level=2)
+
+
+def test_figures__name_the_classes_as_the_table_does(base):
+    (section,) = risk_classes(base).sections()
+    named = {row.name for row in section.rows} - {"All together", "Diversification"}
+    assert "FX" in named
+    for figure in section.drawings().values():
+        assert set(figure.y_range.factors) == named
