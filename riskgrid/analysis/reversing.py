@@ -35,6 +35,7 @@ type Told = Callable[[Progress], None] | Literal["auto"] | None
 
 _LABEL = "reverse stress"
 _MOST = 20
+_LARGE = ((1e12, " trillion"), (1e9, " billion"), (1e6, " million"))
 _IN_BASIS_POINTS = ("par", "zero", "spread", "hazard", "dividend", "recovery")
 
 
@@ -62,8 +63,8 @@ class ReverseStress(Shown):
     distance : Mahalanobis, in standard deviations.   moves : ``factor_return, sigmas`` (factor), each factor's move in
     the unit of its return and in its own standard deviations.   objects : ``pnl`` (group) of each market object alone,
     largest first, with the factor of it that moves most; ``cross`` in attrs.   stress : P&L by node and class.
-    search : ``components, horizon, limit, linear, settled, cosine, revaluations, states, set`` and ``count`` of its
-    scenarios.
+    search : ``components, horizon, limit, linear, settled, cosine, revaluations, states, set``, ``count`` of its
+    scenarios, and ``rounding``, the most by which ticks round the P&L of a trade.
     """
 
     scenarios: xr.Dataset
@@ -101,11 +102,11 @@ class ReverseStress(Shown):
         days = f" {search['horizon']}-day (root of time)" if search["horizon"] > 1 else ""
         said = [
             f"The most plausible of all market moves found that lose {money(self.asked)} {currency}: "
-            f"{self.distance:.2f} standard deviations away; exact revaluation loses {self.loss:,.2f}.",
+            f"{self.distance:.2f} standard deviations away; exact revaluation loses {self._lost()}.",
             f"Distance is Mahalanobis, by the{days} covariance of {search['set']} ({search['count']:,} scenarios), "
             f"{search['components']:,} components, means zero.",
-            f"Under normal returns such a loss or a larger one has a probability of {_tail(self.probability)}, to "
-            f"first order; a move as far in any direction one of {_tail(self.probability_of_distance)}.",
+            f"Under normal returns such a loss or a larger one comes {_often(self.probability, search['horizon'])}, to "
+            f"first order; a move as far in any direction {_often(self.probability_of_distance, search['horizon'])}.",
             f"{_linear(search['linear'])}; {search['revaluations']:,} revaluations of {search['states']:,} states.",
         ]
         if not search["settled"]:
@@ -114,6 +115,12 @@ class ReverseStress(Shown):
                 "move nearby is more plausible."
             )
         return said
+
+    def _lost(self) -> str:
+        """The exact loss, and why it is not the amount asked for where only rounding keeps it from that."""
+        rounding, off = self.search["rounding"] * int(self.stress.table["trades"][0]), abs(self.loss - self.asked)
+        why = f", the amount asked for but for ticks: a trade is rounded by up to {self.search['rounding']:.3g}"
+        return f"{self.loss:,.2f}{why if 0.005 <= off <= rounding else ''}"
 
     def _by_object(self) -> Section:
         table, currency = self.objects, self.stress.table.attrs["currency"]
@@ -183,6 +190,7 @@ def reverse_stress(
         objects = _objects(run, made, moves, where, (workers.lent(), progress))
     objects.attrs["cross"] = float(seen.table["pnl"][0, 0]) - float(objects["pnl"].sum())
     facts = options | {"components": len(mixture.loadings), "linear": point.linear, "cosine": point.cosine}
+    facts["rounding"] = run.aggregate((), where).attrs["rounding_bound"]
     facts |= {"settled": point.settled, "revaluations": losses.runs, "states": losses.states}
     facts |= {"set": past.attrs["name"], "count": past.sizes["scenario"]}
     return ReverseStress(made, float(loss), point.distance, moves, objects, seen, facts)
@@ -273,8 +281,17 @@ def _spoken(factor: str, kind: str, move: float) -> str:
     return f"{move * 1e4:+.1f} bp" if factor.partition(":")[0] in _IN_BASIS_POINTS else f"{move:+.4g}"
 
 
-def _tail(probability: float) -> str:
-    return percent(probability) if probability > 0.01 else f"{probability * 100:.2g} %"
+def _often(probability: float, horizon: int) -> str:
+    """How often what has this probability comes."""
+    days = "days" if horizon == 1 else f"periods of {horizon} days"
+    if probability > 0.01:
+        return f"{'on' if horizon == 1 else 'in'} {percent(probability)} of {days}"
+    if probability < 1e-15:  # a larger number tells nobody more
+        return f"less than once in 1,000 trillion {days}"
+    count = float(f"{1.0 / probability:.3g}")
+    size, name = next(((size, name) for size, name in _LARGE if count >= size), (1.0, ""))
+    number = f"{count / size:,.0f}" if count / size >= 100.0 else f"{count / size:.3g}"
+    return f"once in {number}{name} {days}"
 
 
 def _linear(distance: float) -> str:

@@ -238,6 +238,33 @@ def test_text_and_page__tell_moves_distance_and_loss(found):
     assert "P&amp;L of each market object alone" in found.to_html()
 
 
+@pytest.mark.parametrize(
+    ("distance", "horizon", "said"),
+    [
+        (0.0, 1, "on 50.00 % of days"),
+        (2.0, 10, "in 2.28 % of periods of 10 days"),
+        (3.0, 1, "once in 741 days"),
+        (5.0, 1, "once in 3.49 million days"),
+        (7.0, 1, "once in 781 billion days"),
+        (40.0, 10, "less than once in 1,000 trillion periods of 10 days"),
+    ],
+)
+def test_a_probability__is_said_as_how_often_a_loss_comes(found, distance, horizon, said):
+    far = dataclasses.replace(found, distance=distance, search={**found.search, "horizon": horizon})
+    assert f"such a loss or a larger one comes {said}, to first order" in str(far)
+
+
+@pytest.mark.parametrize(("share", "said"), [(0.5, True), (1.5, False), (0.0, False)])
+def test_a_loss__that_ticks_keep_from_the_amount_asked_for_says_so(found, share, said):
+    rounding = 0.25 * int(found.stress.table["trades"][0])
+    near = dataclasses.replace(found, asked=found.loss + share * rounding, search={**found.search, "rounding": 0.25})
+    assert ("but for ticks: a trade is rounded by up to 0.25." in str(near)) == said
+
+
+def test_rounding__is_half_a_tick_of_the_run(base, found):
+    assert found.search["rounding"] == 0.5 * 2.0 ** -base.manifest["bits"]
+
+
 def test_an_unsettled_search__is_said(found):
     loose = dataclasses.replace(found, search={**found.search, "settled": False, "cosine": 0.98})
     assert "* The search has not settled: the cosine of move and slope is 0.980000" in str(loose)
