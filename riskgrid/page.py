@@ -17,6 +17,7 @@ from riskgrid.errors import BadSpec
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
 __all__ = ["Column", "Front", "Row", "Section", "Shown", "headed", "money", "percent", "share"]
 
@@ -43,7 +44,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Section:
-    """A table, what its numbers mean, and its figures.
+    """A table, what its numbers mean, and its figures. Without rows there is no table, and the sentences say why.
 
     names : head of the column of names.   drawings : makes title to Bokeh figure, or to the sentence that stands for
     it; asked for on a page only.
@@ -152,11 +153,14 @@ def _html(front: Front, sections: Sequence[Section]) -> str:
     return made
 
 
-def _terminal(section: Section) -> Table:
+def _terminal(section: Section) -> Table | Text:
+    """The table, or its title alone where it has no rows."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
+    if not section.rows:
+        return Text(f"{section.title}\n", style="table.title", no_wrap=True)
     table = Table(title=section.title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
     table.add_column(section.names, no_wrap=True)
     for column in section.columns:
@@ -172,13 +176,15 @@ def _text(sections: Sequence[Section]) -> str:
     """Tables, each with its sentences below it, as plain text, as wide as they need."""
     from rich.console import Console
     from rich.measure import Measurement
+    from rich.table import Table
 
     wide, tables = Console(width=1000), [_terminal(section) for section in sections]
     whole = max(Measurement.get(wide, wide.options, table).maximum for table in tables)
     width = max(whole, shutil.get_terminal_size((120, 24)).columns)  # a cut number is a wrong number
     console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)
     for section, table in zip(sections, tables, strict=True):
-        table.min_width = min(len(section.title), width)  # else a title wraps at the width of its table
+        if isinstance(table, Table):
+            table.min_width = min(len(section.title), width)  # else a title wraps at the width of its table
         console.print(table)
         console.print("\n".join(section.sentences), highlight=False, markup=False)
     written: str = console.file.getvalue()  # type: ignore[attr-defined]
