@@ -155,12 +155,9 @@ def _branch(told: Told) -> tuple[int, str]:
     return depth, by[depth - 1] if depth else ""
 
 
-def _covered(told: Told) -> str:
-    """The sentence that stands for the figure of coverage where nothing is missing, else an empty one."""
-    if (told.table["coverage"] < 1.0).any() or (told.table["unpriced"] > 0).any():
-        return ""
-    label = _branch(told)[1]
-    return f"Every trade{f' of every {label}' if label else ''} is priced in every scenario."
+def _covered(told: Told) -> bool:
+    """Whether nothing is missing: a sentence says so, and a figure has nothing to show."""
+    return not ((told.table["coverage"] < 1.0).any() or (told.table["unpriced"] > 0).any())
 
 
 def _drawings(told: Told) -> dict[str, Any]:
@@ -171,8 +168,7 @@ def _drawings(told: Told) -> dict[str, Any]:
         f", the {plots.MOST_BARS} {word} of {nodes:,}" if nodes > plots.MOST_BARS else ""
         for word in ("largest", "lowest")
     )
-    covered = _covered(told)
-    coverage = {f"Coverage{among}{'' if covered else lowest}": covered or plots.coverage(branch)}
+    coverage = {} if _covered(told) else {f"Coverage{among}{lowest}": plots.coverage(branch)}
     if told.total.isnull().any():
         return coverage
     var, es = (told.table[name][0].assign_attrs(level=told.conventions[name]["level"]) for name in _MEASURES)

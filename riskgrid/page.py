@@ -7,7 +7,7 @@ import io
 import math
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,8 +98,8 @@ class Shown:
 
         also : results whose sections follow.   Raises BadSpec where the extra ``plots`` is not installed.
         """
-        sections = [*self.sections(), *(section for other in also for section in other.sections())]
-        made = _html(self.front(), sections)
+        front = self.front()
+        made = _html(front, _told_once(front, [self.sections(), *(other.sections() for other in also)]))
         if path is not None:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             Path(path).write_text(made, encoding="utf-8")
@@ -122,6 +122,19 @@ class Shown:
             return str(_template("page.html").module.fragment(self.sections(), plots.COLOURS, plots.FONT))
         except BadSpec:
             return f"<pre>{escape(str(self))}</pre>"
+
+
+def _told_once(front: Front, results: Iterable[Sequence[Section]]) -> list[Section]:
+    """The sections of all results, without the sentences of a main one that stand further up on the page.
+
+    Sentences of other sections stay: they tell of their own table, in words that may be those of another.
+    """
+    told, made = set(front.notices), []
+    for main, *rest in results:
+        new = [sentence for sentence in main.sentences if sentence not in told]
+        told |= set(new)
+        made += [replace(main, sentences=new), *rest]
+    return made
 
 
 def _html(front: Front, sections: Sequence[Section]) -> str:

@@ -1,11 +1,12 @@
 """Sections are shown as text, in a notebook and on a page."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
 
-from riskgrid.page import Column, Row, Section, Shown
+from riskgrid.page import Column, Front, Row, Section, Shown
 
 ROWS = [Row("EMEA", ["-5"])]
 COLUMNS = [Column("P&L", "USD")]
@@ -45,3 +46,27 @@ def test_a_terminal__gets_the_title_of_a_section_without_rows():
         console.print(Result([section("First"), section("Days beyond VaR", rows=())]))
     assert "Days beyond VaR" in capture.get()
     assert capture.get().count("Node") == 1
+
+
+def test_sentences__below_figures_have_a_heading_of_their_own():
+    drawn = section("Risk", sentences=["A loss is positive."], drawings=lambda: {"Coverage": "All of it."})
+    page = Result([drawn, section("Tail", sentences=["Worst first."])]).to_html()
+    assert re.search(r"<h3>Notes</h3>\s*<ul[^>]*>\s*<li>A loss is positive", page)
+    assert page.count("<h3>Notes</h3>") == 1
+
+
+def test_a_page__tells_a_convention_of_several_results_once():
+    def result(*said, tail=()):
+        return Result([section("Risk", sentences=said), section("Tail", sentences=tail)])
+
+    page = result("VaR is so.", tail=["2 more."]).to_html(also=[result("VaR is so.", "ES is so.", tail=["2 more."])])
+    assert [page.count(f"<li>{said}</li>") for said in ("VaR is so.", "ES is so.", "2 more.")] == [1, 1, 2]
+
+
+def test_a_notice__above_a_page_is_not_said_again_below():
+    @dataclass(repr=False)
+    class Partial(Result):
+        def front(self):
+            return Front("Risk", notices=["* A gap."])
+
+    assert Partial([section("Risk", sentences=["* A gap.", "In USD."])]).to_html().count("A gap.") == 1
