@@ -70,3 +70,10 @@ def test_a_notice__above_a_page_is_not_said_again_below():
             return Front("Risk", notices=["* A gap."])
 
     assert Partial([section("Risk", sentences=["* A gap.", "In USD."])]).to_html().count("A gap.") == 1
+
+
+def test_a_table__of_more_than_nine_columns_is_set_closer():
+    for count, wide in ((9, False), (10, True)):
+        made = Result([section("Risk", rows=[Row("EMEA", ["0"] * count)], columns=COLUMNS * count)])
+        for shown in (made.to_html(), made._repr_html_()):
+            assert ('<table class="tree wide"' in shown) == wide
