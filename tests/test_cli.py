@@ -89,7 +89,7 @@ def test_report__adds_the_chapters_asked_for(home: Path, tmp_path: Path) -> None
         assert title in made.output
         assert title in page.read_text(encoding="utf-8")
     wrong = call("report", "demo-2016-07-01", "--chapter", "tails", "--store", str(home))
-    known = "'classes', 'sensitivities', 'stress', 'tail'"
+    known = "'classes', 'contributions', 'sensitivities', 'stress', 'tail'"
     assert wrong.output == f"riskgrid: unknown chapter 'tails'; did you mean 'tail'? known: {known}\n"
 
 
