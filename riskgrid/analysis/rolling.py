@@ -79,7 +79,7 @@ def roll(
             scenarios, title = scenarios_of(market), f"{PREFIX}-{name}-{day}"
             today = run(held, market, scenarios, name=title, store=kept, progress=None, **options)
             if before is not None:
-                before.realise(market, _of_day(scenarios, day), options.get("cluster"))
+                before.realise(market, _of_day(scenarios, day), _scenario_key(today), options.get("cluster"))
             made.append(Run(today.row, kept, today.found))  # without its inputs: a year of them fills the memory
             before = _Priced(title, today, held, market)
             told(f"{day}, run {today.run_id}{', found' if today.found else ''}")
@@ -94,7 +94,7 @@ def realise(before: Run, after: Run, *, cluster: Any = None) -> Run:
     """
     following = after.market
     priced = _Priced(before.row.name or before.run_id, before, before.portfolio, before.market)
-    return priced.realise(following, _of_day(after.scenarios, following.date), cluster)
+    return priced.realise(following, _of_day(after.scenarios, following.date), _scenario_key(after), cluster)
 
 
 def pairs_of(runs: str | Sequence[Run | str], store: Store | Path | str | None = None) -> list[Pair]:
@@ -131,12 +131,16 @@ class _Priced:
     portfolio: Portfolio
     market: MarketSnapshot
 
-    def realise(self, following: MarketSnapshot, modelled: xr.Dataset | None, cluster: Any) -> Run:
-        """The run under what happened until ``following``, asked as the run itself was."""
+    def realise(self, following: MarketSnapshot, modelled: xr.Dataset | None, scenarios: str, cluster: Any) -> Run:
+        """The run under what happened until ``following``, asked as the run itself was.
+
+        scenarios : key of the set that ``modelled`` is of, or that has no scenario of the day.
+        """
         held = Run(self.run.row, self.run.store)
         held.__dict__.update(portfolio=self.portfolio, market=self.market)  # need not be read again
         name = f"{self.title}{_REALISED}{following.date}"
-        return revalue(held, realised(self.market, following, modelled), name=name, cluster=cluster or "threads")
+        states = realised(self.market, following, modelled, scenarios=scenarios)
+        return revalue(held, states, name=name, cluster=cluster or "threads")
 
 
 def _realised_once(before: Run, after: Run, lent: dict[str, Portfolio]) -> Run:
@@ -178,13 +182,19 @@ def _called(run: Run, name: str) -> RunRow | None:
 
 
 def _is_of(row: RunRow, before: Run, after: Run) -> bool:
-    """Whether a realised run revalues the very book and market of a run, in its currency, with the later market."""
+    """Whether a realised run revalues the very book and market of a run, in its currency, with the later market, and
+    its risk-theoretical move is of the later scenario set."""
     if before.beside or after.beside:  # a what-if names the inputs of its parent
         return False
     inputs, facts = row.manifest["inputs"], json.loads(row.manifest["provenance"] or "{}")
     same = all(inputs[what] == before.manifest["inputs"][what] for what in ("portfolio", "market"))
     same &= facts.get("market") == after.manifest["inputs"]["market"]
+    same &= facts.get("scenarios") == _scenario_key(after)
     return same and bool(row.manifest["reporting"] == before.manifest["reporting"])
+
+
+def _scenario_key(run: Run) -> str:
+    return str(run.manifest["inputs"]["scenarios"])
 
 
 def _of_day(scenarios: xr.Dataset, day: np.datetime64) -> xr.Dataset | None:

@@ -19,13 +19,20 @@ __all__ = ["EXCLUDED", "INCLUDED", "MODELLED", "realised"]
 EXCLUDED, INCLUDED, MODELLED = "time excluded", "time included", "risk-theoretical"
 
 
-def realised(market: MarketSnapshot, following: MarketSnapshot, modelled: xr.Dataset | None = None) -> xr.Dataset:
+def realised(
+    market: MarketSnapshot,
+    following: MarketSnapshot,
+    modelled: xr.Dataset | None = None,
+    *,
+    scenarios: str | None = None,
+) -> xr.Dataset:
     """States that revalue positions of ``market`` with the levels of ``following``, a later snapshot.
 
     ``time excluded`` : every factor has its level of ``following``, on the date of ``market``; an instantaneous move,
     as the scenarios behind a VaR are.   ``time included`` : on the date of ``following``, with cash settled until then.
     ``risk-theoretical`` : the one scenario of ``modelled``, the same move as a scenario set tells it, with its proxies
-    and what it leaves where it is; instantaneous.   A factor that ``following`` lacks stays, and is ``unshocked``.
+    and what it leaves where it is; instantaneous.   scenarios : key of the set that tells the move, kept in the
+    provenance.   A factor that ``following`` lacks stays, and is ``unshocked``.
     BadScenarios where ``following`` is not later, or counts in another numeraire.
     Source: hypothetical and risk-theoretical P&L, BCBS, MAR32.8 and MAR32.20 to 32.26 (2020).
 
@@ -54,6 +61,8 @@ def realised(market: MarketSnapshot, following: MarketSnapshot, modelled: xr.Dat
     lacking[: len(market.factors)] = ~held[: len(market.factors)]
     facts: dict[str, Any] = {"kind": "realised", "from": str(market.date), "to": str(following.date)}
     facts["market"] = following.key
+    if scenarios is not None:
+        facts["scenarios"] = scenarios
     return scenario_set.shifts(
         labels,
         factors,

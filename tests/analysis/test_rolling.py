@@ -10,6 +10,7 @@ from riskgrid.analysis.rolling import last_dates, pairs_of, realise, roll
 from riskgrid.errors import BadSpec, UnknownName
 from riskgrid.result import open_run
 from riskgrid.running import price, run
+from riskgrid.scenarios.compose import scale_shifts
 from riskgrid.scenarios.realised import EXCLUDED, INCLUDED, MODELLED
 from riskgrid.store import store_of
 from riskgrid.whatif import what_if
@@ -127,6 +128,65 @@ def test_pairs__of_another_book_or_market_under_the_same_name_are_not_taken(tmp_
         (pair,) = pairs_of([before, after], tmp_path)
         assert pair.realised.row.trades == len(book)
         assert f'"market": "{market.key}"' in pair.realised.manifest["provenance"]
+
+
+def halved(market):
+    return scale_shifts(scenarios_of(market), 0.5)
+
+
+def modelled(pairs):
+    """Risk-theoretical P&L of each pair."""
+    return [float(pair.realised.pnl().sel(scenario=MODELLED)) for pair in pairs]
+
+
+def of_days(store, shocks, book):
+    """Runs of three dates under one name a day, whatever their scenarios."""
+    markets = [sample.market(day) for day in DATES[:3]]
+    return [
+        run(book, market, shocks(market), name=f"day {market.date}", store=store, progress=None) for market in markets
+    ]
+
+
+def test_pairs__after_another_scenario_set_take_its_risk_theoretical_move(tmp_path):
+    book = sample.portfolio(20)
+    expected = [
+        modelled(pairs_of(of_days(tmp_path / str(at), one, book))) for at, one in enumerate((scenarios_of, halved))
+    ]
+    assert expected[0] != expected[1]
+    first, second = (of_days(tmp_path / "both", one, book) for one in (scenarios_of, halved))
+    for runs, known in zip((first, second, first, second), expected * 2, strict=True):
+        assert modelled(pairs_of(runs)) == known
+
+
+def test_pairs__of_histories_that_share_a_run_are_each_of_their_own_scenario_set(tmp_path):
+    book = sample.portfolio(20)
+
+    def late(market):  # the same as the plain one on the first date
+        return (scenarios_of if market.date == np.datetime64(DATES[0]) else halved)(market)
+
+    made = [
+        roll(book, DATES[:2], sample.market, one, name=name, store=tmp_path, progress=None)
+        for name, one in (("plain", scenarios_of), ("late", late))
+    ]
+    assert made[0][0].run_id == made[1][0].run_id
+    before = store_of(tmp_path).catalogue.count()
+    told = [modelled(pairs_of(asked, tmp_path)) for asked in ("plain", "late", *made)]
+    assert told[:2] == told[2:]
+    assert told[0] != told[1]
+    assert store_of(tmp_path).catalogue.count() == before
+
+
+def test_pairs__of_a_history_with_a_day_asked_again_are_of_its_new_scenario_set(tmp_path):
+    """So a roll under another set leaves the store where it is stopped after a day's run, before the realised one."""
+    book, last = sample.portfolio(20), sample.market(DATES[2])
+    rolled(tmp_path, DATES[:3], book)
+    stale = modelled(pairs_of("vote", tmp_path))
+    name = f"backtest-vote-{DATES[2]}"
+    after = run(book, last, halved(last), name=name, store=tmp_path, progress=None)
+    told = modelled(pairs_of("vote", tmp_path))
+    assert told[0] == stale[0]
+    own = realise(open_run(f"backtest-vote-{DATES[1]}", store=tmp_path), after)
+    assert told[1] == float(own.pnl().sel(scenario=MODELLED)) != stale[1]
 
 
 def test_realised__of_a_what_if_is_of_its_changed_book(store):

@@ -1,5 +1,7 @@
 """The next market as scenarios: its own levels to the last bit, its date, and the move as a scenario set tells it."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.market.states import MarketStates
 from riskgrid.scenarios.compose import select
 from riskgrid.scenarios.realised import EXCLUDED, INCLUDED, MODELLED, realised
-from riskgrid.scenarios.set import check_against
+from riskgrid.scenarios.set import check_against, digest
 
 BEFORE, AFTER = "2016-06-23", "2016-06-24"
 
@@ -41,6 +43,14 @@ def test_realised__tells_the_modelled_move_with_its_proxies():
     proxied = told.sel(factor="vol:AAPL:1Y:1.00")
     assert float(proxied.scale) != 1.0
     assert float(proxied.scale) * before.level("vol:AAPL:1Y:1.00") != after.level("vol:AAPL:1Y:1.00")
+
+
+def test_provenance__has_the_key_of_the_set_that_tells_the_move():
+    before, after = snapshot(BEFORE, fx__GBP=1.48), snapshot(AFTER, fx__GBP=1.366)
+    plain, keyed = realised(before, after), realised(before, after, scenarios="ab12")
+    assert "scenarios" not in json.loads(plain.attrs["provenance"])
+    assert json.loads(keyed.attrs["provenance"])["scenarios"] == "ab12"
+    assert digest(plain) != digest(keyed)
 
 
 def test_factor__that_the_later_market_lacks_stays_and_is_unshocked():
