@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Backtest"]
 
 _MOST_DAYS = 20  # exceptions that are listed
+_MOST_FACTORS = 8  # named in a sentence
 _TIMES = {
     "excluded": "without the passing of the day, as the shifts behind VaR are instantaneous",
     "included": "with the passing of the day and the cash settled in it",
@@ -29,8 +30,8 @@ _TIMES = {
 class Backtest(Shown):
     """VaR against P&L, day by day, and the tests of it.
 
-    days : ``pnl, exception (time, date, node)``, ``value_at_risk, risk_theoretical, trades, coverage (date, node)``;
-    ``date`` is the day of the P&L, ``valued`` (date) the day before, of the VaR; ``time`` whether the passing of the
+    days : ``pnl, exception (time, date, node)``, ``value_at_risk, risk_theoretical, trades, coverage, unshocked (date,
+    node)``; ``unshocked`` is the share of trades that read a factor which the next market lacks; ``date`` is the day of the P&L, ``valued`` (date) the day before, of the VaR; ``time`` whether the passing of the
     day is ``excluded`` or ``included``.   tests : (time, node).   conventions : what every number means, JSON-ready.
     """
 
@@ -93,6 +94,14 @@ class Backtest(Shown):
             first = ", ".join(str(day)[:10] for day in days["date"].values[partial][:3])
             worst = float(days["coverage"].isel(node=0).min())
             said.append(f"* Not full coverage on {partial.sum()} days, e.g. {first}; least {percent(worst)}.")
+        if lacking := meaning["lacking"]:
+            (first, factors), *more = lacking.items()
+            named = ", ".join(factors[:_MOST_FACTORS])
+            named += f" and {len(factors) - _MOST_FACTORS:,} more" if len(factors) > _MOST_FACTORS else ""
+            said.append(
+                f"* The next day's market lacks factors on {_days(1 + len(more))}, of {first}: {named}. They stay "
+                "where they are, and trades that read them are not covered."
+            )
         if missing := int(self._chosen(days)["pnl"].isnull().sum() + days["value_at_risk"].isnull().sum()):
             said.append(f"* {missing} numbers of some day and node are missing and count as exceptions.")
         empty = (days["trades"] == 0).any("date") & (days["trades"] > 0).any("date")
@@ -165,6 +174,10 @@ def _row(node: xr.Dataset, attributed: bool) -> Row:
         cells += [_number(float(node[f"attribution_{name}"])) for name in ("correlation", "distance")]
         cells += [str(node["attribution_zone"].values) or "no number"]
     return Row((path[depth - 1] or "(none)") if depth else "Total", cells, depth)
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count:,} days"
 
 
 def _number(value: float) -> str:

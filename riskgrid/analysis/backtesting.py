@@ -50,7 +50,9 @@ def backtest(
     VaR of instantaneous shifts speaks of (BCBS, MAR99.1), and keeps hypothetical as consistent with risk-theoretical
     P&L as MAR32 asks; the result holds both.   actual : (date), actual P&L of the total on days of P&L, of which a
     missing one counts as an exception.
-    A node that a run does not have holds no trade then: its VaR and P&L are 0. BadSpec for runs in different
+    A node that a run does not have holds no trade then: its VaR and P&L are 0. A factor which the next market lacks
+    stays where it is: a trade that reads it counts as not covered, and a node of such trades alone has a missing
+    number. BadSpec for runs in different
     currencies, UnknownName for an unknown label.   Source: BCBS, MAR32.4 to 32.19 (2020).
 
     >>> import tempfile
@@ -101,12 +103,18 @@ def _of_day(pair: Pair, by: tuple[str, ...], where: Where, level: Level, method:
     var = MEASURES["value_at_risk"](before["pnl"], level, method=method, weight=before.get("weight"))
     labels = after["scenario"].values.tolist()
     pnl = {label: after["pnl"].values[:, labels.index(label)] for label in labels}
+    trades = after["trades"].values
+    # at least so many: a trade that reads what the next market lacks may have no number for another reason as well
+    known = np.rint((after["coverage"].values - after["unshocked"].values) * trades)
+    covered = np.where(trades > 0, np.maximum(known, 0.0) / np.maximum(trades, 1), 1.0)
+    told = np.stack([pnl[label] for label in _STATES.values()])
     numbers = {
-        "pnl": np.stack([pnl[label] for label in _STATES.values()]),
+        "pnl": np.where(covered == 0.0, np.nan, told),
         "risk_theoretical": pnl.get(MODELLED, np.full(len(var), np.nan)),
         "value_at_risk": var.values,
         "trades": before["trades"].values,
-        "coverage": np.fmin(np.fmin(before["coverage"].values, after["coverage"].values), 1.0),
+        "coverage": np.fmin(before["coverage"].values, covered),
+        "unshocked": after["unshocked"].values,
     }
     return _Day(_paths(before, by), numbers, var.attrs)
 
@@ -187,6 +195,7 @@ def _conventions(
     facts = [json.loads(pair.run.manifest["provenance"] or "{}") for pair in pairs]
     horizons = sorted({int(one.get("horizon", 1)) for one in facts})
     gaps = (days["date"].values - days["valued"].values).astype("timedelta64[D]").astype(int)
+    lacking = days["unshocked"].isel(node=0).values > 0.0
     books = {pair.run.manifest["inputs"]["portfolio"] for pair in pairs}
     return {
         "level": str(level),
@@ -198,6 +207,11 @@ def _conventions(
         "flags": sorted({flag for one in told for flag in one["flags"]}),
         "horizons": horizons,
         "long_gaps": [str(day)[:10] for day, gap in zip(days["date"].values, gaps, strict=True) if gap > _LONG],
+        "lacking": {
+            str(pair.until): list(pair.realised.manifest["unshocked"])
+            for pair, here in zip(pairs, lacking, strict=True)
+            if here
+        },
         "books": len(books),
         "run_ids": [pair.run.run_id for pair in pairs],
         "realised_run_ids": [pair.realised.run_id for pair in pairs],

@@ -15,7 +15,9 @@ from riskgrid.analysis.rolling import roll
 from riskgrid.cli import cli
 from riskgrid.demo import write_sample
 from riskgrid.errors import BadSpec, UnknownName
+from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.measures.tail import value_at_risk
+from riskgrid.portfolio import Portfolio
 from riskgrid.result import open_run
 from riskgrid.running import run
 from riskgrid.store import store_of
@@ -135,6 +137,61 @@ def test_node_without_any_number__counts_as_exceptions(tmp_path):
     assert tested.days["exception"].values.all()
     assert "are missing and count as exceptions" in str(tested)
     assert "no number" in str(tested)
+
+
+SHARE = {"trade_date": "2016-01-04", "quantity": 100.0, "region": "EMEA", "counterparty": "C", "netting_set": "N",
+         "currency": "USD"}  # fmt: skip
+SHARES = {"S1": ("SPX", "Index"), "A1": ("AAPL", "Single"), "A2": ("AAPL", "Index")}
+
+
+def shares():
+    rows = [
+        {**SHARE, "trade_id": trade, "underlying": name, "desk": desk, "book": desk}
+        for trade, (name, desk) in SHARES.items()
+    ]
+    return Portfolio.from_tables({"equity": {name: [row[name] for row in rows] for name in rows[0]}})
+
+
+def rolled_without(lost, day, store, name):
+    """A history of shares where the market of one day lacks a factor."""
+
+    def market_of(date):
+        whole = sample.market(date)
+        if str(date) != day:
+            return whole
+        keep = [factor for factor in whole.factors if factor != lost]
+        levels = [whole.level(factor) for factor in keep]
+        return MarketSnapshot(whole.date, whole.numeraire, tuple(keep), levels, whole.conventions, whole.fixings)
+
+    def shocks(market):
+        made = sample.scenarios(market.date, count=20)
+        return made.sel(factor=[factor for factor in made["factor"].values if str(factor) in market.factors])
+
+    roll(shares(), DATES[:4], market_of, shocks, name=name, store=store, progress=None)
+    return backtest(name, by="desk", level=0.95, store=store)
+
+
+def test_factor__that_the_next_market_lacks_takes_its_trades_out_of_coverage(tmp_path):
+    tested = rolled_without("equity:SPX", DATES[2], tmp_path, "lack")
+    days = tested.days.sel(time="excluded")
+    assert days["desk"].values.tolist() == ["", "Index", "Single"]
+    # on the day after, the book of the day has no price of it either
+    np.testing.assert_allclose(days["coverage"].values, [[1, 1, 1], [2 / 3, 1 / 2, 1], [2 / 3, 1 / 2, 1]], rtol=1e-15)
+    np.testing.assert_allclose(days["unshocked"].values, [[0, 0, 0], [1 / 3, 1 / 2, 0], [0, 0, 0]], rtol=1e-15)
+    assert not days["pnl"].isnull().any()
+    said = "* The next day's market lacks factors on 1 day, of 2016-06-22: equity:SPX. They stay where they are"
+    assert said in " ".join(tested.sentences())
+    assert tested.conventions["lacking"] == {"2016-06-22": ["equity:SPX"]}
+
+
+def test_node__whose_trades_all_stand_still_has_no_pnl_and_counts_as_an_exception(tmp_path):
+    tested = rolled_without("equity:AAPL", DATES[2], tmp_path, "lack")
+    alone = tested.days.isel(node=2)
+    assert str(alone["desk"].values) == "Single"
+    assert np.isnan(alone["pnl"].values[:, 1]).all()
+    assert alone["exception"].values[:, 1].all()
+    assert float(alone["coverage"][1]) == 0.0
+    assert not tested.days["pnl"].isel(node=[0, 1]).isnull().any()
 
 
 def test_nodes_that_come_and_go__hold_nothing_on_the_other_days(tmp_path):
