@@ -31,8 +31,11 @@ class Backtest(Shown):
     """VaR against P&L, day by day, and the tests of it.
 
     days : ``pnl, exception (time, date, node)``, ``value_at_risk, risk_theoretical, trades, coverage, unshocked (date,
-    node)``; ``unshocked`` is the share of trades that read a factor which the next market lacks; ``date`` is the day of the P&L, ``valued`` (date) the day before, of the VaR; ``time`` whether the passing of the
-    day is ``excluded`` or ``included``.   tests : (time, node).   conventions : what every number means, JSON-ready.
+    node)``; ``unshocked`` is the share of trades that read a factor which the next market lacks; ``date`` is the day of
+    the P&L, ``valued`` (date) the day before, of the VaR; ``time`` whether the passing of the day is ``excluded`` or
+    ``included``. With actual P&L: ``actual, actual_exception (date)`` of the total.   tests : (time, node);
+    ``of_actual`` where they are of actual P&L, which has more exceptions.   conventions : what every number means,
+    JSON-ready.
     """
 
     days: xr.Dataset
@@ -80,12 +83,23 @@ class Backtest(Shown):
         if meaning["where"]:
             said.insert(0, f"Only trades with {meaning['where']}; everything else of the runs is left out.")
         if "actual" in self.days:
-            said.append("Exceptions of the total are the greater of the counts on actual and hypothetical P&L.")
+            said.append(self._judged())
         if meaning["books"] == 1:
             said.append("One book, which ages: trades expire and are not replaced.")
         else:
             said.append(f"{meaning['books']} different books; each day's P&L is of the book its VaR is of.")
         return [*said, *self._notices()]
+
+    def _judged(self) -> str:
+        """Which P&L the tests of the total are of."""
+        total = self._chosen(self.days).isel(node=0)
+        actual, hypothetical = (int(total[name].sum()) for name in ("actual_exception", "exception"))
+        kind = "actual" if bool(self._chosen(self.tests)["of_actual"][0]) else "hypothetical"
+        return (
+            f"The total has {actual:,} exceptions on actual and {hypothetical:,} on hypothetical P&L; every test of it "
+            f"is of {kind} P&L, hypothetical where they are as many. P&L attribution and all other nodes are of "
+            "hypothetical P&L."
+        )
 
     def _notices(self) -> list[str]:
         days, meaning, said = self.days, self.conventions, []
@@ -147,18 +161,26 @@ class Backtest(Shown):
         )
 
     def figure(self) -> Any:
-        """P&L of the total day by day against minus its VaR, exceptions marked."""
-        return plots.backtest_chart(self._chosen(self.days).isel(node=0))
+        """P&L of the total day by day, of the kind that is tested, against minus its VaR, exceptions marked."""
+        total = self._chosen(self.days).isel(node=0)
+        if "actual" in total and bool(self._chosen(self.tests)["of_actual"][0]):
+            total = total.assign(pnl=total["actual"], exception=total["actual_exception"])
+        return plots.backtest_chart(total)
 
     def _exceptional(self) -> Section:
         days = self._chosen(self.days).isel(node=0)
-        beyond = np.flatnonzero(days["exception"].values)
-        order = beyond[np.argsort(days["pnl"].values[beyond], kind="stable")][:_MOST_DAYS]
-        columns = [Column(head, days.attrs["currency"]) for head in ("P&L", "VaR", "Beyond VaR")]
+        told = {"P&L": ("pnl", "exception")}
+        if "actual" in days:
+            told = {"Hypothetical P&L": ("pnl", "exception"), "Actual P&L": ("actual", "actual_exception")}
+        pnl, flags = (np.array([days[pair[at]].values for pair in told.values()]) for at in (0, 1))
+        var, beyond = days["value_at_risk"].values, np.flatnonzero(flags.any(axis=0))
+        worst = np.fmin.reduce(np.where(flags, pnl, np.nan))  # of those beyond VaR
+        order = beyond[np.argsort(worst[beyond], kind="stable")][:_MOST_DAYS]
+        columns = [Column(head, days.attrs["currency"]) for head in (*told, "VaR", "Beyond VaR")]
         rows = []
         for at in order:
-            pnl, var = float(days["pnl"][at]), float(days["value_at_risk"][at])
-            rows.append(Row(str(days["date"].values[at])[:10], [money(pnl), money(var), money(-pnl - var)]))
+            values = [*pnl[:, at], var[at], -worst[at] - var[at]]
+            rows.append(Row(str(days["date"].values[at])[:10], [money(float(value)) for value in values]))
         more = f", the {_MOST_DAYS} worst of {len(beyond)}" if len(beyond) > _MOST_DAYS else ""
         said = () if rows else ("No loss of the total is greater than its VaR.",)
         return Section(f"Days on which the total lost more than its VaR{more}", "Date", columns, rows, said)

@@ -49,7 +49,8 @@ def backtest(
     the runs' own.   time : whether the passing of the day and cash settled in it are in the P&L. ``excluded`` is what a
     VaR of instantaneous shifts speaks of (BCBS, MAR99.1), and keeps hypothetical as consistent with risk-theoretical
     P&L as MAR32 asks; the result holds both.   actual : (date), actual P&L of the total on days of P&L, of which a
-    missing one counts as an exception.
+    missing one counts as an exception. The tests of the total are of the P&L with more exceptions, hypothetical where
+    both have as many.
     A node that a run does not have holds no trade then: its VaR and P&L are 0. A factor which the next market lacks
     stays where it is: a trade that reads it counts as not covered, and a node of such trades alone has a missing
     number. BadSpec for runs in different
@@ -84,6 +85,7 @@ def backtest(
     days.attrs |= {"currency": next(iter(currencies)), "by": list(by)}
     if actual is not None:
         days["actual"] = _on_days(actual, days)
+        days["actual_exception"] = exceptions(days["actual"], days["value_at_risk"].isel(node=0, drop=True))
     told = [day.told for day in asked]
     return Backtest(days, _tests(days, time), _conventions(pairs, days, told, (level, time, where)))
 
@@ -163,12 +165,12 @@ def _on_days(actual: xr.DataArray, days: xr.Dataset) -> xr.DataArray:
 def _tests(days: xr.Dataset, time: str) -> xr.Dataset:
     """Every test of every node, (time, node), and the attribution of risk-theoretical P&L."""
     flags = days["exception"]
+    if "actual" in days:
+        beside = days["actual_exception"]
+        judged = (days["depth"] == 0) & (beside.sum("date") > flags.sum("date"))  # the total alone has an actual P&L
+        flags = flags.where(~judged, beside).assign_attrs(flags.attrs)
     pof, light = (MEASURES[name](flags) for name in ("kupiec", "traffic_light"))
     follow, both = (MEASURES[name](flags) for name in ("christoffersen", "joint"))
-    if "actual" in days:
-        beside = exceptions(days["actual"], days["value_at_risk"].isel(node=0))
-        whole = flags.where(days["depth"] > 0, beside)  # the total alone has an actual P&L
-        light = MEASURES["traffic_light"](flags, actual=whole)
     found = xr.Dataset(
         {
             "observations": xr.full_like(pof["exceptions"], days.sizes["date"]),
@@ -180,6 +182,8 @@ def _tests(days: xr.Dataset, time: str) -> xr.Dataset:
             **{name: light[name] for name in ("cumulative", "zone", "multiplier")},
         }
     )  # fmt: skip
+    if "actual" in days:
+        found["of_actual"] = judged
     attributed = MEASURES["attribution_test"](days["pnl"], days["risk_theoretical"])
     for name in ("correlation", "distance", "zone"):
         found[f"attribution_{name}"] = attributed[name]

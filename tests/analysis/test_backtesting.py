@@ -16,6 +16,7 @@ from riskgrid.cli import cli
 from riskgrid.demo import write_sample
 from riskgrid.errors import BadSpec, UnknownName
 from riskgrid.market.snapshot import MarketSnapshot
+from riskgrid.measures.backtest import christoffersen, joint, kupiec, traffic_light
 from riskgrid.measures.tail import value_at_risk
 from riskgrid.portfolio import Portfolio
 from riskgrid.result import open_run
@@ -89,14 +90,72 @@ def test_where__narrows_and_says_so(store):
         backtest("vote", by="dsk", store=store)
 
 
-def test_actual__pnl_counts_where_it_is_worse_and_a_missing_day_is_an_exception(store):
+def of_total(tested):
+    total = tested.tests.sel(time="excluded").isel(node=0)
+    return {name: total[name].item() for name in TESTS}
+
+
+TESTS = ("exceptions", "kupiec_p", "christoffersen_p", "joint_p", "clusters", "cumulative", "zone", "multiplier")
+
+
+def test_actual__pnl_with_more_exceptions_is_what_every_test_of_the_total_is_of(store):
     plain = backtest("vote", level=0.95, by="desk", store=store)
+    actual = xr.DataArray([-1e9, -1e9, 0.0, -1e9, 0.0], {"date": pd.to_datetime(DATES[1:])}, "date")
+    tested = backtest("vote", level=0.95, by="desk", actual=actual, store=store)
+    flags = xr.DataArray([True, True, False, True, False], dims="date")
+    pof, follow, both, light = (
+        test(flags, **options)
+        for test, options in ((kupiec, {"level": 0.95}), (christoffersen, {}), (joint, {"level": 0.95}),
+                              (traffic_light, {"level": 0.95}))
+    )  # fmt: skip
+    expected = [3, pof["p_value"], follow["p_value"], both["p_value"], follow["clusters"]]
+    expected += [light[name] for name in ("cumulative", "zone", "multiplier")]
+    assert list(of_total(tested).values()) == [getattr(one, "item", lambda one=one: one)() for one in expected]
+    assert of_total(tested)["kupiec_p"] < of_total(plain)["kupiec_p"]
+    below = [one.tests.drop_vars("of_actual", errors="ignore").isel(node=slice(1, None)) for one in (tested, plain)]
+    xr.testing.assert_identical(*below)
+    assert tested.tests["of_actual"].sel(time="excluded").values.tolist() == [True, *[False] * (len(below[0]["node"]))]
+    assert "every test of it is of actual P&L" in str(tested)
+    (marks,) = glyphs(tested.figure(), Scatter)
+    assert marks["y"].tolist() == [-1e9] * 3
+
+
+def test_actual__pnl_with_as_many_exceptions_leaves_the_tests_to_the_hypothetical(store):
+    plain = backtest("vote", level=0.75, store=store)
+    count = int(plain.tests["exceptions"].sel(time="excluded")[0])
+    assert count > 0
+    days = plain.days.sel(time="excluded").isel(node=0)
+    other = np.roll(days["exception"].values, 1)  # as many, on other days
+    actual = xr.DataArray(np.where(other, -1e9, 0.0), {"date": days["date"].values}, "date")
+    tested = backtest("vote", level=0.75, actual=actual, store=store)
+    assert of_total(tested) == of_total(plain)
+    assert f"The total has {count} exceptions on actual and {count} on hypothetical P&L" in str(tested)
+    assert "every test of it is of hypothetical P&L" in str(tested)
+
+
+def test_list_of_days__has_those_beyond_var_of_either_pnl_with_both(store):
+    plain = backtest("vote", level=0.75, store=store)
+    days = plain.days.sel(time="excluded").isel(node=0)
+    kept = np.flatnonzero(~days["exception"].values)[0]
+    values = np.zeros(5)
+    values[kept] = -1e9
+    actual = xr.DataArray(values, {"date": days["date"].values}, "date")
+    section = backtest("vote", level=0.75, actual=actual, store=store).sections()[1]
+    assert [column.head for column in section.columns] == ["Hypothetical P&L", "Actual P&L", "VaR", "Beyond VaR"]
+    assert len(section.rows) == int(days["exception"].sum()) + 1
+    first, var = section.rows[0], float(days["value_at_risk"][kept])
+    assert first.name == str(days["date"].values[kept])[:10]
+    shown = [float(days["pnl"][kept]), -1e9, var, 1e9 - var]
+    assert list(first.cells) == [f"{value:,.0f}" for value in shown]
+    for row in section.rows[1:]:
+        assert (row.cells[1], float(row.cells[3].replace(",", "")) > 0) == ("0", True)
+
+
+def test_actual__pnl_of_a_missing_day_is_an_exception_and_what_cannot_be_read_is_refused(store):
     actual = xr.DataArray([0.0, 0.0, 0.0], {"date": pd.to_datetime(DATES[1:4])}, "date")
     tested = backtest("vote", level=0.95, by="desk", actual=actual, store=store)
-    zones, before = tested.tests.sel(time="excluded"), plain.tests.sel(time="excluded")
-    assert int(zones["exceptions"][0]) == max(2, int(before["exceptions"][0]))
-    assert zones["exceptions"].values[1:].tolist() == before["exceptions"].values[1:].tolist()
-    assert "greater of the counts on actual and hypothetical" in str(tested)
+    assert tested.days["actual_exception"].values.tolist() == [False] * 3 + [True] * 2
+    assert "no number" in tested.sections()[1].rows[-1].cells[1]
     with pytest.raises(BadSpec, match=r"actual P&L has dims \('day',\)"):
         backtest("vote", actual=xr.DataArray([0.0], dims="day"), store=store)
     with pytest.raises(BadSpec, match="actual P&L has a day twice"):
