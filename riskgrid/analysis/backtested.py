@@ -116,8 +116,10 @@ class Backtest(Shown):
                 f"* The next day's market lacks factors on {_days(1 + len(more))}, of {first}: {named}. They stay "
                 "where they are, and trades that read them are not covered."
             )
-        if missing := int(self._chosen(days)["pnl"].isnull().sum() + days["value_at_risk"].isnull().sum()):
-            said.append(f"* {missing} numbers of some day and node are missing and count as exceptions.")
+        if missing := int((self._chosen(days)["pnl"].isnull() | days["value_at_risk"].isnull()).sum()):
+            said.append(f"* VaR or P&L is missing for {missing:,} of all days of all nodes, each an exception.")
+        if "actual" in days and (missing := int(days["actual"].isnull().sum())):
+            said.append(f"* Actual P&L is missing on {_days(missing)}, each an exception on actual P&L.")
         empty = (days["trades"] == 0).any("date") & (days["trades"] > 0).any("date")
         if empty.any():
             said.append(f"* {int(empty.sum())} nodes hold no trade on some days, which count as days without a loss.")

@@ -156,6 +156,7 @@ def test_actual__pnl_of_a_missing_day_is_an_exception_and_what_cannot_be_read_is
     tested = backtest("vote", level=0.95, by="desk", actual=actual, store=store)
     assert tested.days["actual_exception"].values.tolist() == [False] * 3 + [True] * 2
     assert "no number" in tested.sections()[1].rows[-1].cells[1]
+    assert "* Actual P&L is missing on 2 days, each an exception on actual P&L." in tested.sentences()
     with pytest.raises(BadSpec, match=r"actual P&L has dims \('day',\)"):
         backtest("vote", actual=xr.DataArray([0.0], dims="day"), store=store)
     with pytest.raises(BadSpec, match="actual P&L has a day twice"):
@@ -194,7 +195,9 @@ def test_node_without_any_number__counts_as_exceptions(tmp_path):
     tested = backtest("bad", where={"trade_id": "FAULTY-1"}, store=tmp_path)
     assert np.isnan(tested.days["pnl"].values).all()
     assert tested.days["exception"].values.all()
-    assert "are missing and count as exceptions" in str(tested)
+    # both VaR and P&L are missing on both days, which are two exceptions
+    assert "* VaR or P&L is missing for 2 of all days of all nodes, each an exception." in tested.sentences()
+    assert int(tested.tests["exceptions"].sel(time="excluded")[0]) == 2
     assert "no number" in str(tested)
 
 
