@@ -23,6 +23,8 @@ __all__ = ["generic", "shocks"]
 def shocks() -> dict[str, list[tuple[str, str | float]]]:
     """Scenario name to (pattern, shock) line by line, as ``generic.yaml`` has them.
 
+    ``{numeraire}`` in a name stands for the numeraire of a market.
+
     >>> shocks()["spreads double"]
     [('spread:*', 'x2')]
     """
@@ -38,7 +40,8 @@ def generic(market: MarketSnapshot) -> xr.Dataset:
     """
     kept: dict[str, list[dict[str, str | float]]] = {}
     notes, left_out = [], []
-    for name, lines in shocks().items():
+    for written, lines in shocks().items():
+        name = written.replace("{numeraire}", market.numeraire)
         found = [bool(targets(pattern, market)) for pattern, _ in lines]
         if not any(found):
             left_out.append(name)

@@ -7,6 +7,7 @@ import pytest
 
 from riskgrid import sample
 from riskgrid.errors import BadScenarios
+from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.registry import SCENARIO_SETS
 from riskgrid.scenarios.generic import generic, shocks
 from riskgrid.scenarios.set import check_against
@@ -16,7 +17,7 @@ LEVELS = {"equity:ACME": 100.0, "zero:EUR-POLICY:1Y": 0.01, "zero:EUR-POLICY:10Y
 
 def test_sample__has_every_scenario(market):
     made = generic(sample.market())
-    assert made["scenario"].values.tolist() == list(shocks())
+    assert made["scenario"].values.tolist() == [name.replace("{numeraire}", "USD") for name in shocks()]
     assert not made["note"].values.any()
     check_against(made, sample.market())
     assert SCENARIO_SETS["generic"] is generic
@@ -27,6 +28,15 @@ def test_rates__move_par_and_zero_quoted_curves_alike(market):
     moved = up["factor"].values[up["offset"].values != 0.0].tolist()
     assert moved == ["zero:EUR-POLICY:1Y", "zero:USD-TREASURY:10Y", "zero:USD-TREASURY:2Y"]
     assert up["offset"].values[up["offset"].values != 0.0].tolist() == [0.01] * 3
+
+
+def test_the_numeraire__is_named_and_gains_on_every_other_currency():
+    levels = {"fx:USD": 0.9, "fx:GBP": 1.2}
+    market = MarketSnapshot(np.datetime64("2016-07-01"), "EUR", tuple(levels), list(levels.values()))
+    made = generic(market)
+    assert made["scenario"].values.tolist() == ["EUR gains 10 %", "EUR loses 10 %"]
+    assert made["scale"].values.tolist() == [[0.9, 0.9], [1.1, 1.1]]
+    assert list(json.loads(made.attrs["provenance"])["shocks"]) == ["EUR gains 10 %", "EUR loses 10 %"]
 
 
 def test_lines__that_name_nothing_are_left_out_and_said(market_of):
@@ -41,7 +51,7 @@ def test_lines__that_name_nothing_are_left_out_and_said(market_of):
     )
     np.testing.assert_array_equal(flight["offset"].values, [0.0, -0.005, -0.005])
     left = json.loads(made.attrs["provenance"])["left_out"]
-    assert left[:2] == ["home currency gains 10 %", "home currency loses 10 %"]
+    assert left[:2] == ["USD gains 10 %", "USD loses 10 %"]
     assert "volatilities up by half" in left
 
 
