@@ -93,16 +93,16 @@ class StressReport(Shown):
         return np.flatnonzero(self.table["depth"].values == 1)
 
     def _worst(self, nodes: Any) -> list[list[str]]:
-        """Name, P&L and share of the loss of the node that loses most in each scenario."""
+        """Name, P&L and share of the loss of the node that loses most in each scenario; empty where none loses."""
         table = self.table
         names, pnl = table[table.attrs["by"][0]].values[nodes], table["pnl"].values
         known = np.where(np.isnan(pnl[:, nodes]), np.inf, pnl[:, nodes])
         worst = np.argmin(known, axis=1)
-        lost = np.where(np.isfinite(known.min(axis=1)), known.min(axis=1), np.nan)
-        parts = [
-            share(part, whole) if whole < 0 and part < 0 else "" for part, whole in zip(lost, pnl[:, 0], strict=True)
+        cells = [
+            (str(names[at]) or "(none)", money(lost), share(lost, whole) if whole < 0 else "") if lost < 0 else [""] * 3
+            for at, lost, whole in zip(worst, known.min(axis=1), pnl[:, 0], strict=True)
         ]
-        return [[str(names[at]) or "(none)" for at in worst], list(map(money, lost)), parts]
+        return [list(column) for column in zip(*cells, strict=True)]
 
     def _by_node(self) -> Section:
         table, nodes, label = self.table, self._nodes(), self.table.attrs["by"][0]

@@ -125,6 +125,18 @@ def test_the_worst_node__is_named_with_its_share(base):
     assert row.cells[-1] == (f"{float(nodes[at]) / loss * 100:.1f} %" if loss < 0 else "")
 
 
+def test_the_worst_node__is_empty_where_no_node_loses(base):
+    owned = base.trade_table(where={"instrument": "equity"})
+    long = owned["trade_id"].values[owned["base_value"].values > 0].tolist()
+    book = base.portfolio.select(long)
+    shares = run(book, base.market, base.scenarios, store=base.store, progress=None)
+    made = stress_report(shares, {"up": {"equity:*": "+10%"}, "down": {"equity:*": "-10%"}, "oil": SHOCKS["oil"]})
+    rows = {row.name: list(row.cells[-3:]) for row in made.sections()[0].rows}
+    assert made.table["pnl"].sel(scenario="up").values.min() > 0.0
+    assert rows["up"] == ["", "", ""]
+    assert all(rows["down"])
+
+
 def test_nodes__beyond_eight_are_added_up(base):
     made = stress_report(base, SHOCKS, "book")
     section = made.sections()[1]
