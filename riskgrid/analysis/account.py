@@ -37,8 +37,9 @@ def tree(title: str, parts: Attribution, labels: Sequence[str], sentences: Seque
 
 
 def worst(parts: Attribution, count: int = 10) -> Section:
-    """The trades that lost most, and the piece that cost each of them most."""
+    """The trades that lost most, and the piece that cost each of them most; a trade that lost nothing is none."""
     table, rows = parts.trades(count), []
+    table = table.isel(trade=np.flatnonzero(table["total"].values < 0.0))
     for at, trade in enumerate(table["trade_id"].values):
         pieces = table["pnl"].values[at]
         first = int(np.argmin(pieces))
@@ -47,7 +48,8 @@ def worst(parts: Attribution, count: int = 10) -> Section:
         rows.append(Row(str(trade), cells))
     heads = [Column("Instrument", kind="text"), Column("Book", kind="text"), Column("P&L", parts.currency)]
     heads += [Column("Most of it", kind="text"), Column("of which", parts.currency)]
-    return Section("The trades that lost most", "Trade", heads, rows)
+    said = () if rows else ("No trade has a loss.",)
+    return Section("The trades that lost most", "Trade", heads, rows, said)
 
 
 def objects(table: xr.Dataset, before: MarketSnapshot, after: MarketSnapshot) -> Section:

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 import riskgrid as rg
+from riskgrid.analysis import account
 from riskgrid.analysis.explaining import explain
 from riskgrid.cli import cli
 from riskgrid.errors import BadScenarios, BadSpec, UnknownName
@@ -501,6 +502,24 @@ def test_explained__shows_its_pieces_as_text_and_page(week, tmp_path):
     assert "Cash and carry" in str(total)
     moved = [100.0 * (other / one - 1.0) for one, other in [(1.1389, 1.1102)]]
     assert f"1.1389 to 1.1102, {moved[0]:+.1f} %" in str(total)
+
+
+def test_the_trades_that_lost_most__are_losers_alone(week):
+    """Of ten trades some gained; where all did, a sentence says so."""
+    table = week.pnl
+    losses = {
+        trade: total
+        for trade, total in zip(table["trade_id"].values, table["total"].values.tolist(), strict=True)
+        if total < 0.0
+    }
+    assert 0 < len(losses) < len(table["total"]) <= 10
+    section = account.worst(week.attribution)
+    assert [row.name for row in section.rows] == sorted(losses, key=losses.get)
+    gained = table["total"].values >= 0.0
+    labels = {name: column[gained] for name, column in week.attribution.labels.items()}
+    winners = dataclasses.replace(week.attribution, ticks=week.attribution.ticks[gained], labels=labels)
+    assert account.worst(winners).rows == []
+    assert list(account.worst(winners).sentences) == ["No trade has a loss."]
 
 
 def test_explain_pnl__prints_what_explain_says(store, before, after, tmp_path):
