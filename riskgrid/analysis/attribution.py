@@ -32,7 +32,8 @@ class Attribution:
     def to_dataset(self) -> xr.Dataset:
         """``pnl (trade, piece)`` and ``total (trade)`` in currency; labels are coordinates."""
         coords = {name: ("trade", column.texts()) for name, column in self.labels.items()}
-        return self._dataset("trade", self.ticks * 2.0**-self.bits, self._total * 2.0**-self.bits, coords)
+        made = self._dataset("trade", self.ticks * 2.0**-self.bits, self._total * 2.0**-self.bits, coords)
+        return made.assign_attrs(rounding_bound=0.5 * 2.0**-self.bits)  # of a trade alone; sums have more
 
     def by(self, labels: Sequence[str] | str = (), where: Mapping[str, Any] | None = None) -> xr.Dataset:
         """``pnl (node, piece)`` and ``total (node)`` of the total and every node of the tree ``labels``, exact sums.
@@ -69,5 +70,4 @@ class Attribution:
     def _dataset(self, dim: str, parts: Any, total: Any, coords: Mapping[str, Any]) -> xr.Dataset:
         data = {"pnl": ((dim, "piece"), parts), "total": (dim, total)}
         piece = np.array(self.pieces, dtype=object)
-        attrs = {"currency": self.currency, "rounding_bound": 0.5 * 2.0**-self.bits}
-        return xr.Dataset(data, {**coords, "piece": piece}, attrs)
+        return xr.Dataset(data, {**coords, "piece": piece}, {"currency": self.currency})

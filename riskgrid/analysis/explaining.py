@@ -138,6 +138,7 @@ class Explained(Shown):
             said = [
                 "Delta and gamma of every factor that moved, of the earlier run's ladder, times its move; theta of one "
                 "calendar day times the days. Unexplained is the revalued P&L less this.",
+                "Exchange rates are bumped as other factors are: their group contains FX translation, no piece here.",
             ]
             made.append(account.tree(f"{title}, from sensitivities", self.estimated, self.labels, said))
         return [*made, *(self.risk.sections() if self.risk is not None else [])]

@@ -62,3 +62,7 @@ def test_to_dataset__is_in_currency_with_every_label():
     assert table["pnl"].sel(piece="rates").values.tolist() == [-0.75, 0.0, 1.0, 0.0]
     assert set(table.coords) == {"piece", *LABELS}
     assert table.attrs == {"currency": "USD", "rounding_bound": 0.125}
+
+
+def test_rounding_bound__of_a_trade_is_not_told_of_sums():
+    assert attribution().by("desk").attrs == {"currency": "USD", "by": ["desk"]}

@@ -466,6 +466,14 @@ def test_estimated__is_exact_for_what_is_linear_and_says_what_it_misses(before, 
     for trade, whole in revalued.items():
         kept = sum(pnl for name, pnl in whole.items() if name not in ("new", "amended", "dropped", "unexplained"))
         assert parts[trade].sum() == kept
+    share = revalued["share"]  # quoted in another currency than that of the run
+    assert abs(share["FX translation"]) > 0.1 * abs(share["spot"])
+    (price, rate), (later, changed) = (
+        [run.market.level(factor) for factor in ("equity:SPX", "fx:EUR")] for run in (before, after)
+    )
+    by_hand = (later - price) * rate + price * (changed - rate)  # each factor alone
+    assert parts["share"][at["spot"]] == pytest.approx(by_hand, abs=1e-3)
+    assert "their group contains FX translation, no piece here." in " ".join(str(found).split())
     option = parts["option"]
     assert abs(option[at["unexplained"]]) < 0.1 * np.abs(option[:-1]).max()
     shifted = explain(before, rg.what_if(before, {"shift": {"commodity:*": "+7%"}}), sensitivities=True)
