@@ -58,7 +58,9 @@ class RunSpec:
     made: Callable[[MarketSnapshot], xr.Dataset] | None = None
 
     def roll(self, name: str, *, days: int, until: str | None = None, **options: Any) -> list[Run]:
-        """Roll the book through the last ``days`` of the history, see :func:`riskgrid.analysis.rolling.roll`.
+        """Roll the book through the last ``days`` up to the market's date, see :func:`riskgrid.analysis.rolling.roll`.
+
+        until : another last date.
 
         BadSpec where there is no history, or scenarios are read and not made; they would not be of their dates.
         """
@@ -67,7 +69,7 @@ class RunSpec:
                 f"'{self.name}' has one market or one scenario file; a book is rolled where the keys are 'history' and "
                 "'scenarios' that are made of it, such as {historical: {count: 250}}"
             )
-        dates = last_dates(self.history, days + 1, until)
+        dates = last_dates(self.history, days + 1, until or str(self.market.date))
         chosen = {**{key: value for key, value in self.run.items() if key != "limits"}, **options}
         return roll(self.portfolio, dates, self.snapshot, self.made, name=name, **chosen)
 

@@ -71,9 +71,6 @@ def backtest(
         raise UnknownName("time", time, _STATES)
     by = (by,) if isinstance(by, str) else tuple(by)
     pairs = pairs_of(runs, store)
-    currencies = dict.fromkeys(str(pair.run.manifest["reporting"]) for pair in pairs)
-    if len(currencies) > 1:
-        raise BadSpec(f"the runs report in {' and '.join(currencies)}; runs in one currency can be tested together")
     asked = [_of_day(pair, by, where, level, method) for pair in pairs]
     days = _together(asked, by)
     days = days.assign_coords(
@@ -82,7 +79,7 @@ def backtest(
     )
     days["value_at_risk"].attrs["level"] = str(level)
     days["exception"] = exceptions(days["pnl"], days["value_at_risk"])
-    days.attrs |= {"currency": next(iter(currencies)), "by": list(by)}
+    days.attrs |= {"currency": str(pairs[0].run.manifest["reporting"]), "by": list(by)}
     if actual is not None:
         days["actual"] = _on_days(actual, days)
         days["actual_exception"] = exceptions(days["actual"], days["value_at_risk"].isel(node=0, drop=True))

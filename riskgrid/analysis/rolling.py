@@ -63,7 +63,7 @@ def roll(
     date.   scenarios_of : the scenario set of a snapshot, from no later date.   options : those of
     :func:`riskgrid.running.run`; a Dask client as ``cluster`` serves all days, where ``processes:N`` would be
     started anew for each run. What is finished is found: an interrupted roll goes on, a longer one adds days.
-    Raises BadSpec where dates do not increase or a snapshot is of another date.
+    Raises BadSpec where dates do not increase, a snapshot is of another date, or a scenario of a later one.
     """
     if not name.strip():
         raise BadSpec("a history of runs has a name; the one given is empty")
@@ -77,6 +77,7 @@ def roll(
                 raise BadSpec(f"market_of({day}) gives a snapshot of {market.date}; one of {day} is right")
             held = portfolio(day) if callable(portfolio) else portfolio
             scenarios, title = scenarios_of(market), f"{PREFIX}-{name}-{day}"
+            _refuse_later(scenarios, day)
             today = run(held, market, scenarios, name=title, store=kept, progress=None, **options)
             if before is not None:
                 before.realise(market, _of_day(scenarios, day), _scenario_key(today), options.get("cluster"))
@@ -108,7 +109,7 @@ def pairs_of(runs: str | Sequence[Run | str], store: Store | Path | str | None =
     else:
         opened = [open_run(one, store=store) if isinstance(one, str) else one for one in runs]
         ordered, named = sorted((Run(one.row, one.store) for one in opened), key=lambda one: one.row.as_of), {}
-    _check_dates(ordered)
+    _check(ordered)
     pairs: list[Pair] = []
     lent: dict[str, Portfolio] = {}
     for before, after in itertools.pairwise(ordered):
@@ -163,14 +164,29 @@ def _rolled(name: str, store: Store) -> tuple[list[Run], dict[tuple[str, str], R
     if not runs:
         every = store.catalogue.called(f"{PREFIX}-")
         known = {found[1] for called in every if (found := _NAME.fullmatch(called.removeprefix(f"{PREFIX}-")))}
+        if not known:
+            raise BadSpec(f"the store has no history of runs, so none called '{name}'; 'riskgrid roll' makes one")
         raise UnknownName("history of runs", name, known)
     named = {tuple(called.split(_REALISED)): row for called, row in rows.items() if _REALISED in called}
     return runs, {(found[0], found[1]): row for found, row in named.items() if len(found) == 2}
 
 
-def _check_dates(runs: Sequence[Run]) -> None:
+def _refuse_later(scenarios: xr.Dataset, day: np.datetime64) -> None:
+    """BadSpec where a set that should know nothing of later days names one."""
+    later = [label for label in map(str, scenarios["scenario"].values) if _DATE.fullmatch(label) and label > str(day)]
+    if later:
+        raise BadSpec(
+            f"the scenarios of {day} have a change that ended on {later[-1]}, which was not known then; a window that "
+            "ends with its date is right, such as count=250 without an end"
+        )
+
+
+def _check(runs: Sequence[Run]) -> None:
     if len(runs) < 2:
         raise BadSpec(f"{len(runs)} run has no next day to be tested on; runs of two dates or more are right")
+    currencies = dict.fromkeys(str(run.manifest["reporting"]) for run in runs)
+    if len(currencies) > 1:
+        raise BadSpec(f"the runs report in {' and '.join(currencies)}; runs in one currency can be tested together")
     for before, after in itertools.pairwise(runs):
         if before.row.as_of == after.row.as_of:
             both = " and ".join(f"'{one.row.name or one.run_id}'" for one in (before, after))

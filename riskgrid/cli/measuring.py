@@ -16,7 +16,7 @@ __all__ = ["backtest", "roll"]
 @click.argument("spec", required=False, type=click.Path(path_type=Path))
 @click.option("--name", help="Name of the history [the spec's, or 'sample'].")
 @click.option("--days", default=250, show_default=True, type=click.IntRange(1), help="Days of P&L.")
-@click.option("--until", help="Last date [the last of the history].")
+@click.option("--until", help="Last date [that of the market].")
 @click.option("--trades", default=1000, show_default=True, help="Trades of the sample book, where there is no SPEC.")
 @click.option("--restrike", is_flag=True, help="Strike the sample book again each month, where there is no SPEC.")
 @STORE

@@ -199,7 +199,7 @@ def test_realised__of_a_what_if_is_of_its_changed_book(store):
     np.testing.assert_array_equal(part.pnl().values, expected)
 
 
-def test_pairs__of_one_run_or_two_of_a_date_are_refused(store, tmp_path):
+def test_pairs__of_one_run_or_two_of_a_date_are_refused(store):
     with pytest.raises(BadSpec, match="1 run has no next day to be tested on"):
         pairs_of(["backtest-vote-2016-06-23"], store)
     twice = run(sample.portfolio(10), sample.market("2016-06-23"), sample.scenarios("2016-06-23", count=5), store=store,
@@ -208,8 +208,6 @@ def test_pairs__of_one_run_or_two_of_a_date_are_refused(store, tmp_path):
         pairs_of([twice, "backtest-vote-2016-06-23"], store)
     with pytest.raises(UnknownName, match="unknown history of runs 'voting'; did you mean 'vote'"):
         pairs_of("voting", store)
-    with pytest.raises(UnknownName, match="known: none"):
-        pairs_of("vote", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -238,3 +236,27 @@ def test_last_dates__are_those_before_and_on_a_day():
         last_dates(sample.history(), 2, "1999-01-04")
     with pytest.raises(BadSpec, match="the last date is 'soon'"):
         last_dates(sample.history(), 2, "soon")
+
+
+def test_roll__under_scenarios_of_later_days_is_refused(tmp_path):
+    dates, book = ["2016-06-22", "2016-06-23"], sample.portfolio(20)
+
+    def ahead(market):
+        return sample.scenarios("2016-06-24", count=20, market=market, end="2016-06-24")
+
+    with pytest.raises(BadSpec, match=r"scenarios of 2016-06-22 have a change that ended on 2016-06-24, which was not"):
+        roll(book, dates, sample.market, ahead, name="ahead", store=tmp_path, progress=None)
+
+
+def test_pairs__of_a_last_run_in_another_currency_are_refused(tmp_path):
+    book, made = sample.portfolio(20), []
+    for date, currency in (("2016-06-23", "USD"), ("2016-06-24", "EUR")):
+        scenarios = sample.scenarios(date, count=20)
+        made.append(run(book, sample.market(date), scenarios, reporting=currency, store=tmp_path, progress=None))
+    with pytest.raises(BadSpec, match="the runs report in USD and EUR; runs in one currency can be tested together"):
+        pairs_of(made)
+
+
+def test_pairs__of_a_store_without_a_history_say_what_makes_one(tmp_path):
+    with pytest.raises(BadSpec, match="'riskgrid roll' makes one"):
+        pairs_of("sample", tmp_path)
