@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import xarray as xr
 from riskgrid.engine.budget import Limits
 from riskgrid.engine.numerics import engine_code
 from riskgrid.engine.plan import Pricing
-from riskgrid.engine.size import tick_bits
+from riskgrid.engine.size import TICK_BITS, bump_bits, tick_bits
 from riskgrid.errors import BadSpec, UnknownName
 from riskgrid.hashing import digest
 from riskgrid.inputs import load_portfolio, load_scenarios, load_snapshot
@@ -30,9 +30,6 @@ __all__ = ["CELL_LABELS", "Origin", "Question", "Spec", "ask", "code_of", "instr
 #: Labels whose combinations are summed and kept in memory; region, desk and book always are.
 CELL_LABELS = ("region", "desk", "book", "instrument", "currency")
 
-#: Tick bits of a set of bumps, in 64-bit ticks.
-BUMP_BITS = 32
-
 _BUMPS = ("ladder", "grid")
 
 
@@ -47,7 +44,7 @@ class Spec:
     def of(cls, form: Mapping[str, Any]) -> Spec:
         """From a manifest or what :meth:`to_dict` wrote."""
         bits = int(form["bits"])
-        pricing = Pricing(form["reporting"], bits, int(form["cut"]), bits == BUMP_BITS)
+        pricing = Pricing(form["reporting"], bits, int(form["cut"]), _wide(bits))
         return cls(pricing, tuple(form["cell_labels"]))
 
     def to_dict(self) -> dict[str, Any]:
@@ -122,9 +119,11 @@ def ask(  # noqa: PLR0913, options of the one verb, each of which may be left ou
     """
     _check_kinds(portfolio, market, scenarios)
     scenarios = scenario_set.check_against(scenarios, market)
-    if bits is None and _bumps_alone(scenarios.attrs["kind"], scenarios.attrs["provenance"]):
-        bits = BUMP_BITS  # a bump moves a trade by far less than history does
-    spec = _spec(portfolio, market, reporting=reporting, cell_labels=tuple(cell_labels), bits=bits, cut=cut, held=held)
+    bumps = _bumps_alone(scenarios.attrs["kind"], scenarios.attrs["provenance"])
+    fineness = (bump_bits if bumps else tick_bits) if bits is None else bits
+    spec = _spec(
+        portfolio, market, reporting=reporting, cell_labels=tuple(cell_labels), bits=fineness, cut=cut, held=held
+    )
     if scenarios.sizes["scenario"] == 0:
         raise BadSpec("the scenario set has no scenario; a run needs one or more")
     return Question(
@@ -164,7 +163,7 @@ def _spec(
     *,
     reporting: str | None,
     cell_labels: tuple[str, ...],
-    bits: int | None,
+    bits: int | Callable[[Portfolio, MarketSnapshot, str], int],
     cut: int,
     held: bool,
 ) -> Spec:
@@ -174,15 +173,20 @@ def _spec(
         raise UnknownName("reporting currency", currency, known)
     if cut < 16 or cut & (cut - 1):
         raise BadSpec(f"cut is {cut}; a power of two, 16 or above, is right")
-    if bits is not None and not 0 <= bits <= 32:
+    if not callable(bits) and not 0 <= bits <= 32:
         raise BadSpec(f"bits is {bits}; 0 to 32 is right")
     labels = TradeLabels(lambda: portfolio)
     for label in cell_labels:
         if label not in labels and not held:
             raise UnknownName("label", label, labels)
     always = [label for label in ("region", "desk", "book") if label not in cell_labels and label in labels]
-    made = Pricing(currency, tick_bits(portfolio, market, currency) if bits is None else bits, cut, bits == 32)
-    return Spec(made, (*always, *cell_labels))
+    chosen = bits(portfolio, market, currency) if callable(bits) else bits
+    return Spec(Pricing(currency, chosen, cut, _wide(chosen)), (*always, *cell_labels))
+
+
+def _wide(bits: int) -> bool:
+    """Whether ticks are 64-bit: those finer than any that is chosen to fit 32 bits."""
+    return bits > max(TICK_BITS)
 
 
 def _bumps_alone(kind: str, provenance: str) -> bool:

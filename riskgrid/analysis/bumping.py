@@ -10,10 +10,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from riskgrid.analysis.bumped import Sensitivities, SpotVol
+from riskgrid.engine.size import bump_bits
 from riskgrid.errors import BadScenarios, UnknownName
 from riskgrid.market.configuration import STICKY_RULES
 from riskgrid.market.snapshot import MarketSnapshot
-from riskgrid.question import BUMP_BITS
 from riskgrid.registry import MEASURES, SCENARIO_SETS
 from riskgrid.result import Run
 from riskgrid.running import revalue
@@ -128,7 +128,8 @@ def _ladder(
 
 def _asked(run: Run, market: MarketSnapshot, scenarios: xr.Dataset, what: str, cluster: Any) -> Run:
     name = f"{what} of {run.row.name or run.run_id}"
-    return revalue(run, scenarios, name=name, market=market, bits=BUMP_BITS, cluster=cluster)
+    bits = bump_bits(run.portfolio, market, run.manifest["reporting"])
+    return revalue(run, scenarios, name=name, market=market, bits=bits, cluster=cluster)
 
 
 def _read(asked: Run, ladder: xr.Dataset) -> xr.Dataset:

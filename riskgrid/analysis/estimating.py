@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from riskgrid.analysis.attribution import Attribution
 from riskgrid.analysis.revaluing import Frames
+from riskgrid.engine.size import bump_bits
 from riskgrid.measures import explain as piece
 from riskgrid.registry import MEASURES, SCENARIO_SETS
 from riskgrid.scenarios import steps
@@ -15,9 +16,6 @@ from riskgrid.scenarios.ladder import BUMPS, UNITS
 from riskgrid.scenarios.set import shifts
 
 __all__ = ["estimate"]
-
-#: Tick bits of a ladder, in 64-bit ticks: a bump moves a trade by far less than a day does.
-_BITS = 32
 
 #: Trades whose P&L under the whole ladder is in memory at once.
 _AT_ONCE = 1024
@@ -35,16 +33,17 @@ def estimate(frames: Frames, trades: NDArray[np.int64], revalued: Attribution) -
     groups = steps.grouped([factor for factor in market.factors if not factor.startswith("index:")], frames.groups)
     moves = _moves(frames)
     names = list(groups)
+    bits = bump_bits(a.portfolio, market, a.manifest["reporting"])  # a bump moves a trade by less than a day does
     sums = np.zeros((len(trades), 1 + len(names)))
     days = int((after.date - a.market.date).astype(np.int64))
     if days:
         tomorrow = [market.date + np.timedelta64(1, "D")]
         ahead = shifts(["theta"], [], 1.0, 0.0, name="a day", kind="steps", provenance={}, date=tomorrow)
-        run = frames.run("a day", market, ahead, bits=_BITS)
+        run = frames.run("a day", market, ahead, bits=bits)
         sums[:, 0] = days * frames.pnl(run, trades)[:, 0]
     if moves:
         made = SCENARIO_SETS["ladder"](market, patterns=list(moves), sizes=_sizes(frames, list(moves)))
-        run = frames.run("ladder", market, made, bits=_BITS)
+        run = frames.run("ladder", market, made, bits=bits)
         group = {factor: at for at, found in enumerate(groups.values(), 1) for factor in found}
         unit = dict(zip(made["bumped"].values.tolist(), made["unit"].values.tolist(), strict=True))
         counted = {factor: moves[factor][unit[factor] == "%"] / UNITS[unit[factor]] for factor in moves}

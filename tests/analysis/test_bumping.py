@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from riskgrid.analysis.bumping import sensitivities, spot_vol_ladder
+from riskgrid.engine.size import bump_bits
 from riskgrid.errors import BadScenarios, UnknownName
 from riskgrid.market.bootstrap import calibrate
 from riskgrid.market.factor import curve_nodes
@@ -116,13 +117,37 @@ def test_sensitivities__asked_again_are_found(finished, by_desk):
     assert sensitivities(finished, patterns=["fx:*"]).run.run_id != again.run.run_id
 
 
-def test_sensitivities__are_counted_in_32_bits(by_desk, finished):
-    assert by_desk.run.manifest["bits"] == 32
+def test_sensitivities__are_counted_as_finely_as_the_book_allows(by_desk, finished):
     market = finished.market
+    assert by_desk.run.manifest["bits"] == bump_bits(finished.portfolio, market, "USD") > 28
     both = concatenate({"rates": ladder(market, patterns=["par:*"]), "fx": grid(market, "fx:EUR", [0.1], [0.0])})
-    assert run(finished.portfolio, market, both, store=finished.store, progress=None).manifest["bits"] == 32
+    asked = run(finished.portfolio, market, both, store=finished.store, progress=None)
+    assert asked.manifest["bits"] == by_desk.run.manifest["bits"]
     mixed = concatenate([ladder(market, patterns=["par:*"]), made.scenarios(market, count=2)])
-    assert run(finished.portfolio, market, mixed, store=finished.store, progress=None).manifest["bits"] < 32
+    assert run(finished.portfolio, market, mixed, store=finished.store, progress=None).manifest["bits"] <= 20
+
+
+@pytest.mark.parametrize("quantity", [2e6, 2e9, 1e12])
+def test_bumps__of_a_book_of_any_size_lose_no_trade(tmp_path, quantity):
+    """SPX at 2,100: from 30 % of 4.2 billion dollars up, 32 bits would not hold a trade's P&L."""
+    table = made.tables(count=2)["equity"].assign(underlying="SPX", quantity=[quantity, -0.99 * quantity])
+    book = Portfolio.from_tables({"equity": table})
+    asked = run(book, made.market(), made.scenarios(count=2), store=tmp_path, progress=None)
+    grid_of = spot_vol_ladder(asked, "equity:SPX", vols=[0.0])
+    assert int(grid_of.run.aggregate()["unpriced"][0]) == 0
+    value = 0.01 * quantity * 2100.0
+    np.testing.assert_allclose(grid_of.pnl.values[0, :, 0], value * grid_of.pnl["spot_move"].values, rtol=1e-9)
+    found = sensitivities(asked, by="trade_id").table["delta"].sel(factor="equity:SPX").values
+    np.testing.assert_allclose(found, [21.0 * quantity, -0.99 * 21.0 * quantity], rtol=1e-12)
+
+
+def test_bumps__of_many_large_trades_do_not_overflow_their_sum(tmp_path):
+    table = made.tables(count=40)["equity"].assign(underlying="SPX", quantity=5e5)
+    book = Portfolio.from_tables({"equity": table})
+    asked = run(book, made.market(), made.scenarios(count=2), store=tmp_path, progress=None)
+    found = spot_vol_ladder(asked, "equity:SPX", spots=[-0.3, 0.3], vols=[0.0])
+    np.testing.assert_allclose(found.pnl.values[0, :, 0], [-0.3 * 4.2e10, 0.3 * 4.2e10], rtol=1e-12)
+    assert 20 < found.run.manifest["bits"] < 32
 
 
 def test_theta__is_the_change_of_value_to_the_next_day(finished, by_trade):

@@ -68,3 +68,14 @@ def test_estimate__leaves_new_trades_out_and_counts_only_what_was_revalued(tmp_p
     np.testing.assert_allclose(
         table["total"].values, found.pnl["pnl"].sel(piece="spot").values[: table.sizes["trade"]], atol=1e-9
     )
+
+
+def test_estimate__of_a_book_of_any_size_loses_no_trade(tmp_path):
+    """A share is linear: delta alone is its P&L, be it one of 1e13 dollars."""
+    first = made.market()
+    table = made.tables(count=2)["equity"].assign(underlying="SPX", quantity=[5e9, 1.0])
+    book = rg.Portfolio.from_tables({"equity": table})
+    levels = {"equity:SPX": 2000.0}
+    runs = [rg.run(book, one, BASE, store=tmp_path, progress=None) for one in (first, first.replace(levels))]
+    found = rg.explain(*runs, by=(), sensitivities=True).estimated.by(())["pnl"].to_series().droplevel(0)
+    assert found["spot"] == pytest.approx(-100.0 * (5e9 + 1.0), rel=1e-9)

@@ -1,6 +1,6 @@
 import pytest
 
-from riskgrid.engine.size import largest_notional, tick_bits
+from riskgrid.engine.size import bump_bits, gross_notional, largest_notional, tick_bits
 from riskgrid.portfolio import Portfolio
 from tests.run import made
 
@@ -50,3 +50,24 @@ def test_largest_notional__of_a_commodity_is_at_its_price():
 @pytest.mark.parametrize(("quantity", "bits"), [(4.0, 20), (-5.0, 10), (4900.0, 10), (5000.0, 4), (1e9, 4)])
 def test_tick_bits__are_the_most_at_which_a_fifth_of_the_largest_fits_32_bits(quantity, bits):
     assert tick_bits(portfolio(equity=equity(quantity)), made.market(), "USD") == bits
+
+
+def test_gross_notional__adds_long_and_short_of_every_instrument():
+    twice = {name: 2 * column for name, column in equity(0.0).items()}
+    book = portfolio(equity={**twice, "quantity": [2.0, -3.0]}, fx_forward=FORWARD)
+    assert gross_notional(book, made.market(), "USD") == pytest.approx(5.0 * 2100.0 + 1e6 * 0.8 * 1.33)
+    assert gross_notional(book, made.market(), "GBP") == pytest.approx(5.0 * 2100.0 / 1.33 + 1e6 * 0.8)
+    assert gross_notional(Portfolio({}), made.market(), "USD") == 0.0
+
+
+@pytest.mark.parametrize(
+    ("gross", "bits"), [(1.0, 32), (2.0**29 - 1, 32), (2.0**29, 31), (2.0**40, 20), (2.0**57, 4), (2.0**70, 4)]
+)
+def test_bump_bits__are_the_most_at_which_twice_the_gross_notional_fits_62(gross, bits):
+    halves = {name: 2 * column for name, column in equity(0.0, "NOBODY").items()}  # counts as one each
+    book = portfolio(equity={**halves, "quantity": [gross / 2, -gross / 2]})
+    assert bump_bits(book, made.market(), "USD") == bits
+
+
+def test_bump_bits__of_no_trades_are_32():
+    assert bump_bits(Portfolio({}), made.market(), "USD") == 32
