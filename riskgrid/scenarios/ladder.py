@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -37,6 +38,9 @@ BUMPS = {
     "vol": (1.0, "vol"),
 }
 
+#: What no bump may take to zero or below; of a commodity no relative one.
+_POSITIVE = {"vol": "volatility", "equity": "price", "fx": "rate", "commodity": "price"}
+
 _SIDES = {"central": (1, -1), "up": (1,), "down": (-1,)}
 
 
@@ -67,7 +71,7 @@ def ladder(
     ``bp``, ``%`` or ``vol``), a later pattern wins; by default :data:`BUMPS`.   ``next_day`` : one more scenario,
     ``date +1 day``, whose P&L is theta: levels stay, curves and surfaces keep their tenors (``constant_tenor``).
     Coordinates of ``scenario`` say ``bumped`` (the factor, or ``date``), ``bump`` (signed number) and ``unit``.
-    BadScenarios names a volatility that would not stay positive.
+    BadScenarios names a volatility, a spot or an exchange rate that would not stay positive.
     """
     if kind not in _SIDES:
         raise UnknownName("kind of ladder", kind, _SIDES)
@@ -116,6 +120,8 @@ def grid(market: MarketSnapshot, underlying: str, spots: Sequence[float], vols: 
         raise BadScenarios(f"'{underlying}' has no volatility to move; right is vols=[0] or a market with its surface")
     if any(not move > -1 for move in spots):
         raise BadScenarios(f"a spot move of '{underlying}' is {min(spots):g}; a relative move is above -1")
+    _refuse_twice("spots", spots)
+    _refuse_twice("vols", vols)
     moves = [(float(spot_move), float(vol_move)) for spot_move in spots for vol_move in vols]
     bumps = [_Bump(factor, 100 * move, "vol") for move in vols for factor in vol]
     _refuse(bumps, market)
@@ -173,8 +179,16 @@ def _surface(underlying: str, market: MarketSnapshot) -> tuple[str, ...]:
     return tuple(factor for name in names for factor in match(f"vol:{name}:*", market.factors))
 
 
+def _refuse_twice(name: str, moves: Sequence[float]) -> None:
+    """A move that stands twice, as the labels of scenarios write it."""
+    counted = Counter(f"{float(move) + 0.0:g}" for move in moves)
+    for text, times in counted.items():
+        if times > 1:
+            raise BadScenarios(f"{text} stands {times} times in {name}; each move once is right")
+
+
 def _refuse(bumps: Sequence[_Bump], market: MarketSnapshot) -> None:
-    """Bumps that leave a volatility without a value, and relative bumps of a level that has no percent."""
+    """Bumps that leave a volatility or a price without a value, and relative ones of a level that has no percent."""
     level = dict(zip(market.factors, market.levels.tolist(), strict=True))
     for bump in bumps:
         known = level.get(bump.factor)
@@ -188,8 +202,11 @@ def _refuse(bumps: Sequence[_Bump], market: MarketSnapshot) -> None:
                 "absolute size, e.g. (100, 'bp')"
             )
         moved = known * (1.0 + bump.size * UNITS["%"]) if bump.unit == "%" else known + bump.size * UNITS[bump.unit]
-        if bump.factor.startswith("vol:") and not moved > 0:
+        kind = bump.factor.partition(":")[0]
+        crosses = not moved > 0 and (kind == "vol" or known > 0)
+        if crosses and kind in _POSITIVE and (kind != "commodity" or bump.unit == "%"):  # oil has been below zero
+            what = _POSITIVE[kind]
             raise BadScenarios(
-                f"the bump {bump.label!r} takes the volatility {known:g} to {moved:g}; a volatility stays above zero, "
+                f"the bump {bump.label!r} takes the {what} {known:g} to {moved:g}; a {what} stays above zero, "
                 "so a smaller size or kind='up' is right"
             )

@@ -118,6 +118,29 @@ def test_ladder__names_a_price_that_has_no_percent(market_of):
     assert ladder(negative, sizes={"commodity:*": (100, "bp")}).offset.values.tolist() == [[0.01], [-0.01]]
 
 
+@pytest.mark.parametrize(
+    ("factor", "size", "sentence"),
+    [
+        ("equity:ACME", (100, "%"), "the bump 'equity:ACME -100%' takes the price 2 to 0; a price stays above zero"),
+        ("equity:ACME", (150, "%"), "takes the price 2 to -1; a price stays above zero, so a smaller size"),
+        ("equity:ACME", (20001, "bp"), "takes the price 2 to -0.0001"),
+        ("fx:EUR", (100, "%"), "takes the rate 2 to 0; a rate stays above zero"),
+        ("commodity:WTI:0D", (100, "%"), "takes the price 2 to 0"),
+    ],
+)
+def test_ladder__names_a_price_that_a_bump_takes_to_zero_or_below(market_of, factor, size, sentence):
+    market = market_of({factor: 2.0})
+    with pytest.raises(BadScenarios, match=sentence):
+        ladder(market, sizes={factor: size})
+    assert ladder(market, sizes={factor: size}, kind="up").sizes["scenario"] == 1
+    assert ladder(market, sizes={factor: (99.9, "%")}).sizes["scenario"] == 2
+
+
+def test_ladder__lets_an_absolute_bump_take_a_commodity_through_zero(market_of):
+    found = ladder(market_of({"commodity:WTI:0D": 0.005}), sizes={"commodity:*": (100, "bp")})
+    assert found.offset.values.tolist() == [[0.01], [-0.01]]
+
+
 def test_ladder__knows_a_bump_of_every_kind_of_factor():
     from riskgrid.market.factor import KINDS
 
@@ -152,7 +175,8 @@ def test_grid__knows_the_surface_of_a_currency_and_all_tenors_of_a_commodity(mar
             "a spot move of 'equity:ACME' is -1; a relative move is above -1",
         ),
         (("equity:ACME", [0.0], [-0.25]), BadScenarios, "takes the volatility 0.2 to -0.05"),
-        (("equity:ACME", [0.1, 0.1], [0.0]), BadScenarios, "stands 2 times"),
+        (("equity:ACME", [0.1, 0.1, 0.0], [0.0]), BadScenarios, "0.1 stands 2 times in spots; each move once is right"),
+        (("equity:ACME", [0.1], [0.0, 0.02, -0.0, 0.0]), BadScenarios, "0 stands 3 times in vols"),
     ],
 )
 def test_grid__names_what_cannot_be(market, asked, error, sentence):
