@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from riskgrid import charts
+from riskgrid.analysis.bucketing import bucketed
 from riskgrid.analysis.bumping import sensitivities, spot_vol_ladder
 from riskgrid.cli import cli
 from riskgrid.page import money
@@ -33,6 +34,11 @@ def column(section, head):
     for row in section.rows:
         found.setdefault(row.name, row.cells[at])
     return found
+
+
+def section_of(result, title):
+    """The section whose title begins so."""
+    return next(section for section in result.sections() if section.title.startswith(title))
 
 
 def test_table_by_node__adds_deltas_of_a_kind(shown):
@@ -86,10 +92,83 @@ def test_sentences__state_bump_unit_space_and_rule(shown, finished):
     assert "desk = Macro" in zero.sections()[0].title
 
 
-def test_a_kind_with_bumps_of_several_sizes__has_no_column(finished):
+def test_a_kind_with_bumps_of_several_sizes__has_no_column_and_says_so(finished):
     found = sensitivities(finished, patterns=["par:*", "fx:*"], sizes={"par:*:30Y": (5.0, "bp")})
     assert [one.head for one in found.sections()[0].columns] == ["Base value", "FX delta", "Theta"]
     assert "+5 bp of par" in found.sentences()[0]
+    assert "No Rho here: its bumps differ (+1 bp, +5 bp), and their P&L does not add." in found.sentences()
+    assert not any(sentence.startswith("No FX delta") for sentence in found.sentences())
+
+
+def test_rates_with_bumps_of_several_sizes__stand_under_their_own_and_are_not_added(finished, shown):
+    found = sensitivities(finished, sizes={"par:USD-TREASURY:5Y": (10.0, "bp")})
+    total = found.table["delta"].isel(node=0)
+    rates = section_of(found, "Rates")
+    assert [(one.head, one.unit) for one in rates.columns[1:]] == [("Rho", "USD per bump"), ("Gamma", "USD per bump")]
+    bumps, rho = column(rates, "Bump"), column(rates, "Rho")
+    assert (bumps["USD-TREASURY"], rho["USD-TREASURY"]) == ("several", "")
+    assert (bumps["5Y"], bumps["10Y"], bumps["EUR"]) == ("+10 bp", "+1 bp", "+1 bp")
+    assert rho["5Y"] == money(float(total.sel(factor="par:USD-TREASURY:5Y")))
+    once = shown.table["delta"].isel(node=0)
+    assert float(total.sel(factor="par:USD-TREASURY:5Y")) == pytest.approx(
+        10.0 * float(once.sel(factor="par:USD-TREASURY:5Y")), rel=1e-2
+    )
+    assert rho["EUR"] == column(section_of(shown, "Rates"), "Rho")["EUR"]
+    assert any("not added" in sentence for sentence in rates.sentences)
+    assert isinstance(rates.drawings()["Rho by tenor, all curves"], str)
+
+
+def test_a_currency_with_a_bump_of_its_own__stands_under_it(finished):
+    found = section_of(sensitivities(finished, sizes={"fx:EUR": (1.0, "bp")}), "Currencies")
+    assert [one.unit for one in found.columns] == ["", "USD per bump", "USD per bump"]
+    assert column(found, "Bump") == {"EUR": "+1 bp", "GBP": "+1 %"}
+
+
+def test_a_curve_bumped_in_two_spaces__has_each_apart(finished, shown):
+    found = sensitivities(finished, by="desk", patterns=["par:*", "zero:*"])
+    first, rates, total = found.sections()[0], section_of(found, "Rates"), found.table["delta"].isel(node=0)
+    assert [one.head for one in first.columns] == ["Base value", "Rho (par)", "Rho (zero)", "Theta"]
+    for space in ("par", "zero"):
+        own = total.isel(factor=total["space"].values == space)
+        assert column(first, f"Rho ({space})")["Total"] == money(float(own.sum()))
+        curve = own.isel(factor=own["name"].values == "USD-TREASURY")
+        assert column(rates, "Rho")[f"USD-TREASURY ({space})"] == money(float(curve.sum()))
+    assert "EUR" in column(rates, "Rho")  # in one space alone
+    assert "USD-TREASURY" not in column(rates, "Rho")
+    assert isinstance(rates.drawings()["Rho by tenor, all curves"], str)
+    assert "Rho" in [one.head for one in shown.sections()[0].columns]
+
+
+def test_vega_with_bumps_of_several_sizes__is_a_table_a_size(finished, shown):
+    found = sensitivities(finished, sizes={"vol:SPX:1Y:1.00": (0.5, "vol")})
+    tables = [section for section in found.sections() if section.title.startswith("Vega")]
+    assert {section.title for section in tables} == {
+        "Vega by expiry and moneyness, USD per +1 vol", "Vega by expiry and moneyness, USD per +0.5 vol",
+    }  # fmt: skip
+    whole, small = sorted(tables, key=lambda one: -len(one.rows))
+    own = float(found.table["delta"].isel(node=0).sel(factor="vol:SPX:1Y:1.00"))
+    assert [(row.name, row.cells) for row in small.rows] == [("1Y", [money(own)])]
+    before = shown.table["delta"].isel(node=0)
+    rest = before.isel(factor=(before["tenor"].values == "1Y") & (before["moneyness"].values == "1.00"))
+    rest = rest.isel(factor=rest["name"].values != "SPX")
+    assert column(whole, "1.00")["1Y"] == money(float(rest.sum()))
+    assert all("Vega" in section.drawings() for section in tables)
+
+
+def test_names_beyond_the_largest__are_left_out_whole(shown):
+    """A curve of prices is left out or told with all its tenors, so that its row is its sum."""
+    total = shown.table.isel(node=0)
+    oil = total.isel(factor=(total["name"].values == "WTI") & (total["kind"].values == "commodity"))
+    names, count = [f"N{at:02d}" for at in range(40)], oil.sizes["factor"]
+    many = oil.isel(factor=np.tile(np.arange(count), 40)).assign_coords(name=("factor", np.repeat(names, count)))
+    many["delta"] = many["delta"] * np.repeat(np.arange(40.0), count)
+    many.attrs = total.attrs
+    (found,) = bucketed(many, [])
+    parents = [row for row in found.rows if row.depth == 0]
+    assert [row.name for row in parents] == names[15:]
+    assert parents[-1].cells[0] == money(39.0 * float(oil["delta"].sum()))
+    assert len(found.rows) == 25 * (1 + count)
+    assert found.sentences == ["The 25 largest; 15 more are in the table of the result."]
 
 
 def test_trades__are_rows_without_buckets(finished):
