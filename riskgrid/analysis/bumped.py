@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from riskgrid import charts
 from riskgrid.analysis.bucketing import apart, bucketed, sizes_of
 from riskgrid.analysis.comparing import node_rows
-from riskgrid.page import Column, Row, Section, Shown, money
+from riskgrid.page import Column, Row, Section, Shown, money, percent
 from riskgrid.result import Run
+from riskgrid.schema import Status
 
 __all__ = ["Sensitivities", "SpotVol"]
 
@@ -90,10 +91,9 @@ class Sensitivities(Shown):
 
     def _gaps(self) -> list[str]:
         """What keeps the numbers from being of all trades."""
-        lost = int(self.table["unpriced"][0]) if "unpriced" in self.table else 0
-        return (
-            [f"* {lost:,} trade{'s' * (lost > 1)} without a number in some bump left out of all sums."] if lost else []
-        )
+        if "status" in self.table:
+            return _gap(int((self.table["status"].values > Status.EXPIRED).sum()), "")
+        return _gap(int(self.table["unpriced"][0]), " left out of all sums")
 
     def _by_node(self) -> Section:
         table, currency = self.table, self.table.attrs["currency"]
@@ -106,6 +106,9 @@ class Sensitivities(Shown):
         columns.append(Column("Theta", f"{currency} per day"))
         values.append(first["theta"].values)
         rows = node_rows(first, values)
+        if "coverage" in table and self._gaps():
+            columns.append(Column("Coverage", "", "share"))
+            rows = [_covered(row, share) for row, share in zip(rows, first["coverage"].values.tolist(), strict=True)]
         where = f", {table.attrs['where']}" if table.attrs["where"] else ""
         by = list(table.attrs["by"])
         title = f"Sensitivities of {table.attrs['as_of']}{where}, {currency}"
@@ -116,6 +119,7 @@ class Sensitivities(Shown):
 class SpotVol(Shown):
     """``pnl`` (node, spot_move, vol_move) of every spot move with every volatility move.   ``run`` : it is taken of.
 
+    Coordinates of ``node``: labels, depth, trades, those ``unpriced`` and left out, and coverage.
     attrs of ``pnl``: underlying, by, where, currency, sticky, as_of and the id of the run that was asked.
     """
 
@@ -133,6 +137,7 @@ class SpotVol(Shown):
         said = [
             f"P&L in {told['currency']} of relative moves of the spot and of moves of every volatility of its surface.",
             _RULES.get(told["sticky"], f"Surfaces move by their own rules: {told['sticky']}."),
+            *_gap(int(self.pnl["unpriced"][0]), " left out of all sums"),
         ]
         heads = [Column(name, told["currency"]) for name in vols]
 
@@ -140,6 +145,14 @@ class SpotVol(Shown):
             return {"P&L": charts.heat_map(spots, vols, values, row_name="spot", column_name="volatility")}
 
         return [Section.of_tree(title, "spot", heads, rows, sentences=said, drawings=drawn)]
+
+
+def _gap(lost: int, what: str) -> list[str]:
+    return [f"* {lost:,} trade{'s' * (lost > 1)} without a number in some bump{what}."] if lost else []
+
+
+def _covered(row: Row, share: float) -> Row:
+    return replace(row, cells=[*row.cells, percent(share) + " *" * (share < 1.0)], partial=share < 1.0)
 
 
 def _bumps(table: xr.Dataset) -> str:

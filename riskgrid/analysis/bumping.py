@@ -51,7 +51,8 @@ def sensitivities(
     interest rates are bumped, where ``patterns`` do not name them.   patterns, sizes : as of
     :func:`riskgrid.scenarios.ladder.ladder`.   sticky : the rule by which surfaces move; None keeps the run's.
     The ladder is a run of its own in the same store, pruned to what each trade reads: asked again it is found.
-    BadScenarios names a volatility that a bump takes to zero or below. UnknownName, BadSpec.
+    A node of which no trade has a number is NaN, and ``coverage`` (node) tells the share of those that have one.
+    BadScenarios names a volatility or a price that a bump takes to zero or below. UnknownName, BadSpec.
     """
     market = _market(run, sticky)
     ladder = _ladder(market, space, patterns, sizes)
@@ -78,7 +79,8 @@ def spot_vol_ladder(
     """P&L ``pnl`` (node, spot_move, vol_move) of every spot move with every volatility move of one underlying.
 
     underlying, spots, vols : as of :func:`riskgrid.scenarios.ladder.grid`, at most 21 of each.   Other arguments as of
-    :func:`sensitivities`. attrs: underlying, sticky, currency. BadScenarios, UnknownName.
+    :func:`sensitivities`. A node of which no trade has a number is NaN; coordinates of ``node`` tell its coverage.
+    attrs: underlying, sticky, currency. BadScenarios, UnknownName.
     """
     for name, moves in (("spots", spots), ("vols", vols)):
         if not 1 <= len(moves) <= MOST_MOVES:
@@ -88,8 +90,9 @@ def spot_vol_ladder(
     asked = _asked(run, market, grid, f"{underlying} spot and vol", cluster)
     labels = (by,) if isinstance(by, str) else tuple(by)
     nodes = asked.aggregate(labels, where)
-    values = nodes["pnl"].values.reshape(-1, len(spots), len(vols))
-    coords: dict[str, Any] = {name: ("node", nodes[name].values) for name in (*labels, "depth")}
+    values = _priced(nodes["pnl"], nodes).values.reshape(-1, len(spots), len(vols))
+    told = (*labels, "depth", "trades", "unpriced", "coverage")
+    coords: dict[str, Any] = {name: ("node", nodes[name].values) for name in told}
     coords |= {"spot_move": np.array(spots, np.float64), "vol_move": np.array(vols, np.float64)}
     facts = _facts(run, asked, labels, where) | {"underlying": underlying, "sticky": _rules(asked.market)}
     return SpotVol(xr.DataArray(values, coords, ("node", "spot_move", "vol_move"), name="pnl", attrs=facts), asked)
@@ -143,10 +146,17 @@ def _read(asked: Run, ladder: xr.Dataset) -> xr.Dataset:
 def _by_node(asked: Run, read: xr.Dataset, by: tuple[str, ...], where: Mapping[str, Any] | None) -> xr.Dataset:
     nodes = asked.aggregate(by, where)
     pnl = nodes["pnl"].isel(scenario=np.isin(nodes["scenario"].values.astype(str), read["scenario"].values))
-    made = _measured(pnl.drop_vars("scenario"), read)
-    for name in ("base_value", "trades", "unpriced", "coverage"):
+    made = _measured(_priced(pnl, nodes).drop_vars("scenario"), read)
+    for name in ("trades", "unpriced", "coverage"):
         made[name] = nodes[name].variable
+    made["base_value"] = _priced(nodes["base_value"], nodes).variable
     return made
+
+
+def _priced(numbers: xr.DataArray, nodes: xr.Dataset) -> xr.DataArray:
+    """NaN at a node of which no trade has a number."""
+    lost = (nodes["coverage"].variable == 0.0) & (nodes["trades"].variable > 0)
+    return numbers.where(~xr.DataArray(lost), np.nan) if bool(lost.any()) else numbers
 
 
 def _by_trade(asked: Run, read: xr.Dataset, where: Mapping[str, Any] | None) -> xr.Dataset:

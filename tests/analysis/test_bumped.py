@@ -11,6 +11,7 @@ from riskgrid.analysis.bucketing import bucketed
 from riskgrid.analysis.bumping import sensitivities, spot_vol_ladder
 from riskgrid.cli import cli
 from riskgrid.page import money
+from riskgrid.portfolio import Portfolio
 from riskgrid.running import run
 from tests.run import made
 
@@ -175,6 +176,59 @@ def test_trades__are_rows_without_buckets(finished):
     found = sensitivities(finished, by="trade_id", where={"instrument": "fx_option"})
     assert len(found.sections()) == 1
     assert [row.name for row in found.sections()[0].rows] == [f"fx_option-{at}" for at in range(8)]
+
+
+@pytest.fixture(scope="module")
+def gapped(tmp_path_factory):
+    """A desk whose trades all lack their market, one that lacks one of them, one without a gap."""
+    table = made.tables(count=6)["equity_option"]
+    desks, names = ["Lost", "Lost", "Some", "Some", "Whole", "Whole"], ["GONE", "GONE", "GONE", "SPX", "SPX", "AAPL"]
+    expiry = made.TODAY + np.timedelta64(200, "D")
+    book = Portfolio.from_tables({"equity_option": table.assign(desk=desks, underlying=names, expiry=expiry)})
+    return run(book, made.market(), made.scenarios(count=2), store=tmp_path_factory.mktemp("gaps"), progress=None)
+
+
+def test_a_node_without_any_number__has_none(gapped):
+    table = sensitivities(gapped, by="desk").table
+    lost = table["desk"].values == "Lost"
+    for name in ("delta", "gamma", "theta", "base_value"):
+        assert np.isnan(table[name].values[lost]).all()
+        assert not np.isnan(table[name].values[~lost]).any()
+    assert table["coverage"].values[lost].tolist() == [0.0]
+    ladder = spot_vol_ladder(gapped, "equity:SPX", by="desk", spots=[-0.1, 0.1], vols=[0.0]).pnl
+    assert np.isnan(ladder.values[lost]).all()
+    assert not np.isnan(ladder.values[~lost]).any()
+    assert ladder["coverage"].values.tolist() == [0.5, 0.0, 0.5, 1.0]
+
+
+def test_gaps__are_told_wherever_numbers_are_shown(gapped):
+    nodes, trades = sensitivities(gapped, by="desk"), sensitivities(gapped, by="trade_id")
+    ladder = spot_vol_ladder(gapped, "equity:SPX", spots=[-0.1, 0.1], vols=[0.0])
+    left_out = "* 3 trades without a number in some bump left out of all sums."
+    for section in (*nodes.sections(), *ladder.sections()):
+        assert left_out in section.sentences
+    assert "* 3 trades without a number in some bump." in trades.sections()[0].sentences
+    first = nodes.sections()[0]
+    assert column(first, "Coverage") == {"Total": "50.00 % *", "Lost": "0 % *", "Some": "50.00 % *", "Whole": "100 %"}
+    assert [row.partial for row in first.rows] == [True, True, True, False]
+    assert column(first, "Vega")["Lost"] == "no number"
+
+
+def test_a_choice_without_any_number__is_shown_as_none(gapped):
+    chosen = {"desk": "Lost"}
+    for found in (
+        sensitivities(gapped, where=chosen),
+        spot_vol_ladder(gapped, "equity:SPX", where=chosen, spots=[-0.1, 0.1], vols=[0.0]),
+    ):
+        assert "no number" in str(found)
+        assert "* 2 trades without a number" in found.to_html()
+
+
+def test_whole_results__tell_of_no_gap(shown, finished):
+    ladder = spot_vol_ladder(finished, "equity:SPX", spots=[-0.1, 0.1], vols=[0.0])
+    for section in (*shown.sections(), *ladder.sections()):
+        assert not any(sentence.startswith("*") for sentence in section.sentences)
+        assert "Coverage" not in [one.head for one in section.columns]
 
 
 def test_a_page__has_the_figures_of_both(shown, finished, tmp_path):
