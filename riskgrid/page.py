@@ -61,7 +61,7 @@ class Section:
     def of_tree(cls, title: str, names: str, columns: Sequence[Column], rows: Iterable[Row], **rest: Any) -> Section:
         """With every row marked that has rows below it."""
         found = list(rows)
-        depths = [*(row.depth for row in found[1:]), 0]
+        depths = [*(row.depth for row in found[1:]), 0][: len(found)]
         marked = [
             Row(row.name, row.cells, row.depth, row.partial, below > row.depth)
             for row, below in zip(found, depths, strict=True)

@@ -82,7 +82,7 @@ class Sensitivities(Shown):
 
     def _columns(self) -> Iterator[tuple[str, NDArray[np.intp], list[str]]]:
         """Head of a column by node, places of its factors and their bumps; numbers of several bumps have no sum."""
-        factors = self.table["delta"].isel(node=0)
+        factors = self.table["delta"].isel(node=slice(0, 0))  # there may be no row
         for head, kinds in _COLUMNS:
             places = np.flatnonzero(np.isin(factors["kind"].values, kinds))
             for which, part in apart(factors.isel(factor=places)):

@@ -37,6 +37,12 @@ def column(section, head):
     return found
 
 
+def test_no_trades__have_a_table_without_rows(finished):
+    found = sensitivities(finished, by="trade_id", where={"desk": "Nobody"})
+    assert found.sections()[0].rows == []
+    assert "Vega" in [one.head for one in found.sections()[0].columns]
+
+
 def section_of(result, title):
     """The section whose title begins so."""
     return next(section for section in result.sections() if section.title.startswith(title))
