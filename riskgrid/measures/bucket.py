@@ -24,7 +24,8 @@ type Places = NDArray[np.intp]
 def bucket(sensitivities: xr.DataArray, by: Sequence[str] = ("name", "tenor")) -> xr.DataArray:
     """Sums of sensitivities over ``factor``, (..., bucket), by some of :data:`BUCKETS`; in order of tenor, moneyness.
 
-    Bumps of several units in one bucket have no sum: BadSpec names them; ``by`` a kind, or a choice before, is right.
+    Bumps of several units in one bucket have no sum, nor have those of one curve in par and in zero space, which move
+    it twice: BadSpec names them; ``by`` a kind or the space, or a choice before, is right.
     The buckets say their ``unit``. Sums of gammas leave the cross gammas out.
     """
     for name in by:
@@ -41,6 +42,7 @@ def bucket(sensitivities: xr.DataArray, by: Sequence[str] = ("name", "tenor")) -
     change = (np.diff(keys[:, order], axis=1) != 0).any(axis=0)
     starts = np.append(0, 1 + np.flatnonzero(change))
     _refuse_mixed(columns, sensitivities["bump"].values, order, starts, by)
+    _refuse_twice(columns, order, starts, by)
     values = sensitivities.transpose(..., "factor").values[..., order]
     added: Values = np.add.reduceat(values, starts, axis=-1)
     kept = {name: columns[name][order[starts]] for name in BUCKETS if name in (*by, "unit")}
@@ -76,6 +78,23 @@ def _refuse_mixed(
             f"the bucket {where} would add P&L per {sizes[begun[at]]} and per {sizes[at]}; by 'kind' too, or of one "
             "kind chosen before, is right"
         )
+
+
+def _refuse_twice(columns: Mapping[str, NDArray[Any]], order: Places, starts: Places, by: Sequence[str]) -> None:
+    """BadSpec where a bucket would add the bumps of one curve in both spaces."""
+    number = np.zeros(len(order), np.intp)
+    number[starts[1:]] = 1
+    number = np.cumsum(number)
+    rates = np.flatnonzero(columns["space"][order] != "")
+    found: dict[tuple[int, str], str] = {}
+    for at in rates.tolist():
+        curve, space = str(columns["name"][order[at]]), str(columns["space"][order[at]])
+        if found.setdefault((int(number[at]), curve), space) != space:
+            where = ", ".join(f"{name} '{columns[name][order[at]]}'" for name in by)
+            raise BadSpec(
+                f"the bucket {where} would add bumps of '{curve}' in par and in zero space; by 'space' too, or of one "
+                "space chosen before, is right"
+            )
 
 
 def _bucketed(sensitivities: xr.DataArray, values: Values, columns: dict[str, NDArray[Any]]) -> xr.DataArray:

@@ -47,6 +47,21 @@ def test_bucket__refuses_to_add_bumps_of_two_units_or_sizes():
         bucket(made, by=[])
 
 
+def test_bucket__refuses_to_add_both_spaces_of_a_curve():
+    made = deltas(["par:USD:2Y", "par:USD:5Y", "zero:EUR:5Y", "zero:USD:5Y"], [1.0, 2.0, 4.0, 8.0])
+    sentence = "the bucket {} would add bumps of 'USD' in par and in zero space; by 'space' too, or of one space"
+    for by, named in ((["name"], "name 'USD'"), (["tenor"], "tenor '5Y'"), (["unit"], "unit 'bp'")):
+        with pytest.raises(BadSpec, match=sentence.format(named)):
+            bucket(made, by=by)
+    found = bucket(made, by=["name", "tenor", "space"])
+    at = list(zip(found["name"].values, found["tenor"].values, found["space"].values, found.values, strict=True))
+    assert sorted(at) == [
+        ("EUR", "5Y", "zero", 4.0), ("USD", "2Y", "par", 1.0), ("USD", "5Y", "par", 2.0), ("USD", "5Y", "zero", 8.0),
+    ]  # fmt: skip
+    # a curve in quotes and another in zero rates are two moves
+    assert bucket(made.isel(factor=[1, 2]), by=["tenor"]).values.tolist() == [6.0]
+
+
 def test_bucket__orders_a_surface_by_expiry_and_moneyness_as_numbers():
     names = ["vol:SPX:1Y:1.00", "vol:SPX:1Y:0.90", "vol:SPX:3M:1.10", "vol:SPX:10Y:0.90", "vol:NDX:1Y:0.90"]
     found = bucket(deltas(names, [[1.0, 2.0, 4.0, 8.0, 16.0]], ["vol"] * 5), by=["tenor", "moneyness"])
