@@ -206,7 +206,7 @@ def _is_of(row: RunRow, before: Run, after: Run) -> bool:
     same = all(inputs[what] == before.manifest["inputs"][what] for what in ("portfolio", "market"))
     same &= facts.get("market") == after.manifest["inputs"]["market"]
     same &= facts.get("scenarios") == _scenario_key(after)
-    return same and bool(row.manifest["reporting"] == before.manifest["reporting"])
+    return same and all(row.manifest[what] == before.manifest[what] for what in ("reporting", "bits"))
 
 
 def _scenario_key(run: Run) -> str:
