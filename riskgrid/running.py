@@ -45,7 +45,8 @@ def run(  # noqa: PLR0913, options of the one verb, each of which may be left ou
     """Value a portfolio in the base state and under every scenario, and keep every block.
 
     reporting : currency of all money, default the market's numeraire.   bits : a tick is 2^-bits of it, default by
-    the largest notional, 32 for ladders.   cut : most trades a block, a power of two.
+    the largest notional, for ladders as many, up to 32, as the whole book allows.   cut : most trades a block, a power
+    of two.
     store : folder, default ``$RISKGRID_HOME``.
     cluster : ``threads``, ``threads:N``, ``processes:N``, a scheduler's address or a Dask client.
     limits : seconds, memory and disk that it may need; where its plan cannot fit it is refused before any work.
