@@ -281,7 +281,8 @@ def _processes(count: int) -> Workers:
             # who is at fault when a worker dies is found out by the engine, which knows the blocks
             scheduler_kwargs={"allowed_failures": 0},
         )
-    client = Client(cluster)
+    # not the default of this process: its own Dask arrays, a run's trades among them, are no business of these workers
+    client = Client(cluster, set_as_default=False)
     return _Dask(client, (client, cluster, patient))
 
 
@@ -289,7 +290,7 @@ def _address(address: str) -> Workers:
     from distributed import Client
 
     try:
-        client = Client(address, timeout="20s")
+        client = Client(address, timeout="20s", set_as_default=False)
     except (OSError, ValueError) as error:
         raise BadSpec(f"no scheduler answers at '{address}': {error}") from error
     return _Dask(client, (client,))

@@ -107,3 +107,11 @@ def test_connect__says_that_no_scheduler_answers(monkeypatch):
         connect("tcp://127.0.0.1:9")
     with pytest.raises(BadSpec, match="no scheduler answers at 'nowhere://x'"):
         connect("nowhere://x")
+
+
+@pytest.mark.slow
+def test_processes__do_not_become_the_workers_of_every_dask_array():
+    from distributed import default_client
+
+    with connect("processes:1"), pytest.raises(ValueError, match="No clients found"):
+        default_client()
