@@ -99,8 +99,8 @@ def test_connect__says_that_no_scheduler_answers(monkeypatch):
     import distributed
 
     class Hasty(distributed.Client):
-        def __init__(self, address, timeout):
-            super().__init__(address, timeout="200ms")
+        def __init__(self, address, timeout, **options):
+            super().__init__(address, timeout="200ms", **options)
 
     monkeypatch.setattr(distributed, "Client", Hasty)
     with pytest.raises(BadSpec, match=r"no scheduler answers at 'tcp://127.0.0.1:9'"):
