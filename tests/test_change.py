@@ -9,7 +9,7 @@ import yaml
 
 import riskgrid as rg
 from riskgrid.change import Changes
-from riskgrid.errors import BadChanges, BadMarket, BadRows, BadScenarios, InputError, UnknownName
+from riskgrid.errors import BadChanges, BadRows, BadScenarios, InputError, UnknownName
 from tests.run import made
 
 
@@ -145,7 +145,7 @@ def test_digest__is_the_same_however_a_thing_is_said_and_another_for_another():
         ({"date": {"date": "soon", "history": "sample"}}, BadChanges, "date is 'soon'; a date such as 2016-06-30"),
         ({"date": {"date": "2016-06-30", "history": "sample"}, "snapshot": MARKET}, BadChanges, "by snapshot and by"),
         ({"shift": {"equity:SPX": "down"}}, BadScenarios, "shock 'down' cannot be read"),
-        ({"shift": {"equity:SPX": "=-5"}}, BadMarket, "a level that is above 0 is right"),
+        ({"shift": {"equity:SPX": "=-5"}}, BadScenarios, "it takes 'equity:SPX' from 2100 to -5"),
         ({"shift": {"zero:USD-TREASURY:5Y": "+1bp"}}, BadChanges, "follows from its quotes; shift par:... factors"),
     ],
 )

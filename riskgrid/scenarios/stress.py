@@ -160,6 +160,22 @@ def _row(name: str, lines: Lines, market: MarketSnapshot, problems: list[str]) -
             problems.append(f"scenario '{name}': {UnknownName('factor', pattern, shiftable(market))}")
         try:
             row |= {factor: parse_shock(shock, volatility=factor.startswith("vol:")) for factor in found}
+            _refuse_sunk(row, found, market)
         except BadScenarios as error:
             problems.append(f"scenario '{name}', '{pattern}': {error}")
     return row
+
+
+def _refuse_sunk(row: Mapping[str, tuple[float, float]], factors: Sequence[str], market: MarketSnapshot) -> None:
+    """BadScenarios for a shock that takes a share or a currency to zero or below, or a volatility below zero."""
+    known = set(market.factors)
+    for factor in factors:
+        kind = factor.partition(":")[0]
+        if kind not in ("equity", "fx", "vol") or factor not in known:
+            continue
+        scale, offset = row[factor]
+        level = market.level(factor)
+        moved = scale * level + offset
+        if level > 0.0 and (moved < 0.0 or (moved == 0.0 and kind != "vol")):
+            right = "a smaller shock, or a relative one such as -20%," if kind != "vol" else "a smaller shock"
+            raise BadScenarios(f"it takes '{factor}' from {level:g} to {moved:g}; {right} is right")

@@ -165,3 +165,12 @@ def test_stress__refuses_a_curve_in_two_spaces(market):
 
 def test_stress__is_registered():
     assert SCENARIO_SETS["stress"] is stress
+
+
+@pytest.mark.parametrize("shock", [{"equity:*": "-2000"}, {"fx:EUR": "=0"}, {"vol:SPX:*": "-90 vol"}])
+def test_a_shock__that_takes_a_price_or_a_volatility_below_zero_is_named(shock):
+    from riskgrid import sample
+
+    (pattern,) = shock
+    with pytest.raises(BadScenarios, match=rf"scenario 'crash', '{re.escape(pattern)}': it takes '.*' from .* to"):
+        stress({"crash": shock}, sample.market())
