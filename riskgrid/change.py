@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from riskgrid import wording
 from riskgrid.delta import Delta, Trades, delta_of
 from riskgrid.errors import BadChanges, UnknownName
+from riskgrid.given import check_kinds, number, portfolio_of, stated
 from riskgrid.hashing import digest
 from riskgrid.market.history import MarketHistory
 from riskgrid.market.snapshot import MarketSnapshot
@@ -30,11 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["Changes"]
 
 _KEYS = ("add", "amend", "resize", "drop", "rehang", "snapshot", "date", "shift", "scenarios", "overlay")
-_EXAMPLES = {
-    "amend": "amend={'T-1': {'strike': 105.0}}",
-    "resize": "resize={'T-1': 200.0}",
-    "shift": "shift={'equity:*': '-5%'}",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,18 +64,18 @@ class Changes:
     overlay: Mapping[str, Any] | Path | xr.Dataset | None = None
 
     def __post_init__(self) -> None:
-        self._check_kinds()
+        check_kinds(self)
         made: dict[str, Any] = {
-            "add": self.add if isinstance(self.add, Portfolio) else _portfolio(self.add),
+            "add": self.add if isinstance(self.add, Portfolio) else portfolio_of(self.add),
             "drop": tuple(dict.fromkeys(map(str, self.drop or ()))),
             "amend": {
-                str(trade): {name: _stated(trade, name, value) for name, value in columns.items()}
+                str(trade): {name: stated(trade, name, value) for name, value in columns.items()}
                 for trade, columns in self.amend.items()
                 if columns
             },
-            "resize": {str(trade): _stated(trade, "quantity", value) for trade, value in self.resize.items()},
+            "resize": {str(trade): stated(trade, "quantity", value) for trade, value in self.resize.items()},
             "rehang": tuple(Rehang.of(form) for form in self.rehang or ()),
-            "shift": {str(pattern): _number(shock) for pattern, shock in self.shift.items()},
+            "shift": {str(pattern): number(shock) for pattern, shock in self.shift.items()},
             "date": None if self.date is None else str(self.date),
         }
         if self.scenarios is not None:
@@ -98,36 +93,6 @@ class Changes:
         both = set(self.drop) & (set(self.amend) | set(self.resize))
         if both:
             raise BadChanges(f"trade '{min(both)}' is dropped and changed at once; one of both is right")
-
-    def _check_kinds(self) -> None:
-        for name in ("amend", "resize", "shift"):
-            if not isinstance(getattr(self, name), Mapping):
-                found = type(getattr(self, name)).__name__
-                raise BadChanges(f"{name} is a {found}; a mapping is right, e.g. Changes({_EXAMPLES[name]})")
-        if isinstance(self.drop, (str, Mapping)) or not isinstance(self.drop or (), Iterable):
-            raise BadChanges(f"drop is {self.drop!r}; a list of trade_ids is right, e.g. Changes(drop=['T-1'])")
-        if isinstance(self.rehang, (str, Mapping)) or not isinstance(self.rehang or (), Iterable):
-            raise BadChanges(f"rehang is {self.rehang!r}; a list of rules with 'where' and 'to' is right")
-        if not isinstance(self.add, (Portfolio, Mapping)):
-            found = type(self.add).__name__
-            raise BadChanges(f"add is a {found}; a Portfolio is right, or tables or rows by instrument")
-        for trade, columns in self.amend.items():
-            if not isinstance(columns, Mapping):
-                raise BadChanges(f"amend of trade '{trade}' is {columns!r}; a mapping of columns to values is right")
-        kinds: dict[str, Any] = {
-            "snapshot": MarketSnapshot,
-            "scenarios": xr.Dataset,
-            "overlay": (Mapping, Path, xr.Dataset),
-        }
-        right = {"snapshot": "MarketSnapshot", "scenarios": "scenario set", "overlay": "mapping or scenario set"}
-        for name, kind in kinds.items():
-            given = getattr(self, name)
-            if given is not None and not isinstance(given, kind):
-                raise BadChanges(f"{name} is a {type(given).__name__}; a {right[name]} is right")
-        if (self.date is None) != (self.history is None):
-            raise BadChanges("date and history belong together; Changes(date='2016-06-30', history=...) is right")
-        if self.date is not None and self.snapshot is not None:
-            raise BadChanges("the market is replaced by snapshot and by date; one of both is right")
 
     @classmethod
     def read(cls, path: Path | str, *, store: Store | None = None) -> Self:
@@ -308,27 +273,3 @@ class Changes:
             names = [self.overlay.attrs["name"]] if isinstance(self.overlay, xr.Dataset) else list(self.overlay)  # type: ignore[arg-type]
             said.append(f"overlay {', '.join(names)}")
         return "; ".join(said) or "nothing"
-
-
-def _portfolio(tables: Mapping[str, Any]) -> Portfolio:
-    """Trades from tables by instrument, or lists of rows as JSON has them."""
-    columns = {}
-    for name, table in tables.items():
-        rows = isinstance(table, (list, tuple))
-        if rows and not all(isinstance(row, Mapping) for row in table):
-            raise BadChanges(f"add of {name} holds a row that is no mapping of columns to values")
-        keys = dict.fromkeys(key for row in table for key in row) if rows else {}
-        columns[str(name)] = {key: [row.get(key) for row in table] for key in keys} if rows else table
-    return Portfolio.from_tables(columns)
-
-
-def _stated(trade: Any, name: str, value: Any) -> Any:
-    """A value as JSON and Arrow know it; an empty one would silently become the default."""
-    value = _number(value)
-    if value is None or bool(pd.isna(value)):
-        raise BadChanges(f"'{name}' of trade '{trade}' is {value!r}; a change states a value")
-    return value.astype("datetime64[D]").item() if isinstance(value, np.datetime64) else value
-
-
-def _number(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) and not isinstance(value, np.datetime64) else value

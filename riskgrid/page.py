@@ -6,6 +6,7 @@ import functools
 import io
 import math
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
@@ -82,12 +83,12 @@ class Front:
     notices: Sequence[str] = ()
 
 
-class Shown:
+class Shown(ABC):
     """A result that shows itself as sections: printed, in a notebook, and on a page of its own or of another result."""
 
+    @abstractmethod
     def sections(self) -> Sequence[Section]:
         """Tables with their sentences and figures, the main one first."""
-        raise NotImplementedError
 
     def front(self) -> Front:
         """What stands above them on a page."""
