@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
-CONDA_NAMES = {"quantlib": "quantlib-python"}
+CONDA_NAMES = {"prometheus-client": "prometheus_client", "quantlib": "quantlib-python"}
 TARGETS = {"help", "demo", "test", "bench", "lint", "format", "lock", "clean"}
 TOP_LEVEL = {
     *("riskgrid", "notebooks", "dashboards", "tests", "k8s", "docs"),
