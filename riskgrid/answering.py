@@ -52,6 +52,7 @@ def row_for(asked: Question, name: str, limits: Limits | None = None, *, serves:
         parent=None if origin is None else origin.run_id,
         request=requested(asked, keys, limits) if own and origin is None else {},
         serves=serves,
+        rights=asked.rights,
     )
 
 

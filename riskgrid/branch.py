@@ -103,6 +103,12 @@ class ChildSums:
             total[here] = after
         self._touched[here] = True
 
+    def clear(self, cells: NDArray[np.int64]) -> None:
+        """Take all that is in some cells out of them."""
+        for name in CellSums.__dataclass_fields__:
+            getattr(self._sums, name)[cells] = 0
+        self._touched[cells] = True
+
     def take_out(self, sums: CellSums, cells: NDArray[np.int64]) -> None:
         """Take sums out of cells, one row each."""
         for name in CellSums.__dataclass_fields__:

@@ -91,6 +91,11 @@ class Making:
         code, hung = cells.of_trades(new), cells.of_hung(staying, hanging)
         sums = ChildSums(parent.cells, cells.values)
         if len(gone):
+            count = np.bincount(parent.cell[gone], minlength=len(parent.cells.values))
+            empty = count == parent.cells.sums.trades
+            sums.clear(np.flatnonzero(empty & (count > 0)))  # of a cell that goes as a whole no block is read
+            gone = gone[~empty[parent.cell[gone]]]
+        if len(gone):
             left, local = distinct_cells(parent.cell[gone])
             sums.take_out(parent.sums_of(self.run.store, gone, local, len(left)), left)
         self._move(sums, staying, hung)

@@ -12,8 +12,9 @@ import numpy as np
 import xarray as xr
 
 from riskgrid import wording
+from riskgrid.books import Books
 from riskgrid.delta import Delta, Trades, delta_of
-from riskgrid.errors import BadChanges, UnknownName
+from riskgrid.errors import BadChanges, BadSpec, UnknownName
 from riskgrid.given import check_kinds, number, portfolio_of, stated
 from riskgrid.hashing import digest
 from riskgrid.market.history import MarketHistory
@@ -29,18 +30,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Changes"]
 
-_KEYS = ("add", "amend", "resize", "drop", "rehang", "snapshot", "date", "shift", "scenarios", "overlay")
+_KEYS = ("only", "add", "amend", "resize", "drop", "rehang", "snapshot", "date", "shift", "scenarios", "overlay")
 
 
 @dataclass(frozen=True, eq=False)
 class Changes:
     """What a what-if does to a run, in this order: trades, labels, snapshot or date, shift, scenarios, overlay.
 
-    add : trades that come, a Portfolio, tables by instrument or lists of rows.   amend : trade_id to the columns that
-    change.   resize : trade_id to its new quantity.   drop : trade_ids that leave.   rehang : rules
-    ``{"where": {label: value or values}, "to": {label: value}}``, one after another, that change labels and price
-    nothing.   snapshot : another market.   date : the market of that date of ``history``, a MarketHistory, its folder,
-    or ``sample`` for the sample market.   shift : factor pattern to a shock of the grammar of
+    only : labels and values of the trades that stay, ``{"desk": "Rates"}``, or a list of such choices; all others
+    leave, which prices nothing.   add : trades that come, a Portfolio, tables by instrument or lists of rows.
+    amend : trade_id to the columns that change.   resize : trade_id to its new quantity.   drop : trade_ids that leave.
+    rehang : rules ``{"where": {label: value or values}, "to": {label: value}}``, one after another, that change labels
+    and price nothing.   snapshot : another market.   date : the market of that date of ``history``, a MarketHistory,
+    its folder, or ``sample`` for the sample market.   shift : factor pattern to a shock of the grammar of
     :mod:`riskgrid.scenarios.stress` (``-20%``, ``+50bp``, ``=0.02``), applied to the base market, under which every
     scenario is taken again.   scenarios : another scenario set.   overlay : a stress in that grammar, its YAML file or
     a scenario set, that comes after every scenario (:func:`riskgrid.scenarios.compose.overlay`).
@@ -62,6 +64,7 @@ class Changes:
     shift: Mapping[str, str | float] = field(default_factory=dict)
     scenarios: xr.Dataset | None = None
     overlay: Mapping[str, Any] | Path | xr.Dataset | None = None
+    only: Books | Mapping[str, Any] | Iterable[Mapping[str, Any]] | None = None
 
     def __post_init__(self) -> None:
         check_kinds(self)
@@ -77,6 +80,7 @@ class Changes:
             "rehang": tuple(Rehang.of(form) for form in self.rehang or ()),
             "shift": {str(pattern): number(shock) for pattern, shock in self.shift.items()},
             "date": None if self.date is None else str(self.date),
+            "only": None if self.only is None else _books(self.only),
         }
         if self.scenarios is not None:
             scenario_set.check(self.scenarios)
@@ -131,6 +135,8 @@ class Changes:
             "shift": dict(self.shift),
         }
         form = {key: value for key, value in form.items() if value}
+        if self.only is not None:
+            form["only"] = self._only.to_list()
         if isinstance(self.history, MarketHistory):
             form["snapshot"] = wording.said(self._replacement)
         elif self.date is not None:
@@ -154,7 +160,7 @@ class Changes:
         """What the changes do to a portfolio. UnknownName for a trade, column or label that is not there, BadRows with
         every wrong cell."""
         added: Portfolio = self.add  # type: ignore[assignment]
-        return delta_of(portfolio, added, self.changed, tuple(self.drop), self._rules)
+        return delta_of(portfolio, added, self.changed, tuple(self.drop), self._rules, self._only)
 
     def portfolio(self, portfolio: Portfolio) -> Portfolio:
         """The trades after the changes."""
@@ -220,11 +226,13 @@ class Changes:
             scenario_set.digest(self.overlay)
             if isinstance(self.overlay, xr.Dataset)
             else [[name, [list(line) for line in lines]] for name, lines in (self.overlay or {}).items()],  # type: ignore[union-attr]
+            *([] if self.only is None else [self._only.key]),  # digests of changes that do not say it are as they were
         )
 
     def __bool__(self) -> bool:
         added: Portfolio = self.add  # type: ignore[assignment]
-        return bool(len(added) or self.changed or self.drop or self.shift or self._rules or self.replaces)
+        trades = self.only is not None or len(added) or self.changed or self.drop or self._rules
+        return bool(trades or self.shift or self.replaces)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Changes) and self.digest == other.digest
@@ -236,6 +244,11 @@ class Changes:
     def _rules(self) -> tuple[Rehang, ...]:
         rules: tuple[Rehang, ...] = self.rehang  # type: ignore[assignment]
         return rules
+
+    @property
+    def _only(self) -> Books:
+        books: Books = self.only  # type: ignore[assignment]
+        return books
 
     @functools.cached_property
     def _replacement(self) -> MarketSnapshot | None:
@@ -260,7 +273,8 @@ class Changes:
             "resize": len(self.resize),
             "drop": len(tuple(self.drop)),
         }
-        said = [f"{verb} {count:,} trade{'s' if count > 1 else ''}" for verb, count in counts.items() if count]
+        said = [] if self.only is None else [f"only {self.only}"]
+        said += [f"{verb} {count:,} trade{'s' if count > 1 else ''}" for verb, count in counts.items() if count]
         said += [f"rehang {rule}" for rule in self._rules]
         if self.date is not None:
             said.append(f"market of {self.date}")
@@ -273,3 +287,10 @@ class Changes:
             names = [self.overlay.attrs["name"]] if isinstance(self.overlay, xr.Dataset) else list(self.overlay)  # type: ignore[arg-type]
             said.append(f"overlay {', '.join(names)}")
         return "; ".join(said) or "nothing"
+
+
+def _books(given: Any) -> Books:
+    try:
+        return Books.of(given)
+    except BadSpec as error:
+        raise BadChanges(f"only: {error}") from None

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from riskgrid.books import Books
 from riskgrid.errors import BadChanges, UnknownName
 from riskgrid.portfolio import Portfolio
 from riskgrid.rehang import Rehang, all_hit, known_labels, rehung
@@ -40,17 +41,23 @@ class Trades(Protocol):
         """Which of them are there."""
         ...
 
+    def outside(self, books: Books) -> list[str]:
+        """The trades that are in none of these books."""
+        ...
+
 
 @dataclass(frozen=True)
 class Delta:
     """What changes do to a portfolio. gone : trade_ids that leave.   new : trades that come, also amended ones.
 
-    rules : labels that change thereafter, of the trades that stay and of the new ones.
+    rules : labels that change thereafter, of the trades that stay and of the new ones.   outside : of those that
+    leave, the ones that are in none of the books that are left: nothing is said of them any more.
     """
 
     gone: tuple[str, ...]
     new: Portfolio
     rules: tuple[Rehang, ...] = ()
+    outside: tuple[str, ...] = ()
 
     def applied(self, portfolio: Portfolio) -> Portfolio:
         """The changed portfolio, rows in order of their trade_id. BadChanges for a rule that hits no trade."""
@@ -67,11 +74,17 @@ class Delta:
         return changed.in_order()
 
 
-def delta_of(
-    portfolio: Trades, added: Portfolio, changed: Changed, dropped: tuple[str, ...], rules: tuple[Rehang, ...]
+def delta_of(  # noqa: PLR0917, the parts of changes
+    portfolio: Trades,
+    added: Portfolio,
+    changed: Changed,
+    dropped: tuple[str, ...],
+    rules: tuple[Rehang, ...],
+    only: Books | None = None,
 ) -> Delta:
     """The delta of trades that are added, changed and dropped, and of rules for labels.
 
+    only : books beside which every trade leaves that is not added.
     UnknownName, BadChanges or BadRows for what cannot be done to these trades.
     """
     amended = portfolio.select(changed) if changed else Portfolio({})
@@ -82,6 +95,8 @@ def delta_of(
     both = [part for part in (added, amended) if len(part)]
     new = Portfolio.concat(both) if len(both) > 1 else both[0] if both else added
     gone = (*_ids(amended), *dropped)
+    outside = () if only is None else _outside(portfolio, only, gone)
+    gone = (*gone, *outside)
     if len(added):
         twice = sorted(portfolio.known(_ids(added)) - set(gone))
         if twice:
@@ -91,7 +106,17 @@ def delta_of(
         for rule in rules:
             rule.check(labels)
     # a portfolio and one with what-ifs below it hand out rows in different orders, and places count them
-    return Delta(gone, new.in_order() if len(new) > 1 else new, (*labelled, *rules))
+    return Delta(gone, new.in_order() if len(new) > 1 else new, (*labelled, *rules), outside)
+
+
+def _outside(portfolio: Trades, only: Books, gone: tuple[str, ...]) -> tuple[str, ...]:
+    """The trades in none of some books. gone : those that leave or change.  BadChanges where one is among both."""
+    only.check((*portfolio.label_names, "instrument", "currency"))
+    outside = portfolio.outside(only)
+    both = set(gone).intersection(outside)
+    if both:
+        raise BadChanges(f"trade '{min(both)}' is changed, and left out by only {only}; one of both is right")
+    return tuple(outside)
 
 
 def _columns(changed: Changed, instrument: str, table: Any) -> dict[str, list[Any]]:

@@ -6,14 +6,20 @@ RiskgridError
 │   ├── BadRows                rows of a portfolio that cannot be read; carries every one of them
 │   ├── BadMarket              a snapshot, history or conventions file that cannot be used
 │   ├── BadScenarios           a scenario set that cannot be applied to this market
+│   ├── NameTaken              a name that somebody else has given
 │   ├── BadChanges             changes that cannot be made to a run
 │   └── BadSpec                a run, report or measure asked for with impossible settings
-│       └── TooLarge           a run that its limits, or the disk of the store, cannot hold
+│       ├── TooLarge           a run that its limits, or the disk of the store, cannot hold
+│       └── NotFinished        a run that has no numbers yet
 ├── MarketError                a pricer asked the market for something it does not have
 │   ├── MissingMarketData      no such market object
 │   ├── MissingFixing          no published fixing on a date that lies in the past
 │   └── UnrecordedRead         a block asked for what its plan did not record; the trade is recorded again
 ├── NotAQuantity               a pricer needs the numbers of a symbolic quantity (``if x > 0``, ``float(x)``)
+├── AccessError                who asks may not
+│   ├── Unauthenticated        nobody knows who asks: a token or key is missing, wrong or has expired
+│   ├── Forbidden              what is asked needs other rights
+│   └── TooMany                more requests or runs at once than a principal may have
 ├── StoreError                 the block store cannot be read or written
 │   ├── DamagedObject          a stored object is not what was written; asking again makes it anew
 │   └── LeaseLost              a run that this process worked on is another's by now
@@ -33,6 +39,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 __all__ = [
+    "AccessError",
     "BadChanges",
     "BadMarket",
     "BadRow",
@@ -42,19 +49,24 @@ __all__ = [
     "Cancelled",
     "ClusterLost",
     "DamagedObject",
+    "Forbidden",
     "InputError",
     "LeaseLost",
     "MarketError",
     "MissingFixing",
     "MissingMarketData",
     "MoneyOverflow",
+    "NameTaken",
     "NotAQuantity",
+    "NotFinished",
     "NumericsMismatch",
     "OverLimit",
     "RiskgridError",
     "Stopped",
     "StoreError",
     "TooLarge",
+    "TooMany",
+    "Unauthenticated",
     "UnknownName",
     "UnrecordedRead",
     "WorkerLost",
@@ -133,6 +145,37 @@ class BadSpec(InputError):
 
 class TooLarge(BadSpec):
     """A run that needs more time, memory or disk than it may have; says how much of each would do."""
+
+
+class NotFinished(BadSpec):
+    """A run that has no numbers yet, or ended without any."""
+
+
+class NameTaken(InputError):
+    """A name that somebody else has given."""
+
+
+class AccessError(RiskgridError):
+    """Who asks may not."""
+
+
+class Unauthenticated(AccessError):
+    """Nobody knows who asks: a token or key is missing, wrong or has expired."""
+
+
+class Forbidden(AccessError):
+    """What is asked needs other rights."""
+
+
+class TooMany(AccessError):
+    """More requests or runs at once than a principal may have. ``seconds`` : after which to ask again."""
+
+    def __init__(self, sentence: str, seconds: float = 1.0) -> None:
+        self.seconds = seconds
+        super().__init__(sentence)
+
+    def __reduce__(self) -> tuple[type[TooMany], tuple[str, float]]:
+        return type(self), (str(self), self.seconds)
 
 
 class MarketError(RiskgridError):

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from riskgrid.books import Books
 from riskgrid.delta import Delta
-from riskgrid.errors import BadChanges
+from riskgrid.errors import BadChanges, UnknownName
 from riskgrid.label import TradeLabels
 from riskgrid.portfolio import Portfolio
 from riskgrid.rehang import Hanging, all_hit, known_labels, rehung, with_label
@@ -20,7 +21,8 @@ __all__ = ["Ledger"]
 
 @dataclass(frozen=True)
 class Ledger:
-    """A portfolio and the deltas after it. ``moved`` : trade_id to the delta that holds it now, -1 where it has gone.
+    """A portfolio and the deltas after it. ``moved`` : trade_id to the delta that holds it now, -1 where it has gone,
+    -2 where it is as if it had never been: it was in none of the books that a run was narrowed to.
 
     ``hung`` : labels that were changed by rule, (place,) as many as there were then.
     Places count the trades of the root in portfolio order, then those of each delta.
@@ -43,7 +45,8 @@ class Ledger:
             all_hit(delta.rules, [a + b for a, b in zip(hits, own, strict=True)])
         moved = self.moved
         if delta.gone or len(new):
-            moved = moved | dict.fromkeys(delta.gone, -1) | dict.fromkeys(new.places(), len(self.deltas))
+            left = dict.fromkeys(delta.gone, -1) | dict.fromkeys(delta.outside, -2)
+            moved = moved | left | dict.fromkeys(new.places(), len(self.deltas))
         hung = {**self.hung, **hanging.changed} if hanging else self.hung
         return replace(self, deltas=(*self.deltas, new), moved=moved, hung=hung), hanging
 
@@ -95,6 +98,18 @@ class Ledger:
         held = {trade for trade in asked if self.moved.get(trade, -1) >= 0}
         return held | self.root.known(asked - self.moved.keys())
 
+    def outside(self, books: Books) -> list[str]:
+        """The trade_ids that are in none of these books."""
+        held = books.held(self.label, len(self.root) + sum(map(len, self.deltas)))
+        found, begin = [], 0
+        for number, portfolio in ((None, self.root), *enumerate(self.deltas)):
+            ids = list(portfolio.places())
+            out = ~held[begin : begin + len(ids)]
+            begin += len(ids)
+            left = [ids[at] for at in np.flatnonzero(out).tolist()]
+            found += [trade for trade in left if self.moved.get(trade) == number] if self.moved else left
+        return found
+
     def places(self, trade_ids: Iterable[str]) -> NDArray[np.int64]:
         """Where trades stand. UnknownName for one that never was, BadChanges for one that has gone."""
         asked = list(trade_ids)
@@ -110,9 +125,20 @@ class Ledger:
         return np.array(found, np.int64)
 
     def _refuse_gone(self, trade_ids: Iterable[str]) -> None:
-        gone = next((trade for trade in trade_ids if self.moved.get(trade) == -1), None)
-        if gone is not None:
-            raise BadChanges(f"trade '{gone}' has gone by an earlier what-if; add it to have it back")
+        if not self.moved:
+            return
+        there = self.known(trade_ids)
+        for trade in trade_ids:
+            if trade in there:
+                continue
+            if self.moved.get(trade) == -1:
+                raise BadChanges(f"trade '{trade}' has gone by an earlier what-if; add it to have it back")
+            raise UnknownName("trade", trade, self._there())
+
+    def _there(self) -> list[str]:
+        """The trade_ids that are there."""
+        held = ((None, self.root), *enumerate(self.deltas))
+        return [trade for at, portfolio in held for trade in portfolio.places() if self.moved.get(trade) == at]
 
     def _flags(self, trade_ids: tuple[str, ...]) -> Flags:
         flags = np.zeros(len(self.root) + sum(map(len, self.deltas)), np.bool_)

@@ -47,7 +47,7 @@ def make_manifest(question: Question, outcome: Outcome, inputs: Mapping[str, str
         **answered_by(question.portfolio.instruments, question.code),
     }
     if question.origin is not None:
-        told |= {"parent": question.origin.run_id, "changes": question.origin.changes}
+        told |= {"parent": question.origin.known_as, "changes": question.origin.changes}
     return told
 
 

@@ -60,22 +60,30 @@ class Spec:
 
 @dataclass(frozen=True)
 class Origin:
-    """The run that a what-if changes, and what is changed. content_id : of the what-if.   changes : for people."""
+    """The run that a what-if changes, and what is changed. content_id : of the what-if.   changes : for people.
+
+    known_as : the id of the run as people know it.
+    """
 
     run_id: str
     content_id: str
     changes: str
+    known_as: str
 
 
 @dataclass(frozen=True)
 class Question:
-    """Checked inputs and the spec of a run; of a what-if that is answered in full, where it comes from."""
+    """Checked inputs and the spec of a run; of a what-if that is answered in full, where it comes from.
+
+    rights : the books of who asks, as :attr:`riskgrid.books.Books.key` writes them; empty for every book.
+    """
 
     portfolio: Portfolio
     market: MarketSnapshot
     scenarios: xr.Dataset
     spec: Spec
     origin: Origin | None = None
+    rights: str = ""
 
     @functools.cached_property
     def scenario_digest(self) -> bytes:
@@ -89,7 +97,10 @@ class Question:
             return self.origin.content_id
         pricing = self.spec.pricing
         lost = tuple(map(str, self.portfolio.rejected))  # rows left out move no value, but every answer says it
-        asked = (pricing.reporting, pricing.bits, pricing.cut, pricing.wide, self.spec.cell_labels, lost)
+        spec = self.spec
+        asked: tuple[Any, ...] = (pricing.reporting, pricing.bits, pricing.cut, pricing.wide, spec.cell_labels, lost)
+        if self.rights:  # what one may not see is not found by another's asking
+            asked = (*asked, self.rights)
         return digest(
             "run", asked, self.portfolio.digest, self.market.digest, self.market.origin, self.scenario_digest
         ).hex()
@@ -111,10 +122,12 @@ def ask(  # noqa: PLR0913, options of the one verb, each of which may be left ou
     cut: int = 4096,
     origin: Origin | None = None,
     held: bool = False,
+    rights: str = "",
 ) -> Question:
     """A question from inputs and options as :func:`riskgrid.running.run` takes them.
 
     held : cell labels that no trade has are empty, as where a what-if has dropped the last of them.
+    rights : the books of who asks, see :class:`Question`.
     BadSpec, BadScenarios or UnknownName for what cannot be asked.
     """
     _check_kinds(portfolio, market, scenarios)
@@ -127,7 +140,7 @@ def ask(  # noqa: PLR0913, options of the one verb, each of which may be left ou
     if scenarios.sizes["scenario"] == 0:
         raise BadSpec("the scenario set has no scenario; a run needs one or more")
     return Question(
-        portfolio.in_order(), market, scenarios, spec, origin
+        portfolio.in_order(), market, scenarios, spec, origin, rights
     )  # two orders of the same rows are one question
 
 

@@ -145,6 +145,7 @@ def _question(run: Run) -> Question:
         bits=pricing.bits,
         cut=pricing.cut,
         held=True,
+        rights=run.row.rights,
     )
 
 

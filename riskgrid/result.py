@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from riskgrid import export
+from riskgrid.books import Books
 from riskgrid.branch import Branch
 from riskgrid.cube import Codes, Cube, Placement
 from riskgrid.engine.outcome import CellSums
@@ -52,6 +53,16 @@ class Run:
     def run_id(self) -> str:
         """Id of this execution; what every verb takes."""
         return self.row.run_id
+
+    @property
+    def known_as(self) -> str:
+        """The id by which people know it: of what somebody may see of a run, the run's."""
+        return str(self.row.parent) if self.shows else self.row.run_id
+
+    @property
+    def shows(self) -> bool:
+        """Whether it is what somebody may see of another run, see :func:`riskgrid.whatif.shown_to`."""
+        return bool(self.manifest.get("shows"))
 
     @property
     def content_id(self) -> str:
@@ -189,15 +200,23 @@ class Run:
             "scenario_notes": "\n".join(notes_of(manifest.get("provenance", ""))),
             "horizon": int(facts.get("horizon", 1)),
             "as_of": self.row.as_of,
-            "run_id": self.run_id,
+            "run_id": self.known_as,
             "tick_bits": manifest["bits"],
             "rounding_bound": 0.5 * 2.0 ** -manifest["bits"],
             "rejected_rows": manifest["rejected_rows"],
             # text, not lists: attributes must survive netCDF and Zarr
             "origin": "\n".join(manifest["origin"]),
             "unshocked_factors": " ".join(manifest["unshocked"]),
-            "what_if": f"{manifest['changes']}, on run {self.row.parent}" if self.row.parent else "",
+            "what_if": self._told,
+            "books": str(Books.read(self.row.rights) or ""),
         }
+
+    @property
+    def _told(self) -> str:
+        """What was changed, and of which run."""
+        if self.shows:
+            return self.parent._told
+        return f"{self.manifest['changes']}, on run {self.manifest['parent']}" if self.row.parent else ""
 
     @property
     def trades(self) -> xr.Dataset:
@@ -276,17 +295,17 @@ class Run:
 
     def __repr__(self) -> str:
         row = self.row
-        told = f", what-if of {row.parent}: {self.manifest['changes']}" if row.parent else ""
+        told = f", what-if of {self.manifest['parent']}: {self.manifest['changes']}" if row.parent else ""
         return (
-            f"Run({row.run_id}{told}, as of {row.as_of}, {row.trades:,} trades x {row.scenarios:,} scenarios, "
+            f"Run({self.known_as}{told}, as of {row.as_of}, {row.trades:,} trades x {row.scenarios:,} scenarios, "
             f"{row.status}, {self.manifest['reporting']})"
         )
 
     def _repr_html_(self) -> str:
         counts = self.manifest["blocks"]
-        told = f" (what-if of {self.row.parent}: {escape(self.manifest['changes'])})" if self.row.parent else ""
+        told = f" (what-if of {self.manifest['parent']}: {escape(self.manifest['changes'])})" if self.row.parent else ""
         return (
-            f"<b>Run {self.run_id}</b>{told} as of {self.row.as_of}: {self.row.trades:,} trades &times; "
+            f"<b>Run {self.known_as}</b>{told} as of {self.row.as_of}: {self.row.trades:,} trades &times; "
             f"{self.row.scenarios:,} scenarios of <i>{escape(self.manifest['scenario_set'])}</i>, "
             f"{self.row.status}; {counts['priced']:,} blocks priced, {counts['found']:,} found; "
             f"answer {short(bytes.fromhex(self.result_id))}"

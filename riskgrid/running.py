@@ -24,7 +24,7 @@ from riskgrid.result import Run, open_run
 from riskgrid.scenarios import set as scenario_set
 from riskgrid.store import Store, store_of
 
-__all__ = ["CELL_LABELS", "Run", "open_run", "price", "revalue", "run"]
+__all__ = ["CELL_LABELS", "Run", "asked_again", "open_run", "price", "revalue", "run"]
 
 
 def run(  # noqa: PLR0913, options of the one verb, each of which may be left out
@@ -86,8 +86,30 @@ def revalue(
         bits=manifest["bits"] if bits is None else bits,
         cut=manifest["cut"],
         held=True,
+        rights=of.row.rights,
     )
     return _answered(asked, of.store, name, cluster=cluster, progress=progress, serves=of.row.serves or of.run_id)
+
+
+def asked_again(
+    run: Run,
+    *,
+    cluster: str | Workers | Any = "threads",
+    progress: Callable[[Progress], None] | Literal["auto"] | None = None,
+) -> Run:
+    """The question of a run that has all its inputs itself, asked of this code and these libraries."""
+    manifest = run.manifest
+    asked = ask(
+        run.portfolio,
+        run.market,
+        run.scenarios,
+        reporting=manifest["reporting"],
+        cell_labels=manifest["cell_labels"],
+        bits=manifest["bits"],
+        cut=manifest["cut"],
+        rights=run.row.rights,
+    )
+    return _answered(asked, run.store, run.row.name, cluster=cluster, progress=progress)
 
 
 def price(portfolio: Portfolio, market: MarketSnapshot, *, reporting: str | None = None) -> xr.Dataset:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from riskgrid.answering import answer, row_for
+from riskgrid.books import Books
 from riskgrid.branch import Branch
 from riskgrid.branching import BlockCut, Making, live_of
 from riskgrid.change import Changes
@@ -23,11 +24,11 @@ from riskgrid.progress import shown
 from riskgrid.question import Origin, Question, ask, code_of, instrument_codes
 from riskgrid.registry import INSTRUMENTS
 from riskgrid.result import Run, open_run
-from riskgrid.running import run as full_run
+from riskgrid.running import asked_again
 from riskgrid.settings import settings
 from riskgrid.store import RunRow, Store
 
-__all__ = ["answer_what_if", "what_if", "what_if_row"]
+__all__ = ["answer_what_if", "shown_to", "what_if", "what_if_row"]
 
 type Told = Callable[[Progress], None] | None
 
@@ -40,6 +41,7 @@ def what_if(
     cluster: str | Workers | Any = "auto",
     progress: Callable[[Progress], None] | Literal["auto"] | None = None,
     serves: str | None = None,
+    principal: str | None = None,
 ) -> Run:
     """The run as it would be with other trades, labels, market or scenarios: a run of its own that knows its parent.
 
@@ -49,12 +51,12 @@ def what_if(
     equal content. Its numbers are those of a full run of the changed inputs, to the last bit. The same changes asked of
     the same run again find it; processes that ask at the same time make one each, with the same answer.
     cluster : as for a run; ``auto`` takes threads, or none at all for a little work.   serves : id of the run of which
-    a measure asks it, see :func:`riskgrid.running.revalue`.
+    a measure asks it, see :func:`riskgrid.running.revalue`.   principal : who asks, by default this process's user.
     UnknownName, BadChanges, BadRows or BadScenarios before any work.
     """
     asked = changes if isinstance(changes, Changes) else Changes.from_dict(changes, store=run.store)
     run = _current(run, cluster, progress)
-    if run.row.serves is not None and serves is None:
+    if run.row.serves is not None and serves is None and not run.shows:
         run.store.catalogue.serve(run.run_id, None)  # whose what-ifs are asked is wanted for itself
     if not asked:
         return replace(run, found=True)
@@ -62,14 +64,38 @@ def what_if(
     if found is not None:
         return found
     with shown(progress) as tell:
-        return _made(run, asked, name=name, cluster=cluster, tell=tell, serves=serves)
+        return _made(run, asked, _Asking(name, serves, principal), cluster=cluster, tell=tell)
+
+
+def shown_to(run: Run, books: Books) -> Run:
+    """What somebody who may see these books sees of a run: a run that serves it, in which all other trades have left.
+
+    It is a what-if that prices nothing, so that everything that can be asked of a run can be asked of it, and no answer
+    can hold more than it does. People know it by the id of the run it shows; rows that no trade was made of, whose
+    books nobody knows, are left out.
+    """
+    changes = Changes(only=books)
+    found = _found(run.store, _content(run, changes), run.run_id, "")
+    if found is not None:
+        return found
+    run = _current(run, "auto", None)
+    return _made(run, changes, _Asking("", run.run_id, "", books.key), cluster="auto", tell=None)
+
+
+@dataclass(frozen=True)
+class _Asking:
+    """Who asks a what-if, under which name, and for what. shown_to : the books of whom it is to be shown to."""
+
+    name: str
+    serves: str | None = None
+    principal: str | None = None
+    shown_to: str = ""
 
 
 def answer_what_if(run: Run, changes: Changes, lease: Lease, *, cluster: Any, progress: Told = None) -> Run:
     """The what-if under the lease of a run that was queued for it, see :func:`what_if_row`."""
-    return _made(
-        _current(run, cluster, None), changes, name=lease.row.name, cluster=cluster, tell=progress, lease=lease
-    )
+    asking = _Asking(lease.row.name)
+    return _made(_current(run, cluster, None), changes, asking, cluster=cluster, tell=progress, lease=lease)
 
 
 def what_if_row(run: Run, changes: Changes, *, name: str = "") -> RunRow:
@@ -85,6 +111,7 @@ def what_if_row(run: Run, changes: Changes, *, name: str = "") -> RunRow:
         len(after),
         scenarios.sizes["scenario"],
         parent=run.run_id,
+        rights=run.row.rights,
     )
 
 
@@ -92,24 +119,15 @@ def _content(run: Run, changes: Changes) -> str:
     return digest("what-if", run.content_id, changes.digest).hex()
 
 
-def _made(
-    run: Run,
-    changes: Changes,
-    *,
-    name: str,
-    cluster: Any,
-    tell: Told,
-    lease: Lease | None = None,
-    serves: str | None = None,
-) -> Run:
+def _made(run: Run, changes: Changes, asking: _Asking, *, cluster: Any, tell: Told, lease: Lease | None = None) -> Run:
     """Beside its parent where that can be; else, or where a block of the parent had to be cut, in full."""
     if changes.replaces or (changes.shift and live_of(run).depends_on_levels()):
-        return _in_full(run, changes, name=name, cluster=cluster, tell=tell, lease=lease, serves=serves)
+        return _in_full(run, changes, asking, cluster=cluster, tell=tell, lease=lease)
     begun = time.perf_counter()
     try:
         made, branch, live = _beside(run, changes, cluster, tell, lease)
     except BlockCut:
-        return _in_full(run, changes, name=name, cluster=cluster, tell=tell, lease=lease, serves=serves)
+        return _in_full(run, changes, asking, cluster=cluster, tell=tell, lease=lease)
     except DamagedObject:
         run = _anew(run, cluster, tell)
         made, branch, live = _beside(run, changes, cluster, tell, lease)
@@ -117,13 +135,14 @@ def _made(
     row = RunRow(
         made.key,
         _content(run, changes),
-        name,
+        asking.name,
         run.row.as_of,
         trades,
         run.row.scenarios,
         parent=run.run_id,
-        principal=settings().principal,
-        serves=serves,
+        principal=settings().principal if asking.principal is None else asking.principal,
+        serves=asking.serves,
+        rights=asking.shown_to or run.row.rights,
     )
     return _committed(made, branch, live, replace(row, seconds=time.perf_counter() - begun))
 
@@ -166,9 +185,7 @@ def _current(run: Run, cluster: Any, progress: Any) -> Run:
     return _anew(run, cluster, progress)
 
 
-def _in_full(
-    run: Run, changes: Changes, *, name: str, cluster: Any, tell: Told, lease: Lease | None, serves: str | None
-) -> Run:
+def _in_full(run: Run, changes: Changes, asking: _Asking, *, cluster: Any, tell: Told, lease: Lease | None) -> Run:
     """The changed inputs asked as a whole, of a run that has all it needs but knows its parent."""
     market = changes.market(run.market)
     asked = ask(
@@ -177,40 +194,37 @@ def _in_full(
         changes.scenario_set(run.scenarios, run.market, market),
         **_spec(run),
         held=True,
-        origin=Origin(run.run_id, _content(run, changes), str(changes)),
+        origin=Origin(run.run_id, _content(run, changes), str(changes), run.known_as),
+        rights=run.row.rights,
     )
     if lease is not None:
         return answer(asked, lease, cluster=cluster, progress=tell)
-    return _asked_anew(run.store, asked, name, cluster, tell, serves)
+    return _asked_anew(run.store, asked, asking, cluster, tell)
 
 
 def _anew(run: Run, cluster: Any, tell: Any) -> Run:
     """A full run of the same inputs; what is damaged in the store is made anew on the way."""
     cluster = "threads" if cluster == "auto" else cluster
+    if run.shows:
+        books = Books.read(run.row.rights)
+        return shown_to(_anew(run.parent, cluster, tell), books or Books())
     if run.row.parent is None:
-        return full_run(
-            run.portfolio,
-            run.market,
-            run.scenarios,
-            name=run.row.name,
-            store=run.store,
-            cluster=cluster,
-            progress=tell,
-            **_spec(run),
-        )
+        return asked_again(run, cluster=cluster, progress=tell)
     found = _found(run.store, run.content_id, run.row.parent, run.row.name)
     if found is not None and found.run_id != run.run_id:
         return found
-    origin = Origin(run.row.parent, run.content_id, str(run.manifest["changes"]))
-    asked = ask(run.portfolio, run.market, run.scenarios, **_spec(run), origin=origin, held=True)
+    origin = Origin(run.row.parent, run.content_id, str(run.manifest["changes"]), str(run.manifest["parent"]))
+    rights = run.row.rights
+    asked = ask(run.portfolio, run.market, run.scenarios, **_spec(run), origin=origin, held=True, rights=rights)
     with shown(tell) as told:
-        return _asked_anew(run.store, asked, run.row.name, cluster, told)
+        return _asked_anew(run.store, asked, _Asking(run.row.name, run.row.serves), cluster, told)
 
 
-def _asked_anew(  # noqa: PLR0917, private and of one caller's names
-    store: Store, asked: Question, name: str, cluster: Any, tell: Told, serves: str | None = None
-) -> Run:
-    with Lease(store, taken_up(store, row_for(asked, name, serves=serves))) as lease:
+def _asked_anew(store: Store, asked: Question, asking: _Asking, cluster: Any, tell: Told) -> Run:
+    row = row_for(asked, asking.name, serves=asking.serves)
+    if asking.principal is not None:
+        row = replace(row, principal=asking.principal)
+    with Lease(store, taken_up(store, row)) as lease:
         return answer(asked, lease, cluster="threads" if cluster == "auto" else cluster, progress=tell)
 
 
@@ -225,7 +239,7 @@ def _committed(made: Making, branch: Branch, live: Live, row: RunRow) -> Run:
         **run.manifest,
         **answered_by(live.instruments, code_of(live.instruments)),
         "kept": made.key,
-        "parent": run.run_id,
+        "parent": run.known_as,
         "beside": True,  # what it does not keep itself is its parent's
         "changes": str(made.changes),
         "unshocked": live.unshocked_factors(),
@@ -234,6 +248,9 @@ def _committed(made: Making, branch: Branch, live: Live, row: RunRow) -> Run:
         "seconds": {name: round(spent, 6) for name, spent in sorted(made.seconds.items())},
         "labour": made.labour.to_manifest(),
     }
+    if made.changes.only is not None:  # of a row that was no trade nobody knows the books
+        manifest |= {"rejected": [], "rejected_rows": 0, "notices": []}
+    manifest["shows"] = bool(row.rights) and row.rights != run.row.rights
     status = "partial" if failed else "complete"
     result = live.cells.result(tuple(run.manifest["cell_labels"]))
     if made.lease is None:

@@ -41,7 +41,7 @@ def loaded(form: Mapping[str, Any], store: Store | None, folder: Path) -> dict[s
 
     store : keeps snapshots and scenario sets.   folder : relative paths start there.
     """
-    made = {key: value for key, value in form.items() if not _is_empty(value)}
+    made = {key: value for key, value in form.items() if not _is_empty(value) or (key == "only" and value == [])}
     for name in _KIND.keys() & made.keys():
         if isinstance(made[name], str):
             made[name] = _kept(name, made[name], store)

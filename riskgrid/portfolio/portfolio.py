@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from riskgrid.books import Books
 from riskgrid.errors import BadRow, BadRows, InputError, UnknownName
 from riskgrid.hashing import digest, short
 from riskgrid.portfolio.check import MOST_BAD_ROWS, Checked, bad_rows, duplicates
@@ -163,6 +164,14 @@ class Portfolio:
         asked = list(dict.fromkeys(trade_ids))
         return {trade for trade, place in zip(asked, self._index.get_indexer(asked), strict=True) if place >= 0}
 
+    def outside(self, books: Books) -> list[str]:
+        """The trade_ids that are in none of these books."""
+        found: list[str] = []
+        for name, table in self.tables.items():
+            out = ~books.held(functools.partial(self._named, name), table.num_rows)
+            found += table["trade_id"].filter(pa.array(out)).to_pylist()
+        return found
+
     def places(self, trade_ids: Iterable[str] | None = None) -> dict[str, int]:
         """Places of these trades, of all by default, in the order of the tables. UnknownName for one that is not there.
 
@@ -225,6 +234,12 @@ class Portfolio:
     def _index(self) -> Any:
         texts = [trade for name in self.instruments for trade in self._ids[name].to_pylist()]
         return pd.Index(texts, dtype=object)
+
+    def _named(self, instrument: str, label: str) -> Names:
+        """A label of an instrument's trades, empty where they lack it."""
+        if label not in (*_labels(self.tables[instrument]), "instrument", "currency"):
+            return Names(np.zeros(self.tables[instrument].num_rows, np.int32), ("",))
+        return self.label(label, instrument)
 
     def _table(self, instrument: str) -> Any:
         if instrument not in self.tables:

@@ -11,7 +11,7 @@ from riskgrid.store.row import BATCH, ENDINGS, INTERACTIVE, RunRow
 from riskgrid.store.stored import Stored
 
 if TYPE_CHECKING:
-    from riskgrid.store.catalogue import Catalogue
+    from riskgrid.store.catalogue import Catalogue, NamedInput
     from riskgrid.store.database import Database
     from riskgrid.store.journal import Journal
     from riskgrid.store.queue import Queue
@@ -24,6 +24,7 @@ __all__ = [
     "Catalogue",
     "Database",
     "Journal",
+    "NamedInput",
     "Queue",
     "RunRow",
     "Store",
@@ -33,7 +34,13 @@ __all__ = [
 ]
 
 # imported when first used: SQLAlchemy costs a worker that only reads blocks more than all the rest
-_HOME = {"Catalogue": "catalogue", "Database": "database", "Journal": "journal", "Queue": "queue"}
+_HOME = {
+    "Catalogue": "catalogue",
+    "Database": "database",
+    "Journal": "journal",
+    "NamedInput": "catalogue",
+    "Queue": "queue",
+}
 
 
 def __getattr__(name: str) -> Any:

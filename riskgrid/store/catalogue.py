@@ -5,19 +5,20 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from riskgrid.errors import BadSpec, UnknownName
+from riskgrid.errors import BadSpec, NameTaken, UnknownName
 from riskgrid.store import tables
 from riskgrid.store.clock import arrival, now, stamp
 from riskgrid.store.database import Database
 from riskgrid.store.journal import changed, lease_lost, noted, told
 from riskgrid.store.row import RunRow
 
-__all__ = ["SELECTED", "Catalogue", "RunRow", "inserted", "row_of", "unknown"]
+__all__ = ["SELECTED", "Catalogue", "NamedInput", "RunRow", "inserted", "row_of", "unknown"]
 
 _RUN = tables.run.c
 
@@ -38,6 +39,18 @@ _FINISHED = _ASKED.where(_RUN.status == "complete")
 _UNFINISHED = _ASKED.where(
     _RUN.status.in_(("running", "interrupted", "failed")), _RUN.principal == sa.bindparam("principal")
 )
+
+
+@dataclass(frozen=True)
+class NamedInput:
+    """An input under a name. rights : the books of who named it, empty for all, see ``RunRow``."""
+
+    kind: str
+    name: str
+    key: str
+    principal: str
+    created: str
+    rights: str = ""
 
 
 class Catalogue:
@@ -224,12 +237,28 @@ class Catalogue:
 
         self.database.write(work)
 
-    def keep_name(self, kind: str, name: str, key: str, principal: str = "") -> None:
-        """Name an input. kind : ``portfolio``, ``market`` or ``scenarios``.   The latest input of a name has it."""
+    def keep_name(
+        self, kind: str, name: str, key: str, principal: str = "", *, rights: str = "", owned: bool = False
+    ) -> None:
+        """Name an input. kind : ``portfolio``, ``market`` or ``scenarios``.   The latest input of a name has it.
+
+        rights : the books of who names it, by which names are kept apart.   owned : NameTaken for a name that another
+        principal has given.
+        """
         _check_kind(kind)
-        values = {"kind": kind, "name": name, "key": key, "principal": principal}
+        values = {"kind": kind, "name": name, "key": key, "principal": principal, "rights": rights}
+        named = tables.input_name.c
+        holder = (
+            sa.select(named.principal)
+            .where(named.kind == kind, named.name == name, named.rights == rights)
+            .order_by(named.id.desc())
+            .limit(1)
+        )
 
         def work(connection: sa.Connection) -> None:
+            held = connection.scalar(holder) if owned else None
+            if held is not None and held != principal:
+                raise NameTaken(f"the {kind} name '{name}' was given by '{held}'; another name is right")
             connection.execute(tables.input_name.insert().values(created=stamp()), values)
             noted(connection, principal, "name", name, {"kind": kind, "key": key})
 
@@ -243,12 +272,20 @@ class Catalogue:
         return known[name]
 
     def names(self, kind: str) -> Mapping[str, str]:
-        """The keys of the named inputs of a kind, by name."""
+        """The keys of the named inputs of a kind, by name; without those of principals who see some books alone."""
+        return {row.name: row.key for row in self.named_inputs(kind) if not row.rights}
+
+    def named_inputs(self, kind: str) -> Sequence[NamedInput]:
+        """Names of the inputs of a kind as they were given, earliest first: a later one takes an earlier's place."""
         _check_kind(kind)
         named = tables.input_name.c
-        query = sa.select(named.name, named.key).where(named.kind == kind).order_by(named.id)
+        query = (
+            sa.select(named.kind, named.name, named.key, named.principal, named.created, named.rights)
+            .where(named.kind == kind)
+            .order_by(named.id)
+        )
         rows = self.database.read(lambda connection: connection.execute(query).all())
-        return {row.name: row.key for row in rows}  # a later row takes the place of an earlier one
+        return [NamedInput(*row) for row in rows]
 
     def _first(self, query: sa.Select[Any], **asked: str) -> RunRow | None:
         found = self.database.read(lambda connection: connection.execute(query, asked).first())

@@ -18,7 +18,10 @@ from riskgrid.store.database import Database
 from riskgrid.store.journal import changed, lease_lost, noted, told
 from riskgrid.store.row import RunRow
 
-__all__ = ["Queue", "Waiting"]
+__all__ = ["KEY_SECONDS", "Queue", "Waiting"]
+
+#: For how long a request key means the run that it was first sent with.
+KEY_SECONDS = 86_400.0
 
 _RUN = tables.run.c
 _INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
@@ -52,6 +55,7 @@ class Queue:
 
         def work(connection: sa.Connection) -> RunRow:
             with_parent(connection, row)
+            _forget_key(connection, row)
             statement, values = inserted(replace(row, status="queued", events=1), _INSERT[connection.dialect.name])
             statement = statement.on_conflict_do_nothing(
                 index_elements=[_RUN.principal, _RUN.request_key], index_where=_RUN.request_key.is_not(None)
@@ -183,6 +187,18 @@ class Queue:
 
         return self.database.write(work)
 
+    def submitted(self, principal: str, key: str) -> RunRow | None:
+        """The run that a principal submitted under a request key, if there is one."""
+        query = SELECTED.where(_RUN.principal == principal, _RUN.request_key == key)
+        found = self.database.read(lambda connection: connection.execute(query).first())
+        return None if found is None else row_of(found)
+
+    def active(self, principal: str) -> int:
+        """How many runs of a principal wait or are being executed."""
+        unended = _RUN.status.in_(("queued", "running"))
+        query = sa.select(sa.func.count()).where(_RUN.principal == principal, unended, _RUN.request != "{}")
+        return int(self.database.read(lambda connection: connection.scalar(query) or 0))
+
     def waiting(self) -> Mapping[int, Waiting]:
         """How many runs wait for a runner and for how long, by priority, the largest first."""
         query = (
@@ -241,3 +257,11 @@ class Queue:
         if found is None:
             raise unknown(connection, run_id)
         return row_of(found)
+
+
+def _forget_key(connection: sa.Connection, row: RunRow) -> None:
+    """Let a request key go that was used long ago."""
+    if row.request_key is None:
+        return
+    used = sa.and_(_RUN.principal == row.principal, _RUN.request_key == row.request_key)
+    connection.execute(tables.run.update().where(used, age(_RUN.created) > KEY_SECONDS).values(request_key=None))

@@ -24,6 +24,7 @@ class RunRow:
     ISO 8601, UTC, of the database's clock; ``started`` is when the latest attempt began.   lease_until : seconds of
     that clock.   fence : number of the latest lease.   request_key : unique for a principal.
     serves : the run of which a measure had to have this one, for its bumps or steps; it goes with that run.
+    rights : the books of who made it, as :attr:`riskgrid.books.Books.key` writes them; empty for every book.
     """
 
     run_id: str
@@ -53,3 +54,4 @@ class RunRow:
     reason: str = ""
     events: int = 0
     serves: str | None = None
+    rights: str = ""

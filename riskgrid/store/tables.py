@@ -6,10 +6,22 @@ import sqlalchemy as sa
 
 from riskgrid.store.clock import now
 
-__all__ = ["HEAD", "METADATA", "REVISIONS", "attempt", "audit", "event", "input_name", "name", "run", "version"]
+__all__ = [
+    "HEAD",
+    "METADATA",
+    "REVISIONS",
+    "api_key",
+    "attempt",
+    "audit",
+    "event",
+    "input_name",
+    "name",
+    "run",
+    "version",
+]
 
 #: The revisions of ``migrations/versions``, oldest first.
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 
 #: The one these tables are.
 HEAD = REVISIONS[-1]
@@ -60,6 +72,7 @@ run = sa.Table(
     _words("reason", default=""),
     _count("events"),
     sa.Column("serves", _WORDS),
+    _words("rights", default=""),
 )
 sa.Index("run_by_content", run.c.content_id, run.c.status)
 sa.Index("run_by_created", run.c.created)
@@ -88,7 +101,22 @@ input_name = sa.Table(
     _words("key"),
     _words("principal"),
     _words("created"),
+    _words("rights", default=""),
     sa.Index("input_name_by_name", "kind", "name"),
+)
+
+api_key = sa.Table(
+    "api_key",
+    METADATA,
+    sa.Column("key_id", _WORDS, primary_key=True),
+    _words("digest"),
+    _words("principal"),
+    _words("scopes"),
+    _words("rights"),
+    _words("note", default=""),
+    _words("created"),
+    _words("expires"),
+    sa.Column("revoked", _WORDS),
 )
 
 event = sa.Table(

@@ -202,7 +202,7 @@ def test_served_catalogue__that_is_behind_asks_for_a_migration(postgres):
     database = Database(postgres)
     filled(database)
     migrating.downgrade(database, "0001")
-    with pytest.raises(StoreError, match=r"is at revision 0001 and this riskgrid needs 0003; run `riskgrid migrate`"):
+    with pytest.raises(StoreError, match=r"is at revision 0001 and this riskgrid needs 0004; run `riskgrid migrate`"):
         Catalogue(postgres).list()
     migrating.upgrade(database)
     assert Catalogue(postgres).get("a").name == "daily"
@@ -227,7 +227,8 @@ def test_database__of_somebody_else_is_refused(postgres):
 
 def test_revision__that_is_not_known_lists_the_known_ones(database):
     with pytest.raises(
-        UnknownName, match="unknown revision of the catalogue '7'; known: '0001', '0002', '0003', 'base', 'head'"
+        UnknownName,
+        match="unknown revision of the catalogue '7'; known: '0001', '0002', '0003', '0004', 'base', 'head'",
     ):
         migrating.upgrade(database, "7")
     assert migrating.current(database) is None

@@ -1,0 +1,241 @@
+"""What a principal sees of a store: the one way in which doors come to runs, events and named inputs."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from riskgrid.books import Books
+from riskgrid.change import Changes
+from riskgrid.errors import BadSpec, NotFinished, UnknownName
+from riskgrid.inputs import load_portfolio, load_scenarios, load_snapshot
+from riskgrid.portfolio import Portfolio
+from riskgrid.principal import Principal
+from riskgrid.result import Run
+from riskgrid.store import ENDINGS, NamedInput, RunRow, Store
+from riskgrid.whatif import shown_to
+
+__all__ = ["Door", "Seen", "SeenEvent", "narrowed"]
+
+#: Open runs that a door keeps: their cells are in memory.
+_KEPT = 64
+
+#: Events of a run of which one sees only a part: that it went on, nothing of what it met.
+_COURSE = {
+    "queued": "queued",
+    "running": "running",
+    "failed": "failed",
+    "cancelled": "cancelled",
+    "complete": "finished",
+    "partial": "finished",
+}
+
+#: Particulars of events that name the machines and files of the service.
+_WITHIN = ("block", "into", "runner", "scheduler", "worker")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A run as a principal sees it. row : what the catalogue knows of it.   whole : whether nothing of it is hidden.
+
+    parent : the id by which people know the run it changes.
+    """
+
+    row: RunRow
+    whole: bool
+    parent: str | None
+
+    @property
+    def status(self) -> str:
+        """Its status; ``finished`` where only what is hidden may say how."""
+        return "finished" if not self.whole and self.row.status in ("complete", "partial") else self.row.status
+
+
+@dataclass(frozen=True)
+class SeenEvent:
+    """One thing that happened to a run, as a principal sees it. seq : 1, 2, 3, ... of those it sees."""
+
+    seq: int
+    at: str
+    kind: str
+    data: dict[str, Any]
+
+    @property
+    def last(self) -> bool:
+        """Whether none can follow."""
+        return self.kind in (*ENDINGS, "finished")
+
+
+class Door:
+    """A store as principals see it. What one may not see is not there: it answers as what never was.
+
+    A run of all books is seen by everybody, each sees its own books of it. A what-if, and a run that was asked under
+    narrower rights, is seen by those who may see all that its maker could.
+    """
+
+    def __init__(self, store: Store, *, kept: int = _KEPT) -> None:
+        self.store = store
+        self._most = kept
+        self._open: OrderedDict[Any, Run] = OrderedDict()
+        self._making: dict[Any, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    # -- runs --------------------------------------------------------------------------------------------------
+
+    def run(self, run_id: str, who: Principal) -> Run:
+        """A finished run, holding nothing but what ``who`` may see.
+
+        UnknownName for one that is not there or hidden; NotFinished for one that has no numbers yet.
+        """
+        seen = self.row(run_id, who)
+        if seen.row.status not in ("complete", "partial"):
+            raise NotFinished(f"run '{run_id}' is {seen.status}; its numbers are there once it is finished")
+        return self._opened(seen, who)
+
+    def row(self, run_id: str, who: Principal) -> Seen:
+        """What the catalogue knows of a run, by its whole id. UnknownName."""
+        try:
+            row = self.store.catalogue.get(run_id)
+        except (UnknownName, BadSpec):
+            raise self._unknown(run_id, who) from None
+        if row.run_id != run_id or row.serves is not None or not _seen(row, who):
+            raise self._unknown(run_id, who)
+        return self._told(row, who)
+
+    def seen(self, row: RunRow, who: Principal) -> Seen:
+        """A run that ``who`` has just asked for, as it sees it."""
+        return self._told(row, who)
+
+    def hold(self, run: Run, who: Principal) -> Seen:
+        """Keep a run open that ``who`` has just made: what it has in memory need not be read again."""
+        row = run.row
+        with self._lock:
+            self._open[row.run_id, row.result_id, row.status, ""] = run
+            self._trim()
+        return self._told(row, who)
+
+    def rows(
+        self, who: Principal, limit: int = 50, *, status: str | None = None, before: str | None = None
+    ) -> Sequence[Seen]:
+        """Runs, latest first. before : the id of a run, for those that follow it in this list."""
+        found: list[Seen] = []
+        if before is not None:
+            self.row(before, who)
+        while len(found) < limit:
+            rows = self.store.catalogue.list(limit, status=status, before=before, served=False)
+            found += [self._told(row, who) for row in rows if _seen(row, who)]
+            if len(rows) < limit:
+                break
+            before = rows[-1].run_id
+        return found[:limit]
+
+    def what_ifs(self, run_id: str, who: Principal) -> Sequence[Seen]:
+        """The what-ifs of a run, latest first."""
+        seen = self.row(run_id, who)
+        parents = [run_id]
+        if not seen.whole and seen.row.status in ("complete", "partial"):
+            parents.append(self._opened(seen, who).run_id)
+        rows = [row for parent in parents for row in self.store.catalogue.children(parent) if row.serves is None]
+        rows.sort(key=lambda row: row.created, reverse=True)
+        return [self._told(row, who) for row in rows if _seen(row, who)]
+
+    def events(self, run_id: str, who: Principal, after: int = 0) -> Sequence[SeenEvent]:
+        """What happened to a run, in order, those after a number. UnknownName."""
+        seen = self.row(run_id, who)
+        if seen.whole:
+            return [
+                SeenEvent(event.seq, event.at, event.kind, _outward(event.data))
+                for event in self.store.journal.events(run_id, after)
+            ]
+        course = (event for event in self.store.journal.events(run_id) if event.kind in _COURSE)
+        told = [SeenEvent(at, event.at, _COURSE[event.kind], {}) for at, event in enumerate(course, 1)]
+        return told[after:]
+
+    def note_read(self, run: Run, who: Principal, what: str, **detail: Any) -> None:
+        """Write into the audit trail that trade detail was read."""
+        self.store.journal.note(who.name, "read", run.known_as, {"what": what, **detail})
+
+    def _opened(self, seen: Seen, who: Principal) -> Run:
+        row = seen.row
+        rights = "" if seen.whole else who.rights
+        key = (row.run_id, row.result_id, row.status, rights)
+        with self._lock:
+            if key in self._open:
+                self._open.move_to_end(key)
+                return self._open[key]
+            making = self._making.setdefault(key, threading.Lock())
+        with making:  # others who ask the same meanwhile wait for it
+            if key not in self._open:
+                run = Run(row, self.store)
+                if not seen.whole:
+                    run = shown_to(run, who.books or Books())
+                with self._lock:
+                    self._open[key] = run
+                    self._trim()
+            with self._lock:
+                self._making.pop(key, None)
+                return self._open.get(key) or run
+
+    def _trim(self) -> None:
+        while len(self._open) > self._most:
+            self._open.popitem(last=False)
+
+    def _told(self, row: RunRow, who: Principal) -> Seen:
+        return Seen(row, who.books is None or bool(row.rights), self._parent(row))
+
+    def _parent(self, row: RunRow) -> str | None:
+        if row.parent is None or not row.rights:
+            return row.parent
+        above = self.store.catalogue.get(row.parent)
+        return above.parent if above.manifest.get("shows") else above.run_id
+
+    def _unknown(self, run_id: str, who: Principal) -> UnknownName:
+        return UnknownName("run", run_id, [seen.row.run_id for seen in self.rows(who, 12)])
+
+    # -- named inputs ------------------------------------------------------------------------------------------
+
+    def names(self, kind: str, who: Principal) -> dict[str, NamedInput]:
+        """Named inputs of a kind, by name. One's own names come before those of everybody."""
+        found: dict[str, NamedInput] = {}
+        for entry in self._named(kind, who):
+            if entry.rights or entry.name not in found or not found[entry.name].rights:
+                found[entry.name] = entry
+        return dict(sorted(found.items()))
+
+    def named(self, kind: str, name: str, who: Principal) -> NamedInput:
+        """A named input. UnknownName lists those that one sees."""
+        known = self.names(kind, who)
+        if name not in known:
+            raise UnknownName(f"named {kind}", name, known)
+        return known[name]
+
+    def load(self, kind: str, name: str, who: Principal) -> Any:
+        """A named input itself: of a portfolio the trades in one's books."""
+        entry = self.named(kind, name, who)
+        if kind == "portfolio":
+            found = load_portfolio(self.store, entry.key)
+            return found if entry.rights or who.books is None else narrowed(found, who.books)
+        return (load_snapshot if kind == "market" else load_scenarios)(self.store, entry.key)
+
+    def _named(self, kind: str, who: Principal) -> Iterator[NamedInput]:
+        for row in self.store.catalogue.named_inputs(kind):
+            if not row.rights or who.sees_all(Books.read(row.rights)):
+                yield row
+
+
+def narrowed(portfolio: Portfolio, books: Books) -> Portfolio:
+    """The trades of a portfolio in some books; of rows that were no trades nobody knows the books."""
+    return replace(Changes(only=books).portfolio(portfolio), rejected=())
+
+
+def _seen(row: RunRow, who: Principal) -> bool:
+    if who.books is None:
+        return True
+    return who.sees_all(Books.read(row.rights)) if row.rights else row.parent is None
+
+
+def _outward(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if name not in _WITHIN}

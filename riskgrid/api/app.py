@@ -1,0 +1,34 @@
+"""The application: routes, errors as problems, documentation without a request to anywhere."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+from riskgrid.api.problem import PROBLEMS, add_handlers
+from riskgrid.api.routes import drill, runs
+from riskgrid.api.service import Service
+
+__all__ = ["PREFIX", "make_app"]
+
+#: Where this version of the interface lives.
+PREFIX = "/api/v1"
+
+_ROUTERS = (runs.router, drill.router)
+
+
+def make_app(service: Service) -> FastAPI:
+    """The HTTP interface of a service."""
+    app = FastAPIOffline(
+        title="riskgrid",
+        version="1",
+        summary="Runs, drill-down and what-ifs over scenario cubes.",
+        docs_url="/docs",
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    app.state.service = service
+    add_handlers(app)
+    for router in _ROUTERS:
+        app.include_router(router, prefix=PREFIX, responses=PROBLEMS)
+    return app

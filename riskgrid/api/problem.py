@@ -1,0 +1,147 @@
+"""Errors as RFC 9457 problems: the library's sentence is the detail."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from riskgrid.errors import (
+    BadRows,
+    ClusterLost,
+    Forbidden,
+    InputError,
+    MarketError,
+    MoneyOverflow,
+    NameTaken,
+    NotFinished,
+    RiskgridError,
+    Stopped,
+    StoreError,
+    TooMany,
+    Unauthenticated,
+    UnknownName,
+)
+
+__all__ = ["PROBLEMS", "Conflict", "NotFound", "Problem", "add_handlers", "problem"]
+
+_LOG = logging.getLogger(__name__)
+
+_MEDIA = "application/problem+json"
+
+
+class Problem(BaseModel):
+    """What went wrong, as RFC 9457 has it. errors : every single reason, where there are several."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    instance: str = ""
+    errors: list[str] = Field(default_factory=list)
+
+
+class NotFound(RiskgridError):
+    """What the path names is not there, or not for the one who asks."""
+
+    def __init__(self, error: UnknownName) -> None:
+        super().__init__(str(error))
+
+
+class Conflict(RiskgridError):
+    """What is asked does not go with how things stand."""
+
+    def __init__(self, error: RiskgridError) -> None:
+        super().__init__(str(error))
+
+
+#: The status of each kind of error, the first that fits.
+_STATUS: Mapping[type[Exception], int] = {
+    NotFound: 404,
+    Conflict: 409,
+    NameTaken: 409,
+    NotFinished: 409,
+    InputError: 422,
+    Unauthenticated: 401,
+    Forbidden: 403,
+    TooMany: 429,
+    MarketError: 422,
+    MoneyOverflow: 422,
+    StoreError: 503,
+    Stopped: 503,
+    ClusterLost: 503,
+}
+
+#: What every route may answer beside what it is for.
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "description": HTTPStatus(status).phrase, "content": {_MEDIA: {}}}
+    for status in (400, 401, 403, 404, 406, 409, 413, 415, 422, 429, 503)
+}
+
+
+def problem(
+    status: int,
+    detail: str,
+    request: Request,
+    *,
+    errors: list[str] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """A problem as a response."""
+    title = HTTPStatus(status).phrase
+    body = Problem(title=title, status=status, detail=detail, instance=request.url.path, errors=errors or [])
+    return JSONResponse(body.model_dump(), status, dict(headers or {}), _MEDIA)
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Have every error answered as a problem."""
+    app.add_exception_handler(RiskgridError, _of_library)
+    app.add_exception_handler(RequestValidationError, _of_request)
+    app.add_exception_handler(HTTPException, _of_server)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+async def _of_library(request: Request, error: Exception) -> JSONResponse:
+    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
+    headers = {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if status in (429, 503):
+        headers["Retry-After"] = str(max(round(getattr(error, "seconds", 1.0)), 1))
+    if status >= 500:
+        _LOG.warning("%s %s: %s", request.method, request.url.path, error)
+    reasons = [str(row) for row in error.rows] if isinstance(error, BadRows) else None
+    return problem(status, str(error), request, errors=reasons, headers=headers)
+
+
+async def _of_request(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    found = error.errors()
+    if any(each["type"] == "json_invalid" for each in found):
+        return problem(400, "the body is no JSON", request)
+    reasons = [f"{_place(each['loc'])}: {each['msg']}" for each in found]
+    return problem(422, "; ".join(reasons[:5]), request, errors=reasons)
+
+
+async def _of_server(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    said = {404: f"nothing is at {request.url.path}", 405: f"{request.method} is not for {request.url.path}"}
+    detail = said.get(error.status_code, error.detail)
+    return problem(error.status_code, detail, request, headers=error.headers)
+
+
+async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+    _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return problem(500, "something went wrong that nobody foresaw; the log has it under this request's id", request)
+
+
+def _place(where: Any) -> str:
+    kind, *path = map(str, where)
+    return ".".join(path) or kind

@@ -1,0 +1,69 @@
+"""What the routes of one process share."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from riskgrid.access import Door
+from riskgrid.acting import QUOTA
+from riskgrid.principal import EVERYTHING, Principal
+
+__all__ = ["Answers", "Service", "Sizes"]
+
+#: Who a request comes from, by its headers. Unauthenticated where nobody can tell.
+type Authenticate = Callable[[Mapping[str, str]], Principal]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What one request may bring and take. numbers : of an answer.   body : bytes, decompressed.   depth : of JSON."""
+
+    numbers: int = 5_000_000
+    body: int = 64_000_000
+    depth: int = 32
+    rows: int = 1_000_000
+
+
+class Answers:
+    """Bodies that were made before, by their ETag, the latest used; what is asked again is not computed again."""
+
+    def __init__(self, most_bytes: int = 64_000_000) -> None:
+        self._most, self._held = most_bytes, 0
+        self._bodies: OrderedDict[str, bytes] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, etag: str) -> bytes | None:
+        """A body, None where it is not held."""
+        with self._lock:
+            body = self._bodies.get(etag)
+            if body is not None:
+                self._bodies.move_to_end(etag)
+            return body
+
+    def put(self, etag: str, body: bytes) -> None:
+        """Hold a body as long as there is room."""
+        with self._lock:
+            if etag in self._bodies or 8 * len(body) > self._most:
+                return
+            self._bodies[etag] = body
+            self._held += len(body)
+            while self._held > self._most:
+                self._held -= len(self._bodies.popitem(last=False)[1])
+
+
+def _everybody(headers: Mapping[str, str]) -> Principal:  # noqa: ARG001, of development mode
+    return EVERYTHING
+
+
+@dataclass(frozen=True)
+class Service:
+    """One process that serves a store. authenticate : by default nobody is asked who he is: development mode."""
+
+    door: Door
+    authenticate: Authenticate = _everybody
+    sizes: Sizes = field(default_factory=Sizes)
+    quota: int = QUOTA
+    answers: Answers = field(default_factory=Answers)
