@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from riskgrid.branch import Cells
-from riskgrid.engine.block import sum_block
+from riskgrid.engine.block import Priced, sum_block
 from riskgrid.engine.execute import distinct_cells
 from riskgrid.engine.kept import priced_from, rows_from
 from riskgrid.engine.outcome import CellSums, Outcome
@@ -20,9 +21,12 @@ from riskgrid.label import starts
 from riskgrid.ledger import Ledger
 from riskgrid.market.states import MarketStates
 from riskgrid.portfolio import Portfolio
-from riskgrid.store import Store
+from riskgrid.store import Store, Stored
 
 __all__ = ["Live", "Part"]
+
+#: Blocks that stay open: each keeps its file mapped.
+_MOST_OPEN = 1024
 
 type Index = NDArray[np.int64]
 
@@ -40,7 +44,8 @@ class Live:
     """Everything by the places of a :class:`~riskgrid.ledger.Ledger`: cell, block, row, unshocked, stale (place,).
 
     cell : -1 where the trade has gone.   block : into ``blocks``, -1 where the trade is in none.
-    blocks : of each, its part and its place there.   failed : block key to the sentence.
+    blocks : of each, its part and its place there.   failed : block key to the sentence.   opened : blocks that were
+    read from, which what-ifs share.
     """
 
     states: MarketStates
@@ -55,6 +60,7 @@ class Live:
     stale: NDArray[np.int32]
     cells: Cells
     failed: Mapping[str, str]
+    opened: dict[str, Stored] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(  # noqa: PLR0917, the parts of a finished run
@@ -189,22 +195,23 @@ class Live:
             np.add.at(getattr(sums, name), code, getattr(self, name)[at])
         order = np.argsort(block, kind="stable")
         numbers, first = np.unique(block[order], return_index=True)
+        few: dict[tuple[bytes, Any], list[tuple[Priced, Index]]] = {}
         for number, here in zip(numbers.tolist(), np.split(order, first[1:]), strict=True):
             if number < 0:
                 continue
             _, one = self.found(number)
+            if _few(len(here), one.stop - one.start) and one.key not in self.failed:
+                part = self._rows(store, one.key, self.row[at[here]].astype(np.int64))
+                few.setdefault((one.states.tobytes(), part.ticks.dtype), []).append((part, code[here]))
+                continue
             cells, local = distinct_cells(code[here])
             rows = np.full(one.stop - one.start, -1, np.int64)
             rows[self.row[at[here]]] = local
-            found = dict(self.contribution(store, number, rows))
-            found.pop("trades")
-            pnl = found.pop("pnl")
-            if pnl.shape[1] == sums.pnl.shape[1]:
-                sums.pnl[cells] += pnl
-            else:
-                sums.pnl[np.ix_(cells, one.states[1:] - 1)] += pnl
-            for name, part in found.items():
-                getattr(sums, name)[cells] += part
+            _add(sums, dict(self.contribution(store, number, rows)), cells, one.states)
+        for (states, _), parts in few.items():  # a sum of its own for each of many blocks costs more than their rows
+            cells, local = distinct_cells(np.concatenate([codes for _, codes in parts]))
+            found = sum_block(Priced.joined([part for part, _ in parts]), local, len(cells))
+            _add(sums, found, cells, np.frombuffer(states, np.intp))
         return sums
 
     def contribution(self, store: Store, number: int, code: Index) -> Mapping[str, NDArray[np.int64]]:
@@ -217,8 +224,8 @@ class Live:
             pnl = np.zeros((count, len(block.states) - 1), np.int64)
             return {"pnl": pnl, "base": none, "gross": none, "gross_known": none, "trades": lost, "unpriced": lost}
         rows = np.flatnonzero(code >= 0)
-        if 8 * len(rows) < len(code):  # a few of many rows: they are read, not the block's sums
-            return sum_block(rows_from(store.get("blocks", block.key), rows), code[rows], count)
+        if _few(len(rows), len(code)):  # they are read, not the block's sums
+            return sum_block(self._rows(store, block.key, rows), code[rows], count)
         key = sum_key(block.key, code)
         try:
             if store.has("sums", [key]):
@@ -226,3 +233,32 @@ class Live:
         except DamagedObject:
             store.discard("sums", key)
         return sum_block(priced_from(store.get("blocks", block.key)), code, count)
+
+    def _rows(self, store: Store, key: str, rows: Index) -> Priced:
+        """Rows of a block, which stays open for the what-ifs to come. DamagedObject."""
+        stored = self.opened.get(key)
+        if stored is None:
+            stored = store.get("blocks", key)
+            if len(self.opened) < _MOST_OPEN:
+                self.opened[key] = stored = stored.held()
+        try:
+            return rows_from(stored, rows)
+        except DamagedObject:
+            self.opened.pop(key, None)
+            raise
+
+
+def _few(rows: int, of: int) -> bool:
+    return 8 * rows < of
+
+
+def _add(sums: CellSums, found: dict[str, NDArray[np.int64]], cells: Index, states: NDArray[np.intp]) -> None:
+    """Add what a block gives to cells; its trades were counted before. states : of the block, the base first."""
+    found.pop("trades")
+    pnl = found.pop("pnl")
+    if pnl.shape[1] == sums.pnl.shape[1]:
+        sums.pnl[cells] += pnl
+    else:
+        sums.pnl[np.ix_(cells, states[1:] - 1)] += pnl
+    for name, part in found.items():
+        getattr(sums, name)[cells] += part

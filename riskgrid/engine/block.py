@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,19 @@ class Priced:
     wide: NDArray[np.int64]
     wide_ticks: NDArray[np.int64]
     problems: dict[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Priced]) -> Priced:
+        """Rows of several blocks with the same scenarios and width of ticks, below each other."""
+        starts = np.cumsum([0, *(len(part.status) for part in parts)])
+        wide = [part.wide + start for part, start in zip(parts, starts, strict=False)]
+        return cls(
+            np.concatenate([part.ticks for part in parts]),
+            np.concatenate([part.base_value for part in parts]),
+            np.concatenate([part.status for part in parts]),
+            np.concatenate(wide),
+            np.concatenate([part.wide_ticks for part in parts]),
+        )
 
 
 @dataclass(frozen=True)

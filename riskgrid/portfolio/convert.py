@@ -20,6 +20,9 @@ from riskgrid.terms import Names
 
 __all__ = ["arrow_table", "joined", "names_of", "pandas_frame", "sorted_by_id", "write_tables"]
 
+#: Rows of which a sort costs less than a look at every name of the table that they were taken from.
+_FEW = 1000
+
 
 def arrow_table(place: str, table: Any) -> Any:
     """An Arrow table of a pandas frame, an Arrow table or a mapping of column names to sequences.
@@ -50,8 +53,15 @@ def pandas_frame(table: Any) -> pd.DataFrame:
 
 def names_of(column: Any) -> Names:
     """A text column as codes of shape (trade,) into the names that occur, sorted."""
-    encoded = column.cast(DICTIONARY).unify_dictionaries().combine_chunks()
+    single = column.type == DICTIONARY and column.num_chunks == 1
+    encoded = column.chunk(0) if single else column.cast(DICTIONARY).unify_dictionaries().combine_chunks()
     codes = encoded.indices.to_numpy()
+    if len(codes) < _FEW:
+        found, inverse = np.unique(codes, return_inverse=True)
+        texts = [encoded.dictionary[at].as_py() for at in found.tolist()]
+        names = tuple(sorted(set(texts)))
+        place = {name: at for at, name in enumerate(names)}
+        return Names(np.array([place[text] for text in texts], np.int32)[inverse], names)
     occurs = np.bincount(codes, minlength=len(encoded.dictionary)) > 0
     order = pc.sort_indices(encoded.dictionary).to_numpy()
     order = order[occurs[order]]

@@ -102,7 +102,7 @@ class Portfolio:
         """The instruments that have a table, sorted."""
         return tuple(sorted(self.tables))
 
-    @property
+    @functools.cached_property
     def label_names(self) -> tuple[str, ...]:
         """Labels of every table, then the user's own of any, sorted."""
         own = {name for table in self.tables.values() for name in _labels(table)} - set(LABELS)

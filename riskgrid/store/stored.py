@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,10 @@ class Stored:
             index = np.arange(len(array))
         self._compare(name, row_checksums(array, index), checksums[index], index)
         return array
+
+    def held(self) -> Stored:
+        """The same to be kept: what was verified when it was opened is copied out of its file."""
+        return replace(self, arrays={name: np.array(array) for name, array in self.arrays.items()})
 
     def check(self) -> None:
         """Verify everything. DamagedObject."""
