@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from riskgrid.store.catalogue import Catalogue, NamedInput
     from riskgrid.store.database import Database
     from riskgrid.store.journal import Journal
+    from riskgrid.store.keys import KeyRow, Keys
     from riskgrid.store.queue import Queue
 
 __all__ = [
@@ -24,6 +25,8 @@ __all__ = [
     "Catalogue",
     "Database",
     "Journal",
+    "KeyRow",
+    "Keys",
     "NamedInput",
     "Queue",
     "RunRow",
@@ -38,6 +41,8 @@ _HOME = {
     "Catalogue": "catalogue",
     "Database": "database",
     "Journal": "journal",
+    "KeyRow": "keys",
+    "Keys": "keys",
     "NamedInput": "catalogue",
     "Queue": "queue",
 }

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-__all__ = ["age", "arrival", "now", "stamp"]
+__all__ = ["after", "age", "arrival", "now", "stamp"]
 
 
 class now(FunctionElement[float]):  # noqa: N801  # reads as the SQL function it is
@@ -20,6 +20,13 @@ class now(FunctionElement[float]):  # noqa: N801  # reads as the SQL function it
 
 class stamp(FunctionElement[str]):  # noqa: N801
     """The same moment in ISO 8601, UTC; such texts sort as their moments do."""
+
+    type = sa.Text()
+    inherit_cache = True
+
+
+class after(FunctionElement[str]):  # noqa: N801
+    """The moment so many seconds from now, as :class:`stamp` writes it."""
 
     type = sa.Text()
     inherit_cache = True
@@ -58,6 +65,18 @@ def _stamp_sqlite(element: stamp, compiler: Any, **options: Any) -> str:  # noqa
 @compiles(stamp, "postgresql")
 def _stamp_postgresql(element: stamp, compiler: Any, **options: Any) -> str:  # noqa: ARG001
     return """to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')"""
+
+
+@compiles(after, "sqlite")
+def _after_sqlite(element: after, compiler: Any, **options: Any) -> str:
+    seconds = compiler.process(element.clauses, **options)
+    return f"strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', ({seconds}) || ' seconds')"
+
+
+@compiles(after, "postgresql")
+def _after_postgresql(element: after, compiler: Any, **options: Any) -> str:
+    moment = f"clock_timestamp() + make_interval(secs => {compiler.process(element.clauses, **options)})"
+    return f"""to_char(({moment}) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')"""
 
 
 @compiles(age, "sqlite")

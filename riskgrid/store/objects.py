@@ -22,6 +22,7 @@ from riskgrid.store.stored import Stored
 if TYPE_CHECKING:
     from riskgrid.store.catalogue import Catalogue
     from riskgrid.store.journal import Journal
+    from riskgrid.store.keys import Keys
     from riskgrid.store.queue import Queue
 
 __all__ = ["KINDS", "Store", "Stored", "store_of"]
@@ -113,6 +114,13 @@ class Store:
         from riskgrid.store.journal import Journal
 
         return Journal(self._database)
+
+    @functools.cached_property
+    def keys(self) -> Keys:
+        """Keys of services, in the same database."""
+        from riskgrid.store.keys import Keys
+
+        return Keys(self._database)
 
     @property
     def _database(self) -> Any:
