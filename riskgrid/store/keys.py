@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from riskgrid.errors import BadSpec, UnknownName
 from riskgrid.store import tables
-from riskgrid.store.clock import age, after, stamp
+from riskgrid.store.clock import after, age, stamp
 from riskgrid.store.database import Database
 from riskgrid.store.journal import noted
 
@@ -23,7 +23,7 @@ _KEY = tables.api_key.c
 class KeyRow:
     """A key without its secret. scopes : parted by spaces.   rights : books, see :attr:`riskgrid.store.RunRow.rights`.
 
-    left : seconds until it expires, when it was read.   created, expires, revoked : ISO 8601, UTC, the database's clock.
+    left : seconds until it expires, when read.   created, expires, revoked : ISO 8601, UTC, the database's clock.
     """
 
     key_id: str

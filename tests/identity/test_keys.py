@@ -60,7 +60,7 @@ def test_key__is_nowhere_kept(keys, where, tmp_path):
 
 
 def test_key__unknown_and_of_a_wrong_secret_are_refused_alike(keys):
-    text, row = made(keys)
+    text, _ = made(keys)
     known = KnownKeys(keys)
     wrong = text[:-1] + ("0" if text[-1] != "0" else "1")
     said = set()
