@@ -18,6 +18,7 @@ RiskgridError
 ├── NotAQuantity               a pricer needs the numbers of a symbolic quantity (``if x > 0``, ``float(x)``)
 ├── AccessError                who asks may not
 │   ├── Unauthenticated        nobody knows who asks: a token or key is missing, wrong or has expired
+│   ├── IssuerAway             who asks cannot be found out: the issuer of tokens does not answer
 │   ├── Forbidden              what is asked needs other rights
 │   └── TooMany                more requests or runs at once than a principal may have
 ├── StoreError                 the block store cannot be read or written
@@ -51,6 +52,7 @@ __all__ = [
     "DamagedObject",
     "Forbidden",
     "InputError",
+    "IssuerAway",
     "LeaseLost",
     "MarketError",
     "MissingFixing",
@@ -161,6 +163,10 @@ class AccessError(RiskgridError):
 
 class Unauthenticated(AccessError):
     """Nobody knows who asks: a token or key is missing, wrong or has expired."""
+
+
+class IssuerAway(AccessError):
+    """Who asks cannot be found out: the issuer of tokens does not answer, and its keys are not known."""
 
 
 class Forbidden(AccessError):
