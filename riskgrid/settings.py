@@ -30,6 +30,9 @@ class Settings:
     ``s3_endpoint``: of a bucket that is not Amazon's.   ``s3_seconds``: what a
     request may take, and as long again its repeats.
     ``patience``: seconds that a run waits for a worker where there is none.   ``principal``: who asks, for the audit.
+    ``oidc_issuer``, ``oidc_audience``: whose tokens a service takes, and made for whom.   ``oidc_jwks``: URL or file of
+    the issuer's keys, None to ask it where they are.   ``principal_claim``, ``groups_claim``: where a token has its
+    principal and groups.   ``rights``: file that says what groups may, None to go by their names.
     """
 
     home: Path
@@ -42,6 +45,12 @@ class Settings:
     s3_seconds: float
     patience: float
     principal: str
+    oidc_issuer: str | None
+    oidc_audience: str | None
+    oidc_jwks: str | None
+    principal_claim: str
+    groups_claim: str
+    rights: Path | None
 
 
 def settings() -> Settings:
@@ -50,7 +59,8 @@ def settings() -> Settings:
     ``RISKGRID_HOME``, else the platform's data folder; ``RISKGRID_STORE``, else the home; ``RISKGRID_CATALOGUE``;
     ``RISKGRID_THREADS``, or all cores; ``RISKGRID_CACHE``, else the platform's cache folder; ``RISKGRID_CACHE_GB``, 20;
     ``RISKGRID_S3_ENDPOINT``; ``RISKGRID_S3_TIMEOUT``, 30 seconds; ``RISKGRID_PATIENCE``, 60 seconds;
-    ``RISKGRID_USER``, else the user of this process.
+    ``RISKGRID_USER``, else the user of this process; ``RISKGRID_OIDC_ISSUER``, ``RISKGRID_OIDC_AUDIENCE``,
+    ``RISKGRID_OIDC_JWKS``; ``RISKGRID_PRINCIPAL_CLAIM``, sub; ``RISKGRID_GROUPS_CLAIM``, groups; ``RISKGRID_RIGHTS``.
     InputError where a number is none.
     """
     home = _folder("RISKGRID_HOME", "user_data_dir")
@@ -68,6 +78,12 @@ def settings() -> Settings:
         s3_seconds=_number("RISKGRID_S3_TIMEOUT", _S3_SECONDS, "seconds"),
         patience=_number("RISKGRID_PATIENCE", _PATIENCE, "seconds"),
         principal=os.environ.get("RISKGRID_USER") or _user(),
+        oidc_issuer=os.environ.get("RISKGRID_OIDC_ISSUER") or None,
+        oidc_audience=os.environ.get("RISKGRID_OIDC_AUDIENCE") or None,
+        oidc_jwks=os.environ.get("RISKGRID_OIDC_JWKS") or None,
+        principal_claim=os.environ.get("RISKGRID_PRINCIPAL_CLAIM") or "sub",
+        groups_claim=os.environ.get("RISKGRID_GROUPS_CLAIM") or "groups",
+        rights=Path(rights).expanduser() if (rights := os.environ.get("RISKGRID_RIGHTS")) else None,
     )
 
 

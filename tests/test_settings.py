@@ -74,3 +74,17 @@ def test_settings__refuse_a_number_that_is_none(monkeypatch, variable, wrong):
     monkeypatch.setenv(variable, wrong)
     with pytest.raises(InputError, match=f"{variable} is '{wrong}'; a number of .* above 0 is right"):
         settings()
+
+
+def test_settings__say_whose_tokens_a_service_takes(monkeypatch):
+    for variable in ("OIDC_ISSUER", "OIDC_AUDIENCE", "OIDC_JWKS", "PRINCIPAL_CLAIM", "GROUPS_CLAIM", "RIGHTS"):
+        monkeypatch.delenv(f"RISKGRID_{variable}", raising=False)
+    found = settings()
+    assert (found.oidc_issuer, found.oidc_audience, found.oidc_jwks, found.rights) == (None, None, None, None)
+    assert (found.principal_claim, found.groups_claim) == ("sub", "groups")
+    monkeypatch.setenv("RISKGRID_OIDC_ISSUER", "https://id.example")
+    monkeypatch.setenv("RISKGRID_GROUPS_CLAIM", "roles")
+    monkeypatch.setenv("RISKGRID_RIGHTS", "~/rights.yaml")
+    found = settings()
+    assert (found.oidc_issuer, found.groups_claim) == ("https://id.example", "roles")
+    assert found.rights == Path.home() / "rights.yaml"
