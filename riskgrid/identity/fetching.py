@@ -49,7 +49,9 @@ def fetched(url: str) -> bytes:
     try:
         with (
             httpx2.Client(timeout=_SECONDS, follow_redirects=False, trust_env=not direct) as client,
-            client.stream("GET", url, headers={"Accept": "application/json"}) as response,
+            client.stream(
+                "GET", url, headers={"Accept": "application/json", "Accept-Encoding": "identity"}
+            ) as response,
         ):
             if response.status_code != 200:
                 raise Unreachable(f"{url} answers {response.status_code}")

@@ -48,9 +48,8 @@ class SigningKeys:
         self._issuer, self._where, self._clock = issuer, where, clock
         if where is None or "://" in where:
             check_address(where or issuer)
-        self._set: KeySet | None = None
-        self._read = self._tried = -float("inf")
-        self._reason = "they are being fetched"
+        self._last: tuple[KeySet, float] | None = None  # the keys, and when they were had
+        self._tried = -float("inf")
         self._lock = threading.Lock()
 
     def of(self, kid: str | None) -> KeySet | None:
@@ -58,43 +57,50 @@ class SigningKeys:
 
         IssuerAway where no keys were ever had, or those there were are too old.
         """
-        self._refresh(self._clock() - self._read >= AGE_SECONDS)
+        if self._last is None:
+            self._refresh(_WAIT)
+        elif self._clock() - self._last[1] >= AGE_SECONDS:
+            self._refresh(0.0)  # those that are here will do while another thread fetches them
         found = self._held(kid)
-        if found is None and self._clock() - self._tried >= PAUSE_SECONDS:
-            self._refresh(True)
+        if found is None:
+            self._refresh(_WAIT)
             found = self._held(kid)
         return found
 
     def _held(self, kid: str | None) -> KeySet | None:
-        known = self._set
-        if known is None or self._clock() - self._read >= KEPT_SECONDS:
-            raise IssuerAway(f"the keys of the issuer {self._issuer} cannot be had: {self._reason}; ask again soon")
+        if self._last is None or self._clock() - self._last[1] >= KEPT_SECONDS:
+            raise IssuerAway("who asks cannot be found out, as the issuer of tokens does not answer; ask again soon")
+        known = self._last[0]
         found = [key for key in known if key.kid == kid]
         if kid is None and len(known.keys) == 1:
             return known
         return KeySet(found) if found else None
 
-    def _refresh(self, wanted: bool) -> None:
-        """Fetch the keys where that is wanted and the last request is not too recent; one thread does it for all."""
-        if not wanted or self._clock() - self._tried < PAUSE_SECONDS:
-            return
-        if not self._lock.acquire(timeout=_WAIT):
+    def _refresh(self, wait: float) -> None:
+        """Fetch the keys, one thread for all, unless the issuer was asked just before.
+
+        wait : seconds to wait for another thread that fetches them.
+        """
+        if self._asked_lately() or not self._lock.acquire(timeout=wait):
             return
         try:
-            if self._clock() - self._tried < PAUSE_SECONDS:
-                return  # another thread has just done it
-            self._set, self._read = self._fetched(), self._clock()
+            if not self._asked_lately():  # by the thread that was waited for
+                self._last = self._fetched(), self._clock()
         except Unreachable as error:
-            self._reason = str(error)
-            kept = "those fetched before are used" if self._set is not None else "there are none yet"
+            kept = "those fetched before are used" if self._last is not None else "there are none yet"
             _LOG.warning("the keys of the issuer %s cannot be had: %s; %s", self._issuer, error, kept)
         finally:
-            self._tried = self._clock()
             self._lock.release()
 
+    def _asked_lately(self) -> bool:
+        return self._clock() - self._tried < PAUSE_SECONDS
+
     def _fetched(self) -> KeySet:
-        where = self._where if self._where is not None else self._discovered()
-        return _key_set(where, _file(where) if "://" not in where else fetched(where))
+        try:
+            where = self._where if self._where is not None else self._discovered()
+            return _key_set(where, _file(where) if "://" not in where else fetched(where))
+        finally:
+            self._tried = self._clock()  # at the end: an issuer that is slow is to have its pause, too
 
     def _discovered(self) -> str:
         place = self._issuer.rstrip("/") + _DISCOVERY

@@ -51,6 +51,8 @@ class Issuer:
     def __init__(self, *keys):
         self.keys, self.asked, self.status, self.body, self.headers = list(keys), [], 200, None, {}
         self.document = {}
+        self.open = threading.Event()  # answers wait while it is not set
+        self.open.set()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -74,6 +76,7 @@ class Issuer:
 
     def answer(self, path):
         self.asked.append(path)
+        self.open.wait(30)
         if path == "/.well-known/openid-configuration":
             return {"issuer": self.url, "jwks_uri": f"{self.url}/keys", **self.document}
         return {"keys": [key if isinstance(key, dict) else key.as_dict(private=False) for key in self.keys]}
