@@ -157,7 +157,7 @@ def test_keys__are_fetched_by_one_thread_for_all(issuer, clock):
         ({"issuer": None}, "is of the issuer None"),
         ({"jwks_uri": None}, "has no jwks_uri"),
         ({"jwks_uri": "http://keys.example/keys"}, "'http://keys.example/keys' is no address for keys"),
-        ({"jwks_uri": "file:///etc/passwd"}, "is no address for keys"),
+        ({"jwks_uri": "ftp://keys.example/keys"}, "is no address for keys"),
     ],
 )
 def test_discovery__of_another_issuer_or_without_safe_keys_is_refused(issuer, caplog, document, said):
