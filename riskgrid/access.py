@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from riskgrid.books import Books
@@ -15,8 +15,8 @@ from riskgrid.inputs import load_portfolio, load_scenarios, load_snapshot
 from riskgrid.portfolio import Portfolio
 from riskgrid.principal import Principal
 from riskgrid.result import Run
+from riskgrid.showing import shown_to
 from riskgrid.store import ENDINGS, NamedInput, RunRow, Store
-from riskgrid.whatif import shown_to
 
 __all__ = ["Door", "Seen", "SeenEvent", "narrowed"]
 
@@ -120,13 +120,19 @@ class Door:
     def rows(
         self, who: Principal, limit: int = 50, *, status: str | None = None, before: str | None = None
     ) -> Sequence[Seen]:
-        """Runs, latest first. before : the id of a run, for those that follow it in this list."""
+        """Runs, latest first. before : the id of a run, for those that follow it in this list.
+
+        status : of those to list, as ``who`` sees it.
+        """
         found: list[Seen] = []
+        # which of its endings a run has may tell of what is hidden
+        kept = None if status in ("complete", "partial", "finished") else status
         if before is not None:
             self.row(before, who)
         while len(found) < limit:
-            rows = self.store.catalogue.list(limit, status=status, before=before, served=False)
-            found += [self._told(row, who) for row in rows if _seen(row, who)]
+            rows = self.store.catalogue.list(limit, status=kept, before=before, served=False)
+            told = [self._told(row, who) for row in rows if _seen(row, who)]
+            found += [seen for seen in told if status is None or seen.status == status]
             if len(rows) < limit:
                 break
             before = rows[-1].run_id
@@ -134,13 +140,12 @@ class Door:
 
     def what_ifs(self, run_id: str, who: Principal) -> Sequence[Seen]:
         """The what-ifs of a run, latest first."""
-        seen = self.row(run_id, who)
-        parents = [run_id]
-        if not seen.whole and seen.row.status in ("complete", "partial"):
-            parents.append(self._opened(seen, who).run_id)
-        rows = [row for parent in parents for row in self.store.catalogue.children(parent) if row.serves is None]
+        self.row(run_id, who)
+        children = self.store.catalogue.children(run_id)
+        views = [row.run_id for row in children if row.manifest.get("shows") and _seen(row, who)]
+        rows = [*children, *(row for view in views for row in self.store.catalogue.children(view))]
         rows.sort(key=lambda row: row.created, reverse=True)
-        return [self._told(row, who) for row in rows if _seen(row, who)]
+        return [self._told(row, who) for row in rows if row.serves is None and _seen(row, who)]
 
     def events(self, run_id: str, who: Principal, after: int = 0) -> Sequence[SeenEvent]:
         """What happened to a run, in order, those after a number. UnknownName."""
@@ -168,16 +173,16 @@ class Door:
                 return self._open[key]
             making = self._making.setdefault(key, threading.Lock())
         with making:  # others who ask the same meanwhile wait for it
-            if key not in self._open:
-                run = Run(row, self.store)
-                if not seen.whole:
-                    run = shown_to(run, who.books or Books())
-                with self._lock:
-                    self._open[key] = run
-                    self._trim()
             with self._lock:
+                held = self._open.get(key)
+            if held is None:
+                run = Run(row, self.store)
+                held = run if seen.whole else shown_to(run, who.books or Books())
+            with self._lock:
+                self._open[key] = held
+                self._trim()
                 self._making.pop(key, None)
-                return self._open.get(key) or run
+            return held
 
     def _trim(self) -> None:
         while len(self._open) > self._most:
@@ -198,11 +203,14 @@ class Door:
     # -- named inputs ------------------------------------------------------------------------------------------
 
     def names(self, kind: str, who: Principal) -> dict[str, NamedInput]:
-        """Named inputs of a kind, by name. One's own names come before those of everybody."""
+        """Named inputs of a kind, by name.
+
+        Names that were given under one's own rights come before those of everybody, and these before names of
+        principals who see less: what these name cannot take the place of anything.
+        """
         found: dict[str, NamedInput] = {}
-        for entry in self._named(kind, who):
-            if entry.rights or entry.name not in found or not found[entry.name].rights:
-                found[entry.name] = entry
+        for entry in sorted(self._named(kind, who), key=lambda entry: (entry.rights == who.rights, not entry.rights)):
+            found[entry.name] = entry
         return dict(sorted(found.items()))
 
     def named(self, kind: str, name: str, who: Principal) -> NamedInput:
@@ -227,8 +235,8 @@ class Door:
 
 
 def narrowed(portfolio: Portfolio, books: Books) -> Portfolio:
-    """The trades of a portfolio in some books; of rows that were no trades nobody knows the books."""
-    return replace(Changes(only=books).portfolio(portfolio), rejected=())
+    """The trades of a portfolio in some books; a label that no trade has holds nobody."""
+    return Changes(only=books.among((*portfolio.label_names, "instrument", "currency"))).portfolio(portfolio)
 
 
 def _seen(row: RunRow, who: Principal) -> bool:

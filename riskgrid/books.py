@@ -61,6 +61,10 @@ class Books:
         """Labels that any choice looks at, sorted."""
         return tuple(sorted({label for choice in self.choices for label, _ in choice}))
 
+    def among(self, known: Collection[str]) -> Books:
+        """Those of the choices that look at known labels alone: no trade is held by another."""
+        return Books(tuple(choice for choice in self.choices if all(label in known for label, _ in choice)))
+
     def check(self, known: Collection[str]) -> None:
         """UnknownName for a label that no trade has."""
         for label in self.labels:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -163,8 +163,9 @@ class Changes:
         return delta_of(portfolio, added, self.changed, tuple(self.drop), self._rules, self._only)
 
     def portfolio(self, portfolio: Portfolio) -> Portfolio:
-        """The trades after the changes."""
-        return self.delta(portfolio).applied(portfolio)
+        """The trades after the changes; with ``only`` without the rows that were no trades, whose books nobody knows."""
+        made = self.delta(portfolio).applied(portfolio)
+        return made if self.only is None else replace(made, rejected=())
 
     @property
     def inputs(self) -> tuple[MarketSnapshot | xr.Dataset, ...]:

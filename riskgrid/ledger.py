@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from riskgrid.books import Books
 from riskgrid.delta import Delta
-from riskgrid.errors import BadChanges, UnknownName
+from riskgrid.errors import BadChanges
 from riskgrid.label import TradeLabels
-from riskgrid.portfolio import Portfolio
+from riskgrid.portfolio import Portfolio, unknown_trade
 from riskgrid.rehang import Hanging, all_hit, known_labels, rehung, with_label
 from riskgrid.terms import LABELS, Flags, Names
 
@@ -133,7 +133,7 @@ class Ledger:
                 continue
             if self.moved.get(trade) == -1:
                 raise BadChanges(f"trade '{trade}' has gone by an earlier what-if; add it to have it back")
-            raise UnknownName("trade", trade, self._there())
+            raise unknown_trade(trade, self._there())
 
     def _there(self) -> list[str]:
         """The trade_ids that are there."""

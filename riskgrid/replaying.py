@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskgrid.answering import answer, row_for
+from riskgrid.books import Books
 from riskgrid.engine.outcome import Progress
 from riskgrid.errors import StoreError
 from riskgrid.hashing import digest
@@ -19,6 +20,7 @@ from riskgrid.lease import Lease, taken_up
 from riskgrid.progress import shown
 from riskgrid.question import Question, Spec, ask
 from riskgrid.result import Run, open_run
+from riskgrid.showing import content_of
 from riskgrid.store import Store
 
 __all__ = ["Replay", "TradeDifference", "replay"]
@@ -176,6 +178,8 @@ def _content_of_what_if(run: Run) -> str:
     """The question of a what-if, from its parent's and from its changes where it has kept these."""
     if not run.beside:
         return run.content_id  # of changes that replace the market or the scenarios the words alone are kept
+    if run.shows:
+        return content_of(run.parent, Books.read(run.row.rights) or Books())
     return digest("what-if", run.parent.content_id, run.branch.changes.digest).hex()
 
 

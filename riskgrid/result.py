@@ -60,6 +60,11 @@ class Run:
         return str(self.row.parent) if self.shows else self.row.run_id
 
     @property
+    def called(self) -> str:
+        """Its name, or the id by which people know it: of what somebody may see of a run, the run's."""
+        return (self.parent.row.name if self.shows else self.row.name) or self.known_as
+
+    @property
     def shows(self) -> bool:
         """Whether it is what somebody may see of another run, see :func:`riskgrid.whatif.shown_to`."""
         return bool(self.manifest.get("shows"))
@@ -126,7 +131,7 @@ class Run:
         """The trades."""
         if self.beside:
             return self.branch.changes.portfolio(self.parent.portfolio)
-        return load_portfolio(self.store, self.manifest["inputs"]["portfolio"])
+        return load_portfolio(self.store, self.manifest["inputs"]["portfolio"]).in_order()  # as it was planned
 
     @functools.cached_property
     def market(self) -> MarketSnapshot:

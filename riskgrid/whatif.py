@@ -26,9 +26,10 @@ from riskgrid.registry import INSTRUMENTS
 from riskgrid.result import Run, open_run
 from riskgrid.running import asked_again
 from riskgrid.settings import settings
+from riskgrid.showing import shown_to
 from riskgrid.store import RunRow, Store
 
-__all__ = ["answer_what_if", "shown_to", "what_if", "what_if_row"]
+__all__ = ["answer_what_if", "what_if", "what_if_row"]
 
 type Told = Callable[[Progress], None] | None
 
@@ -67,29 +68,13 @@ def what_if(
         return _made(run, asked, _Asking(name, serves, principal), cluster=cluster, tell=tell)
 
 
-def shown_to(run: Run, books: Books) -> Run:
-    """What somebody who may see these books sees of a run: a run that serves it, in which all other trades have left.
-
-    It is a what-if that prices nothing, so that everything that can be asked of a run can be asked of it, and no answer
-    can hold more than it does. People know it by the id of the run it shows; rows that no trade was made of, whose
-    books nobody knows, are left out.
-    """
-    changes = Changes(only=books)
-    found = _found(run.store, _content(run, changes), run.run_id, "")
-    if found is not None:
-        return found
-    run = _current(run, "auto", None)
-    return _made(run, changes, _Asking("", run.run_id, "", books.key), cluster="auto", tell=None)
-
-
 @dataclass(frozen=True)
 class _Asking:
-    """Who asks a what-if, under which name, and for what. shown_to : the books of whom it is to be shown to."""
+    """Who asks a what-if, under which name, and for what."""
 
     name: str
     serves: str | None = None
     principal: str | None = None
-    shown_to: str = ""
 
 
 def answer_what_if(run: Run, changes: Changes, lease: Lease, *, cluster: Any, progress: Told = None) -> Run:
@@ -142,7 +127,7 @@ def _made(run: Run, changes: Changes, asking: _Asking, *, cluster: Any, tell: To
         parent=run.run_id,
         principal=settings().principal if asking.principal is None else asking.principal,
         serves=asking.serves,
-        rights=asking.shown_to or run.row.rights,
+        rights=run.row.rights,
     )
     return _committed(made, branch, live, replace(row, seconds=time.perf_counter() - begun))
 
@@ -250,7 +235,7 @@ def _committed(made: Making, branch: Branch, live: Live, row: RunRow) -> Run:
     }
     if made.changes.only is not None:  # of a row that was no trade nobody knows the books
         manifest |= {"rejected": [], "rejected_rows": 0, "notices": []}
-    manifest["shows"] = bool(row.rights) and row.rights != run.row.rights
+    manifest["shows"] = False
     status = "partial" if failed else "complete"
     result = live.cells.result(tuple(run.manifest["cell_labels"]))
     if made.lease is None:

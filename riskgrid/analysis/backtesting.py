@@ -214,6 +214,6 @@ def _conventions(
             if here
         },
         "books": len(books),
-        "run_ids": [pair.run.run_id for pair in pairs],
-        "realised_run_ids": [pair.realised.run_id for pair in pairs],
+        "run_ids": [pair.run.known_as for pair in pairs],
+        "realised_run_ids": [pair.realised.known_as for pair in pairs],
     }

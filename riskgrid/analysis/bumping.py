@@ -130,7 +130,7 @@ def _ladder(
 
 
 def _asked(run: Run, market: MarketSnapshot, scenarios: xr.Dataset, what: str, cluster: Any) -> Run:
-    name = f"{what} of {run.row.name or run.run_id}"
+    name = f"{what} of {run.called}"
     bits = bump_bits(run.portfolio, market, run.manifest["reporting"])
     return revalue(run, scenarios, name=name, market=market, bits=bits, cluster=cluster)
 
@@ -197,7 +197,7 @@ def _facts(run: Run, asked: Run, by: tuple[str, ...], where: Mapping[str, Any] |
         "where": told,
         "currency": manifest["reporting"],
         "as_of": run.row.as_of,
-        "run_id": run.run_id,
+        "run_id": run.known_as,
         "ladder_run": asked.run_id,
         "roll": "constant_tenor",
     }

@@ -107,7 +107,7 @@ def compare(
     table = aligned(reports).assign_coords(run=np.array(called, dtype=object))
     for name in MEASURED:
         table[f"{name}_change"] = table[name] - table[name].isel(run=0)
-    table.attrs |= {"currency": next(iter(currencies)), "run_ids": [run.run_id for run in runs]}
+    table.attrs |= {"currency": next(iter(currencies)), "run_ids": [run.known_as for run in runs]}
     return Comparison(table, reports[0].conventions, tuple(_notes(runs, called, reports)))
 
 
@@ -142,9 +142,9 @@ def node_rows(table: xr.Dataset, columns: Sequence[Any]) -> list[Row]:
 
 def run_names(runs: Sequence[Run]) -> list[str]:
     """Different names, one a run: its own, or its id where it has none or shares it."""
-    names = [run.row.name or run.run_id for run in runs]
+    names = [run.called for run in runs]
     counts = Counter(names)
-    names = [name if counts[name] == 1 else run.run_id for name, run in zip(names, runs, strict=True)]
+    names = [name if counts[name] == 1 else run.known_as for name, run in zip(names, runs, strict=True)]
     return [name if names.index(name) == at else f"{name} again" for at, name in enumerate(names)]
 
 

@@ -103,7 +103,7 @@ def risk_classes(
     A class counts the trades that the run counts. Raises BadScenarios, UnknownName, BadSpec.
     """
     parts = by_class(run.scenarios, classes)
-    made = revalue(run, parts, name=f"risk classes of {run.run_id}", cluster=cluster, progress=progress)
+    made = revalue(run, parts, name=f"risk classes of {run.known_as}", cluster=cluster, progress=progress)
     whole = report(run, by, where=where, **measures)
     labels = [by] if isinstance(by, str) else list(by)
     lost = uncounted(run, where)

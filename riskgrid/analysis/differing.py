@@ -139,7 +139,7 @@ def diff(
         {**every.coords, "step": np.array(path.names, dtype=object)},
         {"by": every.attrs["by"], "currency": b.manifest["reporting"]},
     )
-    runs = (a.run_id, *(run.run_id for run in path.runs[1:-1]), b.run_id)
+    runs = (a.known_as, *(run.known_as for run in path.runs[1:-1]), b.known_as)
     first, last = run_names([a, b])
     return Difference(table, reports[-1].conventions, path.inputs, runs, (first, last))
 
@@ -239,10 +239,10 @@ class _Path:
             what_if(
                 self._now,
                 changes,
-                name=f"diff {self.a.run_id} {self.b.run_id}: {name}",
+                name=f"diff {self.a.known_as} {self.b.known_as}: {name}",
                 cluster=self._cluster,
                 progress=self._progress,
-                serves=self.a.run_id,
+                serves=self.a.row.serves or self.a.run_id,
             ),
         )
 

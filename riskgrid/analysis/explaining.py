@@ -105,8 +105,8 @@ class Explained(Shown):
             else f"Moved in sequence, without a cross: {groups}, {OTHER}"
         )
         said = [
-            f"P&L is the change of value plus settled cash, from {a.market.date} (run {a.run_id}) to {b.market.date} "
-            f"(run {b.run_id}), at the tick of run {a.run_id}; the pieces add up exactly.",
+            f"P&L is the change of value plus settled cash, from {a.market.date} (run {a.known_as}) to {b.market.date} "
+            f"(run {b.known_as}), at the tick of run {a.known_as}; the pieces add up exactly.",
             "Cash and carry is what was settled in between, carried at the earlier curve; theta is time alone, "
             "every level at its tenor; fixings are those published in between.",
             how[0].upper() + how[1:] + ". Volatility moves at its moneyness.",
@@ -211,7 +211,7 @@ def _notes(frames: Frames, parted: Parted) -> list[str]:
     a, b = frames.a, frames.b
     said = parted.change.sentences()
     said += [
-        f"Run {run.run_id} was made by other code or libraries than these."
+        f"Run {run.known_as} was made by other code or libraries than these."
         for run in (a, b)
         if not by_this_code(run.manifest)
     ]
@@ -220,7 +220,7 @@ def _notes(frames: Frames, parted: Parted) -> list[str]:
         if names:
             more = f" and {len(names) - _MOST:,} more" if len(names) > _MOST else ""
             named = ", ".join(names[:_MOST]) + more
-            said.append(f"* The market of run {run.run_id} alone has {named}: unexplained has their effect.")
+            said.append(f"* The market of run {run.known_as} alone has {named}: unexplained has their effect.")
     if a.market.conventions != b.market.conventions:
         said.append("* The markets' conventions differ: unexplained has their effect.")
     return said

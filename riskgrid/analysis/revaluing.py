@@ -111,7 +111,7 @@ class Frames:
 
     def run(self, what: str, market: MarketSnapshot, scenarios: xr.Dataset, *, bits: int | None = None) -> Run:
         """A run of a's trades, kept beside it."""
-        name = f"explain {self.a.run_id} {self.b.run_id}: {what}"
+        name = f"explain {self.a.known_as} {self.b.known_as}: {what}"
         how = {"bits": bits, "cluster": self.cluster, "progress": self.progress}
         made = revalue(self.a, scenarios, name=name, market=market, **how)
         # what was handed in need not be read again
@@ -150,16 +150,16 @@ def _refuse(a: Run, b: Run) -> None:
     """What keeps one run from being explained by another."""
     if a.manifest["reporting"] != b.manifest["reporting"]:
         raise BadSpec(
-            f"run '{a.run_id}' reports in {a.manifest['reporting']}, run '{b.run_id}' in {b.manifest['reporting']}; "
-            "P&L is explained between two runs in one currency"
+            f"run '{a.known_as}' reports in {a.manifest['reporting']}, run '{b.known_as}' in "
+            f"{b.manifest['reporting']}; P&L is explained between two runs in one currency"
         )
     if a.market.numeraire != b.market.numeraire:
         raise BadSpec(
-            f"the market of run '{a.run_id}' counts in {a.market.numeraire}, that of run '{b.run_id}' in "
+            f"the market of run '{a.known_as}' counts in {a.market.numeraire}, that of run '{b.known_as}' in "
             f"{b.market.numeraire}; P&L is explained between two markets with one numeraire"
         )
     if b.market.date < a.market.date:
         raise BadSpec(
-            f"run '{b.run_id}' is as of {b.market.date}, before run '{a.run_id}' as of {a.market.date}; "
+            f"run '{b.known_as}' is as of {b.market.date}, before run '{a.known_as}' as of {a.market.date}; "
             "explain(earlier, later) is right"
         )

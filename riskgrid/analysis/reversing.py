@@ -239,7 +239,7 @@ def _scenario(
     facts["returns"] = dict(zip(returns["factor"].values.tolist(), returns["returns"].values.tolist(), strict=True))
     still = past["factor"].values[past["unshocked"].values] if "unshocked" in past.coords else np.empty(0, str)
     still = still[~np.isin(still, returns["factor"].values)].astype(str)
-    name = f"{_LABEL} of {losses.run.run_id}, {loss:,.0f} {losses.run.manifest['reporting']}"
+    name = f"{_LABEL} of {losses.run.known_as}, {loss:,.0f} {losses.run.manifest['reporting']}"
     return of_returns(returns, losses.run.market, name=name, provenance=facts, unshocked=still.tolist())
 
 
@@ -265,7 +265,7 @@ def _objects(run: Run, made: xr.Dataset, moves: xr.Dataset, where: Any, how: tup
         kind="objects",
         provenance={"kind": "objects", "of": hashing.short(digest(made), 40)},
     )
-    alone = revalue(run, parts, name=f"{_LABEL} of {run.run_id}", cluster=how[0], progress=how[1])
+    alone = revalue(run, parts, name=f"{_LABEL} of {run.known_as}", cluster=how[0], progress=how[1])
     pnl, sigmas = alone.pnl(where=where).values, np.abs(moves["sigmas"].values)
     order = np.argsort(-np.abs(pnl), kind="stable")
     largest = np.argmax(np.where(own, sigmas, -1.0), axis=1)[order]

@@ -83,7 +83,7 @@ def roll(
                 before.realise(market, _of_day(scenarios, day), _scenario_key(today), options.get("cluster"))
             made.append(Run(today.row, kept, today.found))  # without its inputs: a year of them fills the memory
             before = _Priced(title, today, held, market)
-            told(f"{day}, run {today.run_id}{', found' if today.found else ''}")
+            told(f"{day}, run {today.known_as}{', found' if today.found else ''}")
     return made
 
 
@@ -94,7 +94,7 @@ def realise(before: Run, after: Run, *, cluster: Any = None) -> Run:
     ``after`` is not later.
     """
     following = after.market
-    priced = _Priced(before.row.name or before.run_id, before, before.portfolio, before.market)
+    priced = _Priced(before.called, before, before.portfolio, before.market)
     return priced.realise(following, _of_day(after.scenarios, following.date), _scenario_key(after), cluster)
 
 
@@ -113,7 +113,7 @@ def pairs_of(runs: str | Sequence[Run | str], store: Store | Path | str | None =
     pairs: list[Pair] = []
     lent: dict[str, Portfolio] = {}
     for before, after in itertools.pairwise(ordered):
-        title = before.row.name or before.run_id
+        title = before.called
         row = named.get((before.row.as_of, after.row.as_of)) or _called(before, f"{title}{_REALISED}{after.row.as_of}")
         if row is not None and _is_of(row, before, after):
             found = Run(row, before.store)
@@ -189,7 +189,7 @@ def _check(runs: Sequence[Run]) -> None:
         raise BadSpec(f"the runs report in {' and '.join(currencies)}; runs in one currency can be tested together")
     for before, after in itertools.pairwise(runs):
         if before.row.as_of == after.row.as_of:
-            both = " and ".join(f"'{one.row.name or one.run_id}'" for one in (before, after))
+            both = " and ".join(f"'{one.called}'" for one in (before, after))
             raise BadSpec(f"{both} are both of {after.row.as_of}; one run a date is right")
 
 

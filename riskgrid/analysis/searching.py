@@ -44,7 +44,7 @@ class Losses:
         table = self.run.trade_table(self.where)
         priced = table["trade_id"].values[table["status"].values <= Status.EXPIRED]
         if not len(priced):
-            raise BadSpec(f"no trade of run '{self.run.run_id}' has a number here, so nothing can be lost; "
+            raise BadSpec(f"no trade of run '{self.run.known_as}' has a number here, so nothing can be lost; "
                           "run.trade_table() says why")  # fmt: skip
         self.portfolio = self.run.portfolio.select(map(str, priced))
 

@@ -162,11 +162,11 @@ def stress_report(
     """
     asked = _asked(shocks, history, run.market, rules)
     every = concatenate([asked, by_class(asked, classes)])
-    made = revalue(run, every, name=f"stress of {run.run_id}", cluster=cluster, progress=progress)
+    made = revalue(run, every, name=f"stress of {run.known_as}", cluster=cluster, progress=progress)
     labels = [by] if isinstance(by, str) else list(by)
     nodes, before = made.aggregate(labels, where), run.aggregate(labels, where)
     if int(nodes["trades"][0]) and not float(nodes["coverage"][0]) > 0.0:
-        raise BadSpec(f"no trade of run '{run.run_id}' has a number under stress; run.trade_table() says why")
+        raise BadSpec(f"no trade of run '{run.known_as}' has a number under stress; run.trade_table() says why")
     count, names = asked.sizes["scenario"], list(dict.fromkeys(every["risk_class"].values[asked.sizes["scenario"] :]))
     pnl = np.moveaxis(nodes["pnl"].values.reshape(nodes.sizes["node"], 1 + len(names), count), 0, 2)
     order = np.argsort(pnl[0, :, 0], kind="stable")

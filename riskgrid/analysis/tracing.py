@@ -169,7 +169,7 @@ def _factors(
     if not objects and "date" not in tail:
         return xr.Dataset({"component": ("group", np.zeros(0))}, {"group": np.empty(0, object)}), []
     parts = by_class(tail, {name: (name, f"{name}:*") for name in objects})
-    made = revalue(run, parts, name=f"tail of {run.run_id}", cluster=how[0], progress=how[1])
+    made = revalue(run, parts, name=f"tail of {run.known_as}", cluster=how[0], progress=how[1])
     lost = uncounted(run, where)
     names = np.array(list(dict.fromkeys(made.scenarios["risk_class"].values.tolist())), dtype=object)
     pnl = pnl_of(made, (), where, lost)[0].reshape(len(names), len(weights))

@@ -27,7 +27,7 @@ from riskgrid.portfolio.read import read_changed, read_files, read_tables
 from riskgrid.registry import INSTRUMENTS
 from riskgrid.terms import COMMON_TERMS, LABELS, Names
 
-__all__ = ["Portfolio"]
+__all__ = ["Portfolio", "unknown_trade"]
 
 type OnBad = Literal["raise", "keep"]
 
@@ -247,10 +247,7 @@ class Portfolio:
         return self.tables[instrument]
 
     def _unknown_trade(self, trade_id: str) -> UnknownName:
-        # a million known names help nobody: the nearest in order of the names are told
-        names = sorted(each for ids in self._ids.values() for each in ids.to_pylist())
-        at = bisect_left(names, trade_id)
-        return UnknownName("trade", trade_id, names[max(at - 6, 0) : at + 6])
+        return unknown_trade(trade_id, (each for ids in self._ids.values() for each in ids.to_pylist()))
 
     @classmethod
     def _of(cls, every: list[Checked], on_bad: OnBad) -> Self:
@@ -264,6 +261,13 @@ class Portfolio:
         for checked in every:
             tables.setdefault(checked.source.instrument.name, []).append(checked.good)
         return cls({name: joined(tables[name]) for name in sorted(tables)}, rejected)
+
+
+def unknown_trade(trade_id: str, known: Iterable[str]) -> UnknownName:
+    """The error of a trade that is not there."""
+    names = sorted(known)
+    at = bisect_left(names, trade_id)  # a million known names help nobody: the nearest in order of the names are told
+    return UnknownName("trade", trade_id, names[max(at - 6, 0) : at + 6])
 
 
 def _rejected(every: list[Checked]) -> Iterable[BadRow]:

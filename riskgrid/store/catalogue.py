@@ -35,6 +35,7 @@ SELECTED = sa.select(*(_STATUS.label("status") if field == "status" else _RUN[fi
 # every what-if asks the first: it is put together once
 _ASKED = SELECTED.where(_RUN.content_id == sa.bindparam("question")).order_by(*_LATEST).limit(1)
 _FINISHED = _ASKED.where(_RUN.status == "complete")
+_ANSWERED = _ASKED.where(_RUN.status.in_(("complete", "partial")))
 # what waits in the queue is a runner's, and what was cancelled is meant to be left
 _UNFINISHED = _ASKED.where(
     _RUN.status.in_(("running", "interrupted", "failed")), _RUN.principal == sa.bindparam("principal")
@@ -170,9 +171,9 @@ class Catalogue:
 
         return self.database.read(work)
 
-    def finished(self, content_id: str) -> RunRow | None:
-        """The latest complete run of the same question, if there is one."""
-        return self._first(_FINISHED, question=content_id)
+    def finished(self, content_id: str, *, partial: bool = False) -> RunRow | None:
+        """The latest complete run of the same question, if there is one. partial : or a partial one."""
+        return self._first(_ANSWERED if partial else _FINISHED, question=content_id)
 
     def unfinished(self, content_id: str, principal: str = "") -> RunRow | None:
         """The latest run of the same question by the same principal that was left unfinished, if there is one."""
