@@ -163,7 +163,7 @@ class Changes:
         return delta_of(portfolio, added, self.changed, tuple(self.drop), self._rules, self._only)
 
     def portfolio(self, portfolio: Portfolio) -> Portfolio:
-        """The trades after the changes; with ``only`` without the rows that were no trades, whose books nobody knows."""
+        """The trades after the changes; with ``only`` without rows that were no trades: nobody knows their books."""
         made = self.delta(portfolio).applied(portfolio)
         return made if self.only is None else replace(made, rejected=())
 

@@ -268,3 +268,24 @@ def test_portfolio__re_hangs_in_order_and_adds_a_label_where_a_table_lacks_it():
 def test_market__is_replaced_before_it_is_shifted():
     other = made.market({"equity:SPX": 2000.0})
     assert Changes(snapshot=other, shift={"equity:SPX": "-10%"}).market(MARKET).level("equity:SPX") == 1800.0
+
+
+def test_only__is_the_same_however_it_is_said(tmp_path):
+    said = [
+        {"only": [{"desk": ["Rates", "Credit"], "region": "EMEA"}, {"book": "B"}]},
+        {"only": [{"book": ["B"]}, {"region": ["EMEA"], "desk": ("Credit", "Rates", "Rates")}, {"book": "B"}]},
+    ]
+    one, other = (Changes(**form) for form in said)
+    assert one == other
+    assert Changes.from_dict(one.to_dict()) == one
+    for suffix, text in (("json", json.dumps(one.to_dict())), ("yaml", yaml.safe_dump(one.to_dict()))):
+        (tmp_path / f"only.{suffix}").write_text(text)
+        assert Changes.read(tmp_path / f"only.{suffix}") == one
+    assert one != Changes(only={"book": "B"}) != Changes()
+    assert Changes(only=[])
+
+
+@pytest.mark.parametrize("only", ["Rates", 7, {"desk": []}, {"desk": 7}, {"desk": [None]}, [{}], [["desk"]], {}])
+def test_only__of_what_is_no_choice_is_refused(only):
+    with pytest.raises(BadChanges, match=r"^only: books are .* right, e\.g\. \[\{'region'"):
+        Changes(only=only)

@@ -83,6 +83,21 @@ WHOLE = {
     "overlay of a set": {"overlay": made.one_factor("fx:EUR", scale=1.1)},
     "overlay on scenarios": {"scenarios": made.scenarios(count=5), "overlay": {"up": {"fx:*": "+5%"}}},
 }
+ONLY = {
+    "a desk": {"only": {"desk": "Macro"}},
+    "two choices": {"only": [{"region": "EMEA", "desk": ["Flow", "Macro"]}, {"book": "Exotic B"}]},
+    "a label of no cell": {"only": {"strategy": "carry"}},
+    "an instrument": {"only": {"instrument": ["equity", "fx_option"]}},
+    "a currency": {"only": {"currency": "USD"}},
+    "nothing": {"only": []},
+    "no such value": {"only": {"desk": "Nobody"}},
+    "a desk, and more": {"only": {"desk": "Macro"}, "add": row_of(IDS["commodity_option"][0], "N-1")},
+    "a desk, re-hung": {"only": {"desk": "Macro"}, "rehang": [rule({"desk": "Macro"}, {"desk": "One"})]},
+    "a desk, shifted": {"only": {"desk": "Macro"}, "shift": {"equity:AAPL": "-3%"}},
+    "a desk of another market": {"only": {"desk": "Macro"}, "snapshot": LATER},
+    "a desk under other scenarios": {"only": {"desk": "Macro"}, "scenarios": made.scenarios(count=5)},
+}
+CASES |= {f"only {name}": form for name, form in ONLY.items()}
 CASES |= {f"rehang {name}": {"rehang": rules} for name, rules in RULES.items()} | WHOLE
 
 
@@ -470,3 +485,62 @@ def test_what_if__of_what_if_finds_trades_that_lie_in_different_steps(parent, tm
     first = rg.what_if(parent, {"resize": {early: 5.0}})
     changes = Changes(resize={early: 6.0, late: 7.0})
     assert made.same_bits(rg.what_if(first, changes), full(first, changes, tmp_path))
+
+
+def test_only__of_a_label_of_no_cell_reads_what_it_must_and_prices_nothing(parent):
+    child = rg.what_if(parent, {"only": {"strategy": "carry"}})
+    assert child.manifest["blocks"]["priced"] == child.manifest["valuations"] == 0
+    assert str(Changes(only={"strategy": "carry"})) == "only strategy carry"
+
+
+@pytest.mark.parametrize("form", [ONLY["a desk"], ONLY["a label of no cell"], ONLY["nothing"]])
+def test_what_if__goes_on_from_some_books(parent, tmp_path, form):
+    first = rg.what_if(parent, form)
+    staying = [row["trade_id"] for name in first.portfolio.tables for row in first.portfolio.tables[name].to_pylist()]
+    changes = Changes(resize=dict.fromkeys(staying[::3], 2.0), drop=staying[1::3], add=row_of(EVERY[0], "N-9"))
+    second = rg.what_if(first, changes)
+    assert made.same_bits(second, full(first, changes, tmp_path))
+    assert made.same_bits(rg.open_run(second.run_id, store=parent.store), second)
+
+
+def test_what_if__may_give_a_trade_the_name_of_one_that_is_left_out(parent, tmp_path):
+    first = rg.what_if(parent, {"only": {"desk": "Macro"}})
+    gone = next(trade for trade in IDS["equity"] if not first.portfolio.known([trade]))
+    changes = Changes(add=row_of(EVERY[0], gone))
+    assert made.same_bits(rg.what_if(first, changes), full(first, changes, tmp_path))
+
+
+def test_only__says_nothing_of_what_is_left_out(parent):
+    first = rg.what_if(parent, {"only": {"desk": "Macro"}})
+    ours = set(first.portfolio.known(EVERY))
+    gone = next(trade for trade in IDS["equity"] if trade not in ours)
+    for form in ({"drop": [gone]}, {"resize": {gone: 2.0}}, {"amend": {gone: {"book": "x"}}}):
+        for run in (first, rg.open_run(first.run_id, store=parent.store)):
+            with pytest.raises(UnknownName) as told:
+                rg.what_if(run, form)
+            assert set(told.value.known) <= ours
+
+
+def test_only__with_a_trade_that_it_leaves_out_and_changes_is_refused(parent):
+    gone = next(row["trade_id"] for row in parent.portfolio.tables["equity"].to_pylist() if row["desk"] == "Flow")
+    with pytest.raises(BadChanges, match=f"trade '{gone}' is changed, and left out by only desk Macro; one of both"):
+        rg.what_if(parent, {"only": {"desk": "Macro"}, "resize": {gone: 2.0}})
+
+
+def test_only__of_a_label_that_no_trade_has_lists_those_there_are(parent):
+    with pytest.raises(UnknownName, match=r"unknown label 'desc'; did you mean 'desk'\? known: 'book', 'counterparty'"):
+        rg.what_if(parent, {"only": {"desc": "Macro"}})
+
+
+def test_only__leaves_no_word_of_rows_that_were_no_trades(tmp_path):
+    frame = made.tables(6)["equity"]
+    frame["quantity"] = frame["quantity"].astype(object)
+    frame.loc[2, "quantity"] = "many"
+    book = rg.Portfolio.from_tables({"equity": frame}, on_bad="keep")
+    run = rg.run(book, made.market(), made.scenarios(count=3), store=tmp_path, progress=None)
+    assert run.manifest["rejected_rows"] == 1
+    for changes in (Changes(only={"region": "EMEA"}), Changes(only={"region": "EMEA"}, snapshot=LATER)):
+        child = rg.what_if(run, changes)
+        assert child.portfolio.rejected == ()
+        assert child.manifest["rejected_rows"] == 0
+        assert not child.manifest["rejected"]
