@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,9 @@ __all__ = ["Door", "Seen", "SeenEvent", "narrowed"]
 
 #: Open runs that a door keeps: their cells are in memory.
 _KEPT = 64
+
+#: What-ifs that are made in this process at once.
+_AT_ONCE = 4
 
 #: Events of a run of which one sees only a part: that it went on, nothing of what it met.
 _COURSE = {
@@ -41,12 +44,13 @@ _WITHIN = ("block", "into", "runner", "scheduler", "worker")
 class Seen:
     """A run as a principal sees it. row : what the catalogue knows of it.   whole : whether nothing of it is hidden.
 
-    parent : the id by which people know the run it changes.
+    parent : the id by which people know the run it changes.   again : it was accepted before, under the same key.
     """
 
     row: RunRow
     whole: bool
     parent: str | None
+    again: bool = False
 
     @property
     def status(self) -> str:
@@ -76,8 +80,10 @@ class Door:
     narrower rights, is seen by those who may see all that its maker could.
     """
 
-    def __init__(self, store: Store, *, kept: int = _KEPT) -> None:
+    def __init__(self, store: Store, *, kept: int = _KEPT, at_once: int = _AT_ONCE) -> None:
         self.store = store
+        #: Room for what-ifs that are made in this process while somebody waits.
+        self.room = threading.BoundedSemaphore(at_once)
         self._most = kept
         self._open: OrderedDict[Any, Run] = OrderedDict()
         self._making: dict[Any, threading.Lock] = {}
@@ -111,11 +117,15 @@ class Door:
 
     def hold(self, run: Run, who: Principal) -> Seen:
         """Keep a run open that ``who`` has just made: what it has in memory need not be read again."""
+        self.keep_open(run)
+        return self._told(run.row, who)
+
+    def keep_open(self, run: Run) -> None:
+        """Keep a whole run open."""
         row = run.row
         with self._lock:
             self._open[row.run_id, row.result_id, row.status, ""] = run
             self._trim()
-        return self._told(row, who)
 
     def rows(
         self, who: Principal, limit: int = 50, *, status: str | None = None, before: str | None = None
@@ -220,8 +230,12 @@ class Door:
             raise UnknownName(f"named {kind}", name, known)
         return known[name]
 
-    def load(self, kind: str, name: str, who: Principal) -> Any:
-        """A named input itself: of a portfolio the trades in one's books."""
+    def load(self, kind: str, name: str | Mapping[str, str], who: Principal) -> Any:
+        """A named input itself: of a portfolio the trades in one's books.   name : also ``{"of": RUN}``, of a run."""
+        if not isinstance(name, str):
+            if set(name) != {"of"}:
+                raise BadSpec(f"{kind} is {dict(name)!r}; a name, or {{'of': RUN}} for that of a run, is right")
+            return getattr(self.run(name["of"], who), kind)
         entry = self.named(kind, name, who)
         if kind == "portfolio":
             found = load_portfolio(self.store, entry.key)

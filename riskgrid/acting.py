@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import xarray as xr
@@ -13,14 +15,16 @@ from riskgrid.access import Door, Seen
 from riskgrid.branching import live_of
 from riskgrid.change import Changes
 from riskgrid.engine.budget import Limits
-from riskgrid.errors import BadChanges, BadSpec, Forbidden, LeaseLost, TooMany
+from riskgrid.errors import BadChanges, BadSpec, Forbidden, InputError, KeyReused, LeaseLost, TooMany
+from riskgrid.hashing import digest
 from riskgrid.inputs import described, save_input
-from riskgrid.jobs import submit, submit_what_if
+from riskgrid.jobs import queued, queued_what_if
 from riskgrid.lease import LEASE_SECONDS, Lease, runner_name
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.portfolio import Portfolio
 from riskgrid.principal import Principal
 from riskgrid.question import CELL_LABELS, ask
+from riskgrid.reason import with_reasons
 from riskgrid.result import Run
 from riskgrid.store import BATCH, ENDINGS, INTERACTIVE, RunRow
 from riskgrid.whatif import answer_what_if, what_if
@@ -36,14 +40,23 @@ QUOTA = 20
 #: Seconds between two looks at a run that is waited for.
 _POLL = 0.02
 
+#: Seconds for which a little what-if waits for others that are made here, before it is left to a runner.
+_PATIENCE = 1.0
+
+#: Names of inputs: what a path or an address needs is not among them.
+_NAME = re.compile(r"\w[\w .+@=-]{0,99}")
+
 
 @dataclass(frozen=True)
 class Asked:
-    """A run by the names of its inputs; options as :func:`riskgrid.running.run` takes them."""
+    """A run by its inputs; options as :func:`riskgrid.running.run` takes them.
 
-    portfolio: str
-    market: str
-    scenarios: str
+    portfolio, market, scenarios : the name of each, or ``{"of": RUN}`` for that of a run.
+    """
+
+    portfolio: str | Mapping[str, str]
+    market: str | Mapping[str, str]
+    scenarios: str | Mapping[str, str]
     name: str = ""
     reporting: str | None = None
     cell_labels: Sequence[str] = CELL_LABELS
@@ -56,10 +69,15 @@ class Asked:
 def ask_run(door: Door, who: Principal, asked: Asked, *, key: str | None = None, quota: int = QUOTA) -> Seen:
     """Queue a run of named inputs: of the portfolio, the trades in one's books.
 
-    key : of the request, see :func:`riskgrid.jobs.submit`.   Forbidden, TooMany, UnknownName, BadSpec.
+    key : of the request; what is sent again under it, whatever the names mean by then, is the run of the first time.
+    Forbidden, TooMany, UnknownName, KeyReused, BadSpec.
     """
     who.require("run")
     _check_priority(asked.priority, who)
+    sent = _Sent.of("run", key, asdict(asked), who)
+    earlier = _earlier(door, who, sent)
+    if earlier is not None:
+        return earlier
     question = ask(
         door.load("portfolio", asked.portfolio, who),
         door.load("market", asked.market, who),
@@ -70,9 +88,9 @@ def ask_run(door: Door, who: Principal, asked: Asked, *, key: str | None = None,
         cut=asked.cut,
         rights=who.rights,
     )
-    _check_quota(door, who, key, quota)
-    options: dict[str, Any] = {"name": asked.name, "limits": asked.limits, "priority": asked.priority}
-    return door.seen(submit(question, door.store, principal=who.name, key=key, **options), who)
+    _check_quota(door, who, quota)
+    options: Any = {"name": asked.name, "limits": asked.limits, "priority": asked.priority}
+    return _queue(door, who, sent, queued(question, door.store, **options))
 
 
 def ask_what_if(
@@ -94,18 +112,33 @@ def ask_what_if(
     """
     who.require("run")
     run = door.run(run_id, who)
-    changes = Changes.from_dict(_named(door, who, form))
-    _check_books(run, changes, who)
-    if not changes:
-        return door.row(run_id, who)
-    if _little(run, changes):
-        if key is None:
-            made = what_if(run, changes, name=name, principal=who.name)
-            return door.hold(made, who)
-        row = submit_what_if(run, changes, name=name, principal=who.name, key=key)
-        return _answered_here(door, who, run, changes, row, wait)
-    _check_quota(door, who, key, quota)
-    return _waited(door, who, submit_what_if(run, changes, name=name, principal=who.name, key=key), wait)
+    sent = _Sent.of(f"what-if of {run_id}", key, {"changes": form, "name": name}, who)
+    earlier = _earlier(door, who, sent)
+    if earlier is not None:
+        return _waited(door, who, earlier, wait)
+    plain = _named(door, who, form)
+    try:
+        changes = Changes.from_dict(plain)
+        _check_books(run, changes, who)
+        if not changes:
+            return door.row(run_id, who)
+        here = _little(run, changes) and door.room.acquire(timeout=_PATIENCE)
+        try:
+            if here and key is None:
+                return door.hold(what_if(run, changes, name=name, principal=who.name), who)
+            if not here:
+                _check_quota(door, who, quota)
+            seen = _queue(door, who, sent, queued_what_if(run, changes, name=name))
+            if here and _answered(door, run, changes, seen):
+                return replace(door.row(seen.row.run_id, who), again=seen.again)
+        finally:
+            if here:
+                door.room.release()
+    except KeyReused:
+        raise
+    except InputError as error:
+        raise with_reasons(error, plain, live_of(run).ledger, run.market) from None
+    return _waited(door, who, seen, wait)
 
 
 def cancel(door: Door, who: Principal, run_id: str) -> Seen:
@@ -128,8 +161,8 @@ def keep_input(door: Door, who: Principal, name: str, given: Portfolio | MarketS
     NameTaken for the name of another's, Forbidden for trades outside one's books.
     """
     who.require("run")
-    if not name.strip():
-        raise BadSpec("an input is kept under a name; the one given is empty")
+    if not _NAME.fullmatch(name):
+        raise BadSpec(f"the name is {name!r}; at most 100 letters, digits, spaces and . _ + @ = - are right")
     if isinstance(given, Portfolio) and who.books is not None:
         _check_trades(given, who)
     kind, _ = described(given)
@@ -184,36 +217,71 @@ def _little(run: Run, changes: Changes) -> bool:
     return trades * (run.row.scenarios + 1) <= _AT_ONCE
 
 
-def _answered_here(  # noqa: PLR0917, private and of one caller's names
-    door: Door, who: Principal, run: Run, changes: Changes, row: RunRow, wait: float
-) -> Seen:
-    """A what-if that was accepted, made here unless somebody else has taken it."""
-    if row.status in ENDINGS:
-        return door.row(row.run_id, who)
-    held = door.store.queue.claim(row.run_id, runner_name(), LEASE_SECONDS)
+@dataclass(frozen=True)
+class _Sent:
+    """A request as it was sent. key : its own, None for none.   kept : the key by which the queue knows it.
+
+    said : digest of what was asked by whom.
+    """
+
+    key: str | None
+    kept: str | None
+    said: str
+
+    @classmethod
+    def of(cls, route: str, key: str | None, body: Mapping[str, Any], who: Principal) -> _Sent:
+        """A key is of a route: what is asked elsewhere under the same one is another request. BadSpec for no key."""
+        if key is not None and not (0 < len(key) <= 200 and key.isascii() and key.isprintable()):
+            raise BadSpec(f"the request key is {key[:40]!r}; 1 to 200 printable ASCII characters are right")
+        said = digest("request", route, json.dumps(body, default=str), who.rights).hex()
+        return cls(key, None if key is None else f"{route}: {key}", said)
+
+
+def _earlier(door: Door, who: Principal, sent: _Sent) -> Seen | None:
+    """The run of a request that was sent before under the same key. KeyReused where that one asked something else."""
+    row = None if sent.kept is None else door.store.queue.submitted(who.name, sent.kept)
+    if row is None:
+        return None
+    if row.request_digest != sent.said:
+        raise KeyReused(str(sent.key), row.run_id)
+    return replace(door.seen(row, who), again=True)
+
+
+def _queue(door: Door, who: Principal, sent: _Sent, row: RunRow) -> Seen:
+    row = replace(row, principal=who.name, request_key=sent.kept, request_digest=sent.said)
+    try:
+        kept = door.store.queue.submit(row)
+    except KeyReused as error:
+        raise KeyReused(str(sent.key), error.run_id) from None
+    return replace(door.seen(kept, who), again=kept.run_id != row.run_id)
+
+
+def _answered(door: Door, run: Run, changes: Changes, seen: Seen) -> bool:
+    """Whether a what-if that was accepted is finished, made here unless somebody else has taken it."""
+    if seen.row.status in ENDINGS:
+        return True
+    held = door.store.queue.claim(seen.row.run_id, runner_name(), LEASE_SECONDS)
     if held is None:
-        return _waited(door, who, row, wait)
+        return False
     try:
         with Lease(door.store, held) as lease:
-            made = answer_what_if(run, changes, lease, cluster="auto")
+            door.keep_open(answer_what_if(run, changes, lease, cluster="auto"))
     except LeaseLost:  # another goes on with it
-        return _waited(door, who, row, wait)
-    return door.hold(made, who)
+        return False
+    return True
 
 
-def _waited(door: Door, who: Principal, row: RunRow, wait: float) -> Seen:
+def _waited(door: Door, who: Principal, asked: Seen, wait: float) -> Seen:
     until = time.monotonic() + wait
     while True:
-        seen = door.row(row.run_id, who)
+        seen = replace(door.row(asked.row.run_id, who), again=asked.again)
         if seen.row.status in ENDINGS or time.monotonic() >= until:
             return seen
         time.sleep(_POLL)
 
 
-def _check_quota(door: Door, who: Principal, key: str | None, quota: int) -> None:
-    """TooMany where as many runs wait or work as may; a request that was accepted before is none."""
-    if key is not None and door.store.queue.submitted(who.name, key) is not None:
-        return
+def _check_quota(door: Door, who: Principal, quota: int) -> None:
+    """TooMany where as many runs wait or work as may."""
     active = door.store.queue.active(who.name)
     if active >= quota:
         raise TooMany(f"'{who.name}' has {active} runs waiting or at work, as many as may be at once", 5.0)

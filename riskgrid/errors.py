@@ -10,6 +10,8 @@ RiskgridError
 │   ├── BadChanges             changes that cannot be made to a run
 │   └── BadSpec                a run, report or measure asked for with impossible settings
 │       ├── TooLarge           a run that its limits, or the disk of the store, cannot hold
+│       ├── KeyReused          a request key that was used for another request
+│       ├── WrongStatus        a run whose status does not allow what is asked
 │       └── NotFinished        a run that has no numbers yet
 ├── MarketError                a pricer asked the market for something it does not have
 │   ├── MissingMarketData      no such market object
@@ -53,6 +55,7 @@ __all__ = [
     "Forbidden",
     "InputError",
     "IssuerAway",
+    "KeyReused",
     "LeaseLost",
     "MarketError",
     "MissingFixing",
@@ -72,6 +75,7 @@ __all__ = [
     "UnknownName",
     "UnrecordedRead",
     "WorkerLost",
+    "WrongStatus",
 ]
 
 
@@ -138,7 +142,14 @@ class BadScenarios(InputError):
 
 
 class BadChanges(InputError):
-    """Changes that contradict each other or the run they are made to."""
+    """Changes that contradict each other or the run they are made to. ``reasons`` : each, where there are several."""
+
+    def __init__(self, sentence: str, reasons: Iterable[str] = ()) -> None:
+        self.reasons = tuple(reasons)
+        super().__init__(sentence)
+
+    def __reduce__(self) -> tuple[type[BadChanges], tuple[str, tuple[str, ...]]]:
+        return type(self), (str(self), self.reasons)
 
 
 class BadSpec(InputError):
@@ -147,6 +158,26 @@ class BadSpec(InputError):
 
 class TooLarge(BadSpec):
     """A run that needs more time, memory or disk than it may have; says how much of each would do."""
+
+
+class KeyReused(BadSpec):
+    """A request key that its principal used for another request. ``run_id`` : of that one.
+
+    >>> print(KeyReused("k-1", "0f3a6c2b9d41"))
+    the request key 'k-1' was used for another request, run '0f3a6c2b9d41'; a new key is right for a new request
+    """
+
+    def __init__(self, key: str, run_id: str) -> None:
+        self.key, self.run_id = key, run_id
+        told = f"the request key '{key}' was used for another request, run '{run_id}'"
+        super().__init__(f"{told}; a new key is right for a new request")
+
+    def __reduce__(self) -> tuple[type[KeyReused], tuple[str, str]]:
+        return type(self), (self.key, self.run_id)
+
+
+class WrongStatus(BadSpec):
+    """A run whose status does not allow what is asked."""
 
 
 class NotFinished(BadSpec):

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from riskgrid.errors import BadSpec
+from riskgrid.errors import BadSpec, KeyReused, WrongStatus
 from riskgrid.store import tables
 from riskgrid.store.catalogue import SELECTED, inserted, row_of, unknown, with_parent
 from riskgrid.store.clock import age, arrival, now, stamp
@@ -47,7 +47,7 @@ class Queue:
     def submit(self, row: RunRow) -> RunRow:
         """Queue a run. Where its principal has used its ``request_key`` before, the earlier run comes back.
 
-        BadSpec where that earlier one asked for something else.
+        KeyReused where that earlier one asked for something else.
         """
 
         if not isinstance(row.priority, int):
@@ -136,13 +136,13 @@ class Queue:
     def cancel(self, run_id: str, principal: str) -> str:
         """Cancel a run: ``cancelled`` where no runner holds it, else ``cancelling``, which its runner reads.
 
-        BadSpec where it has ended.
+        WrongStatus where it has ended.
         """
 
         def work(connection: sa.Connection) -> str:
             row = self._row(connection, run_id, lock=True)
             if row.status not in ("queued", "running", "interrupted") or row.ended:
-                raise BadSpec(
+                raise WrongStatus(
                     f"run '{run_id}' has ended already: it is {row.status}; one that waits or runs can be cancelled"
                 )
             if row.status == "running":
@@ -158,7 +158,7 @@ class Queue:
         return self.database.write(work)
 
     def resume(self, run_id: str, principal: str) -> RunRow:
-        """Queue a run again that failed, was cancelled or interrupted, or is partial. BadSpec for any other."""
+        """Queue a run again that failed, was cancelled or interrupted, or is partial. WrongStatus for any other."""
         values = {
             "status": "queued",
             "runner": None,
@@ -171,12 +171,12 @@ class Queue:
         def work(connection: sa.Connection) -> RunRow:
             row = self._row(connection, run_id, lock=True)
             if not row.request:
-                raise BadSpec(f"run '{run_id}' was not queued but asked directly; ask the same question again")
+                raise WrongStatus(f"run '{run_id}' was not queued but asked directly; ask the same question again")
             query = sa.select(_RUN.run_id).where(_RUN.parent == run_id).limit(1)
             if row.status == "partial" and (child := connection.scalar(query)) is not None:
-                raise BadSpec(f"run '{run_id}' has what-ifs that stand on its answer, e.g. {child}; submit it anew")
+                raise WrongStatus(f"run '{run_id}' has what-ifs that stand on its answer, e.g. {child}; submit it anew")
             if row.status not in ("failed", "cancelled", "interrupted", "partial"):
-                raise BadSpec(
+                raise WrongStatus(
                     f"run '{run_id}' is {row.status}; only one that failed, was cancelled or interrupted, or is "
                     "partial can be resumed"
                 )
@@ -188,8 +188,9 @@ class Queue:
         return self.database.write(work)
 
     def submitted(self, principal: str, key: str) -> RunRow | None:
-        """The run that a principal submitted under a request key, if there is one."""
-        query = SELECTED.where(_RUN.principal == principal, _RUN.request_key == key)
+        """The run that a principal submitted under a request key, if there is one and the key still means it."""
+        recent = age(_RUN.created) <= KEY_SECONDS
+        query = SELECTED.where(_RUN.principal == principal, _RUN.request_key == key, recent)
         found = self.database.read(lambda connection: connection.execute(query).first())
         return None if found is None else row_of(found)
 
@@ -245,10 +246,7 @@ class Queue:
         query = SELECTED.where(_RUN.principal == row.principal, _RUN.request_key == row.request_key)
         earlier = row_of(connection.execute(query).one())
         if earlier.request_digest != row.request_digest:
-            raise BadSpec(
-                f"the request key '{row.request_key}' was used for another request, run '{earlier.run_id}'; "
-                "a new key is right for a new request"
-            )
+            raise KeyReused(str(row.request_key), earlier.run_id)
         return earlier
 
     def _row(self, connection: sa.Connection, run_id: str, *, lock: bool = False) -> RunRow:
