@@ -101,10 +101,11 @@ def kept(what: str, name: str, *, store: Store | Path | str | None = None) -> An
 
 
 def load_portfolio(store: Store, key: str) -> Portfolio:
-    """The portfolio of that digest. DamagedObject where what is kept has another."""
+    """The portfolio of that digest, rows in order of their trade_id. DamagedObject where what is kept has another."""
     with _unpacked(store, "portfolio", key) as folder:
         found = Portfolio.read(folder) if any(folder.glob("*.parquet")) else Portfolio({})
-        return _as_kept(found, "portfolio", key, found.digest.hex())
+        # a run counts places in this order, whichever it had that was kept first
+        return _as_kept(found.in_order(), "portfolio", key, found.digest.hex())
 
 
 def load_snapshot(store: Store, key: str) -> MarketSnapshot:

@@ -66,6 +66,15 @@ def test_wait__gives_the_run_that_a_direct_one_gives(store, tmp_path):
     assert done.row.trades == len(asked.portfolio) == 480
 
 
+def test_run__of_a_book_that_was_kept_in_another_order_has_its_labels_right(store, tmp_path):
+    asked = question()
+    rg.keep(made.portfolio(60), "book", store=store)
+    row = submit(asked, store)
+    worked(store)
+    whole = rg.run(asked.portfolio, asked.market, asked.scenarios, store=tmp_path / "fresh", progress=None)
+    assert made.bits_by_trade(wait(store, row, timeout=1.0)) == made.bits_by_trade(whole)
+
+
 def test_what_if__as_a_job_is_the_what_if(store):
     asked = question()
     parent = wait_for(submit(asked, store), store)

@@ -79,7 +79,8 @@ def joined(tables: Sequence[Any]) -> Any:
 def sorted_by_id(table: Any) -> Any:
     """The rows in order of their trade_id."""
     order = pc.sort_indices(table["trade_id"].cast(pa.string()))
-    return table.take(order)
+    in_order = bool((order.to_numpy() == np.arange(table.num_rows)).all())
+    return table if in_order else table.take(order)
 
 
 def write_tables(tables: Mapping[str, Any], folder: Path, kind: Literal["parquet", "csv"]) -> None:
