@@ -243,7 +243,7 @@ def _earlier(door: Door, who: Principal, sent: _Sent) -> Seen | None:
     if row is None:
         return None
     if row.request_digest != sent.said:
-        raise KeyReused(str(sent.key), row.run_id)
+        raise KeyReused.of(str(sent.key), row.run_id)
     return replace(door.seen(row, who), again=True)
 
 
@@ -252,7 +252,7 @@ def _queue(door: Door, who: Principal, sent: _Sent, row: RunRow) -> Seen:
     try:
         kept = door.store.queue.submit(row)
     except KeyReused as error:
-        raise KeyReused(str(sent.key), error.run_id) from None
+        raise KeyReused.of(str(sent.key), error.run_id) from None
     return replace(door.seen(kept, who), again=kept.run_id != row.run_id)
 
 

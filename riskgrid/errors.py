@@ -163,17 +163,22 @@ class TooLarge(BadSpec):
 class KeyReused(BadSpec):
     """A request key that its principal used for another request. ``run_id`` : of that one.
 
-    >>> print(KeyReused("k-1", "0f3a6c2b9d41"))
+    >>> print(KeyReused.of("k-1", "0f3a6c2b9d41"))
     the request key 'k-1' was used for another request, run '0f3a6c2b9d41'; a new key is right for a new request
     """
 
-    def __init__(self, key: str, run_id: str) -> None:
-        self.key, self.run_id = key, run_id
+    def __init__(self, sentence: str, run_id: str = "") -> None:
+        self.run_id = run_id
+        super().__init__(sentence)
+
+    @classmethod
+    def of(cls, key: str, run_id: str) -> KeyReused:
+        """The error of a key."""
         told = f"the request key '{key}' was used for another request, run '{run_id}'"
-        super().__init__(f"{told}; a new key is right for a new request")
+        return cls(f"{told}; a new key is right for a new request", run_id)
 
     def __reduce__(self) -> tuple[type[KeyReused], tuple[str, str]]:
-        return type(self), (self.key, self.run_id)
+        return type(self), (str(self), self.run_id)
 
 
 class WrongStatus(BadSpec):

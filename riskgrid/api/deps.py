@@ -7,14 +7,14 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
 
-from riskgrid.access import Door
+from riskgrid.access import Door, Seen
 from riskgrid.api.problem import NotFound
 from riskgrid.api.service import Service
 from riskgrid.errors import BadSpec, UnknownName
 from riskgrid.principal import Principal
 from riskgrid.result import Run
 
-__all__ = ["By", "ServiceOf", "TheDoor", "TheRun", "Where", "Who"]
+__all__ = ["By", "RunId", "ServiceOf", "TheDoor", "TheRun", "TheSeen", "Where", "Who"]
 
 
 def _service(request: Request) -> Service:
@@ -51,6 +51,17 @@ def _run(run_id: RunId, door: TheDoor, who: Who) -> Run:
 
 #: The finished run of a path, holding nothing but what the one who asks may see.
 TheRun = Annotated[Run, Depends(_run)]
+
+
+def _seen(run_id: RunId, door: TheDoor, who: Who) -> Seen:
+    try:
+        return door.row(run_id, who)
+    except UnknownName as error:
+        raise NotFound(error) from None
+
+
+#: The run of a path as the one who asks sees it, finished or not.
+TheSeen = Annotated[Seen, Depends(_seen)]
 
 By = Annotated[
     list[str],

@@ -20,7 +20,7 @@ from riskgrid.errors import TooLarge
 from riskgrid.hashing import digest
 from riskgrid.result import Run
 
-__all__ = ["ARROW", "JSON", "PARQUET", "TABLES", "check_size", "chosen_media", "labelled"]
+__all__ = ["ARROW", "JSON", "PARQUET", "TABLES", "check_size", "chosen_media", "labelled", "tagged"]
 
 JSON = "application/json"
 ARROW = "application/vnd.apache.arrow.stream"
@@ -79,7 +79,7 @@ def labelled(request: Request, run: Run, make: Callable[[], xr.Dataset]) -> Resp
     media = chosen_media(request)
     etag = _etag(request, run, media)
     headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Accept, Authorization, X-API-Key"}
-    if etag in [each.strip() for each in request.headers.get("if-none-match", "").split(",")]:
+    if _held(request, etag):
         return Response(status_code=304, headers=headers)
     body = service.answers.get(etag)
     if body is None:
@@ -88,6 +88,21 @@ def labelled(request: Request, run: Run, make: Callable[[], xr.Dataset]) -> Resp
         body = _WRITERS[media](made)
         service.answers.put(etag, body)
     return Response(body, media_type=media, headers=headers)
+
+
+def tagged(request: Request, model: BaseModel) -> Response:
+    """A model as JSON with an ETag of its bytes."""
+    body = model.model_dump_json().encode()
+    etag = f'"{digest("model", body).hex()}"'
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Accept, Authorization, X-API-Key"}
+    if _held(request, etag):
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type=JSON, headers=headers)
+
+
+def _held(request: Request, etag: str) -> bool:
+    """Whether a client has what it asks for."""
+    return etag in [each.strip() for each in request.headers.get("if-none-match", "").split(",")]
 
 
 def check_size(dataset: xr.Dataset, most: int) -> None:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from riskgrid.errors import (
+    BadChanges,
     BadRows,
     ClusterLost,
     Forbidden,
@@ -29,6 +30,7 @@ from riskgrid.errors import (
     TooMany,
     Unauthenticated,
     UnknownName,
+    WrongStatus,
 )
 
 __all__ = ["PROBLEMS", "Conflict", "NotFound", "Problem", "add_handlers", "problem"]
@@ -69,6 +71,7 @@ _STATUS: Mapping[type[Exception], int] = {
     Conflict: 409,
     NameTaken: 409,
     NotFinished: 409,
+    WrongStatus: 409,
     InputError: 422,
     Unauthenticated: 401,
     IssuerAway: 503,
@@ -119,8 +122,7 @@ async def _of_library(request: Request, error: Exception) -> JSONResponse:
         headers["Retry-After"] = str(max(round(getattr(error, "seconds", 1.0)), 1))
     if status >= 500:
         _LOG.warning("%s %s: %s", request.method, request.url.path, error)
-    reasons = [str(row) for row in error.rows] if isinstance(error, BadRows) else None
-    return problem(status, str(error), request, errors=reasons, headers=headers)
+    return problem(status, str(error), request, errors=_reasons(error), headers=headers)
 
 
 async def _of_request(request: Request, error: Exception) -> JSONResponse:
@@ -142,6 +144,15 @@ async def _of_server(request: Request, error: Exception) -> JSONResponse:
 async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
     _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return problem(500, "something went wrong that nobody foresaw; the log has it under this request's id", request)
+
+
+def _reasons(error: Exception) -> list[str]:
+    if isinstance(error, BadRows):
+        return [str(row) for row in error.rows]
+    if isinstance(error, BadChanges) and error.reasons:
+        return list(error.reasons)
+    lines = str(error).splitlines()
+    return lines if len(lines) > 1 else []
 
 
 def _place(where: Any) -> str:

@@ -246,7 +246,7 @@ class Queue:
         query = SELECTED.where(_RUN.principal == row.principal, _RUN.request_key == row.request_key)
         earlier = row_of(connection.execute(query).one())
         if earlier.request_digest != row.request_digest:
-            raise KeyReused(str(row.request_key), earlier.run_id)
+            raise KeyReused.of(str(row.request_key), earlier.run_id)
         return earlier
 
     def _row(self, connection: sa.Connection, run_id: str, *, lock: bool = False) -> RunRow:

@@ -1,0 +1,134 @@
+import pytest
+
+import riskgrid as rg
+from riskgrid.result import open_run
+from tests.api import served
+from tests.run import made
+
+
+@pytest.fixture
+def first(tmp_path):
+    return served.filled(tmp_path / "store")
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    return served.filled(tmp_path_factory.mktemp("shared"))
+
+
+def address(run):
+    return f"/api/v1/runs/{run.run_id}/what-ifs"
+
+
+def of_desk(run, desk):
+    table = run.trade_table()
+    return [str(trade) for trade in table["trade_id"].values[table["desk"].values == desk]]
+
+
+def test_what_if__that_is_waited_for_is_created_and_the_librarys(first):
+    trade, other = of_desk(first, "Flow")[:2]
+    changes = {"drop": [trade], "resize": {other: 5.0}, "shift": {"equity:*": "-5%"}}
+    client = served.client(first.store, "ann")
+    answer = client.post(address(first), json={"name": "w", "changes": changes}, headers={"Prefer": "wait=10"})
+    assert answer.status_code == 201
+    assert answer.headers["Preference-Applied"] == "wait=10"
+    told = client.get(answer.headers["Location"]).json()
+    assert (told["parent"], told["name"], told["principal"]) == (first.run_id, "w", "ann")
+    assert f"on run {first.run_id}" in told["what_if"]
+    assert made.same_bits(open_run(told["run_id"], store=first.store), rg.what_if(first, changes))
+    assert [item["run_id"] for item in client.get(address(first)).json()["items"]] == [told["run_id"]]
+
+
+def test_what_if__without_a_wait_is_accepted(first):
+    answer = served.client(first.store).post(address(first), json={"changes": {"drop": of_desk(first, "Flow")[:1]}})
+    assert answer.status_code == 202
+    assert "Preference-Applied" not in answer.headers
+
+
+def test_what_if__under_a_key_is_made_once(first):
+    client = served.client(first.store, "ann")
+    body = {"changes": {"drop": of_desk(first, "Flow")[:1]}}
+    keyed = {"Idempotency-Key": "k", "Prefer": "wait=5"}
+    one, two = (client.post(address(first), json=body, headers=keyed) for _ in range(2))
+    assert one.json()["run_id"] == two.json()["run_id"]
+    assert (one.status_code, two.status_code) == (201, 201)
+    assert ("Idempotent-Replayed" in one.headers, two.headers["Idempotent-Replayed"]) == (False, "true")
+    other = client.post(address(first), json={"changes": {"drop": of_desk(first, "Flow")[:2]}}, headers=keyed)
+    assert other.status_code == 422
+
+
+def test_what_if__beyond_the_room_of_the_process_is_queued(first):
+    client = served.client(first.store, "ann")
+    room = client.app.state.service.door.room
+    while room.acquire(blocking=False):
+        pass
+    body = {"changes": {"drop": of_desk(first, "Flow")[:1]}}
+    answer = client.post(address(first), json=body, headers={"Prefer": "wait=0"})
+    assert (answer.status_code, answer.json()["status"]) == (202, "queued")
+    with served.working(first.store):
+        answer = client.post(address(first), json=body, headers={"Idempotency-Key": "k", "Prefer": "wait=30"})
+    assert (answer.status_code, answer.json()["status"]) == (201, "complete")
+    assert open_run(answer.json()["run_id"], store=first.store).row.parent == first.run_id
+
+
+def test_what_if__that_is_wrong_tells_every_reason(shared):
+    changes = {
+        "drop": ["NONE-1", "NONE-2"],
+        "amend": {of_desk(shared, "Flow")[0]: {"strik": 1.0}},
+        "shift": {"equity:NOPE": "-5%", "fx:EUR": "loud"},
+        "rehang": [{"where": {"bok": "x"}, "to": {"desk": "y"}}],
+        "overlay": {"crash": {"equity:NONE": "-5%"}},
+    }
+    answer = served.client(shared.store).post(address(shared), json={"changes": changes})
+    assert answer.status_code == 422
+    errors = answer.json()["errors"]
+    assert len(errors) == 7
+    for word in ("NONE-1", "NONE-2", "strik", "equity:NOPE", "loud", "bok", "equity:NONE"):
+        assert sum(word in each for each in errors) >= 1, word
+    assert answer.json()["detail"].startswith("the changes cannot be made for 7 reasons: ")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"drop": ["NONE"]}, "unknown trade"),
+        ({"snapshot": "/etc/passwd"}, "unknown named market '/etc/passwd'"),
+        ({"scenarios": "nope"}, "unknown named scenarios 'nope'"),
+        ({"overlay": "crash.yaml"}, "unknown named scenarios 'crash.yaml'"),
+        ({"date": {"date": "2016-06-30", "history": "/etc"}}, "date.history"),
+        ({"date": {"date": "soon"}}, "date is 'soon'; a date such as 2016-06-30 is right"),
+        ({"history": "sample"}, "history: Extra inputs are not permitted"),
+        ({"add": {"fx_fwd": [{"trade_id": "x"}]}}, "unknown instrument 'fx_fwd'"),
+        ({"resize": {"a": "many"}}, "resize.a"),
+    ],
+)
+def test_what_if__refuses_in_a_sentence(shared, changes, sentence):
+    answer = served.client(shared.store).post(address(shared), json={"changes": changes})
+    assert answer.status_code == 422
+    assert sentence in answer.json()["detail"]
+
+
+def test_what_if__of_one_desk_knows_no_other_trade(shared):
+    client = served.client(shared.store, "flow")
+    hidden = of_desk(shared, "Macro")[0]
+    answer = client.post(address(shared), json={"changes": {"drop": [hidden]}})
+    assert (answer.status_code, answer.json()["detail"].startswith(f"unknown trade '{hidden}'; ")) == (422, True)
+    known = answer.json()["detail"].partition("known: ")[2]
+    assert not any(f"'{trade}'" in known for trade in of_desk(shared, "Macro"))
+    own = client.post(address(shared), json={"changes": {"drop": of_desk(shared, "Flow")[:1]}})
+    assert own.json()["parent"] == shared.run_id
+    assert own.json()["trades"] == len(of_desk(shared, "Flow")) - 1
+    foreign = {"amend": {of_desk(shared, "Flow")[0]: {"desk": "Macro"}}}
+    refused = client.post(address(shared), json={"changes": foreign})
+    assert refused.status_code == 403
+    assert "your books are desk Flow" in refused.json()["detail"]
+
+
+def test_what_if__of_a_run_that_is_not_finished_waits_for_it(first):
+    client = served.client(first.store)
+    asked = {"portfolio": "book", "market": "today", "scenarios": "days", "name": "later"}
+    run_id = client.post("/api/v1/runs", json=asked).json()["run_id"]
+    answer = client.post(f"/api/v1/runs/{run_id}/what-ifs", json={"changes": {"drop": ["x"]}})
+    assert answer.status_code == 409
+    assert "is queued; its numbers are there once it is finished" in answer.json()["detail"]
+    assert client.post("/api/v1/runs/none/what-ifs", json={"changes": {}}).status_code == 404
