@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import xarray as xr
+from numpy.typing import NDArray
 
 from riskgrid.errors import InputError
 
@@ -21,7 +23,7 @@ _KEY = b"riskgrid"
 def to_json(dataset: xr.Dataset) -> dict[str, Any]:
     """A dataset as plain values: ``attrs``, ``coords`` and ``variables``, each with its dims, dtype and nested values.
 
-    A float that is not finite becomes None; dates become text.
+    A float that is no number becomes None, one without bound the text ``Infinity`` or ``-Infinity``; dates become text.
 
     >>> to_json(xr.Dataset({"pnl": ("scenario", [1.5, np.nan])}))["variables"]
     {'pnl': {'dims': ['scenario'], 'dtype': 'float64', 'values': [1.5, None]}}
@@ -36,32 +38,34 @@ def to_json(dataset: xr.Dataset) -> dict[str, Any]:
 
 def from_json(form: Mapping[str, Any]) -> xr.Dataset:
     """The dataset that :func:`to_json` wrote."""
+    sizes = form["sizes"]
     return xr.Dataset(
-        {name: _variable(each) for name, each in form["variables"].items()},
-        {name: _variable(each) for name, each in form["coords"].items()},
+        {name: _variable(each, sizes) for name, each in form["variables"].items()},
+        {name: _variable(each, sizes) for name, each in form["coords"].items()},
         form["attrs"],
     )
 
 
 def to_arrow(dataset: xr.Dataset) -> pa.Table:
-    """A row for each place of the dataset's first dimension; a variable with a second one is a column of lists.
+    """A row for each place of the dimension that most variables have; what has more dimensions is a column of lists.
 
     What has no row, e.g. the names of the scenarios, and the attributes are schema metadata.
     """
-    rows = str(next(iter(dataset.sizes), ""))
+    rows = _rows(dataset)
     columns: dict[str, Any] = {}
     rest: dict[str, Any] = {}
     fields: dict[str, Any] = {}
     for name in (*dataset.coords, *dataset.data_vars):
         variable = dataset[name].variable
         kind = "coords" if name in dataset.coords else "variables"
-        if rows and variable.dims[:1] == (rows,) and variable.ndim <= 2:
-            columns[str(name)] = _column(variable)
+        if rows in variable.dims and variable.size:
+            columns[str(name)] = _column(variable.transpose(rows, ...))
             told = {"kind": kind, "dims": list(map(str, variable.dims)), "dtype": _dtype(variable)}
             fields[str(name)] = told | {"attrs": _attrs(variable.attrs)}
         else:
             rest[str(name)] = {"kind": kind, **_plain(variable)}
-    head = {"rows": str(rows), "fields": fields, "rest": rest, "attrs": _attrs(dataset.attrs)}
+    sizes = {str(name): int(size) for name, size in dataset.sizes.items()}
+    head = {"rows": rows, "sizes": sizes, "fields": fields, "rest": rest, "attrs": _attrs(dataset.attrs)}
     return pa.table(columns).replace_schema_metadata({_KEY: json.dumps(head, allow_nan=False)})
 
 
@@ -73,16 +77,16 @@ def from_arrow(table: pa.Table) -> xr.Dataset:
     head = json.loads(raw)
     made: dict[str, dict[str, Any]] = {"coords": {}, "variables": {}}
     for name, told in head["fields"].items():
-        column = table[name].combine_chunks()
-        if len(told["dims"]) == 2:
-            width = column.type.list_size
-            values = column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), width)
-        else:
-            values = column.to_numpy(zero_copy_only=False)
-        made[told["kind"]][name] = (told["dims"], values.astype(told["dtype"]), told["attrs"])
+        made[told["kind"]][name] = _read_column(table[name], told, head)
     for name, told in head["rest"].items():
-        made[told["kind"]][name] = _variable(told)
+        made[told["kind"]][name] = _variable(told, head["sizes"])
     return xr.Dataset(made["variables"], made["coords"], head["attrs"])
+
+
+def _rows(dataset: xr.Dataset) -> str:
+    """The dimension whose places are the rows of a table: the one that most variables have, of several the first."""
+    counts = {str(dim): sum(dim in one.dims for one in dataset.variables.values()) for dim in dataset.sizes}
+    return max(counts, key=counts.__getitem__, default="")
 
 
 def _plain(variable: xr.Variable) -> dict[str, Any]:
@@ -90,51 +94,95 @@ def _plain(variable: xr.Variable) -> dict[str, Any]:
     return told | ({"attrs": _attrs(variable.attrs)} if variable.attrs else {})
 
 
-def _variable(told: Mapping[str, Any]) -> tuple[Any, ...]:
+def _variable(told: Mapping[str, Any], sizes: Mapping[str, int]) -> tuple[Any, ...]:
     dtype = np.dtype(told["dtype"])
-    values: Any = told["values"]
+    shape = tuple(sizes[dim] for dim in told["dims"])
+    flat = _flat(told["values"], len(shape))
     if dtype.kind == "f":
-        values = np.array(values, dtype=object)
-        values[values == None] = np.nan  # noqa: E711  # elementwise
-    return told["dims"], np.array(values, dtype=dtype), told.get("attrs", {})
+        flat = [np.nan if value is None else float(value) for value in flat]
+    values = np.empty(len(flat), object)
+    values[:] = flat
+    return told["dims"], values.astype(dtype).reshape(shape), told.get("attrs", {})
+
+
+def _flat(values: Any, depth: int) -> list[Any]:
+    """The values of nested lists, in order."""
+    found = [values]
+    for _ in range(depth):
+        found = [each for nested in found for each in nested]
+    return found
 
 
 def _dtype(variable: xr.Variable) -> str:
     kind = variable.dtype.kind
     if kind in "OUT":
         return "object"
-    return "datetime64[D]" if kind == "M" else str(variable.dtype)
+    return str(_dated(variable.values).dtype) if kind == "M" else str(variable.dtype)
+
+
+def _dated(values: NDArray[Any]) -> NDArray[Any]:
+    """Days where all of them are days, else what they are."""
+    days = values.astype("datetime64[D]")
+    return days if bool(((days == values) | np.isnat(values)).all()) else values
 
 
 def _values(variable: xr.Variable) -> Any:
     values = variable.values
     if values.dtype.kind == "M":
-        return values.astype("datetime64[D]").astype(str).tolist()
+        return _dated(values).astype(str).tolist()
     if values.dtype.kind == "f":
         finite = np.isfinite(values)
-        return values.tolist() if finite.all() else _nulled(values, finite).tolist()
-    return values.astype(object).tolist() if values.dtype.kind in "OUT" else values.tolist()
+        return values.tolist() if finite.all() else _told(values, finite).tolist()
+    return _texts(values).tolist() if values.dtype.kind in "OUT" else values.tolist()
 
 
-def _nulled(values: Any, finite: Any) -> Any:
+def _texts(values: NDArray[Any]) -> NDArray[Any]:
+    """Texts as objects; of a missing one None, whatever pandas made of it."""
+    made = values.astype(object)
+    made[made != made] = None  # noqa: PLR0124  # what is no number is not itself
+    return made
+
+
+def _told(values: NDArray[Any], finite: NDArray[np.bool_]) -> NDArray[Any]:
     made = values.astype(object)
     made[~finite] = None
+    made[np.isposinf(values)] = "Infinity"
+    made[np.isneginf(values)] = "-Infinity"
     return made
 
 
 def _column(variable: xr.Variable) -> Any:
-    values = variable.values
+    """An Arrow column. variable : its first dimension is that of the rows."""
+    values = np.asarray(variable.values)
     if values.dtype.kind == "M":
-        values = values.astype("datetime64[D]")
-    if variable.ndim == 1:
-        text = values.dtype.kind in "OUT"
-        return pa.array(values.astype(object) if text else values, pa.string() if text else None)
-    return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values).ravel()), values.shape[1])
+        values = _dated(values)
+    text = values.dtype.kind in "OUT"
+    flat = np.ascontiguousarray(values).ravel()
+    made = pa.array(_texts(flat) if text else flat, pa.string() if text else None)
+    return made if values.ndim == 1 else pa.FixedSizeListArray.from_arrays(made, values[0].size)
+
+
+def _read_column(column: Any, told: Mapping[str, Any], head: Mapping[str, Any]) -> tuple[Any, ...]:
+    dims, sizes, rows = told["dims"], head["sizes"], head["rows"]
+    held = column.combine_chunks()
+    values = (held.flatten() if len(dims) > 1 else held).to_numpy(zero_copy_only=False).astype(told["dtype"])
+    stored = [rows, *(dim for dim in dims if dim != rows)]
+    shaped = values.reshape([sizes[dim] for dim in stored])
+    return dims, np.ascontiguousarray(shaped.transpose([stored.index(dim) for dim in dims])), told["attrs"]
 
 
 def _attrs(attrs: Mapping[Any, Any]) -> dict[str, Any]:
-    made: dict[str, Any] = {}
-    for name, value in attrs.items():
-        plain = value.item() if isinstance(value, np.generic) else value
-        made[str(name)] = list(plain) if isinstance(plain, tuple) else plain
-    return made
+    return {str(name): _attribute(value) for name, value in attrs.items()}
+
+
+def _attribute(value: Any) -> Any:
+    """As JSON has it: tuples are lists, what is no number is None."""
+    if isinstance(value, (np.generic, np.ndarray)):
+        value = value.tolist() if value.dtype.kind not in "mM" else value.astype(str).tolist()
+    if isinstance(value, Mapping):
+        return _attrs(value)
+    if isinstance(value, (list, tuple)):
+        return [_attribute(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, (str, int, float, bool)) or value is None else str(value)
