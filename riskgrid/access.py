@@ -10,6 +10,7 @@ from typing import Any
 
 from riskgrid.books import Books
 from riskgrid.change import Changes
+from riskgrid.engine.budget import Limits
 from riskgrid.errors import BadSpec, NotFinished, UnknownName
 from riskgrid.inputs import load_portfolio, load_scenarios, load_snapshot
 from riskgrid.portfolio import Portfolio
@@ -77,11 +78,13 @@ class Door:
     """A store as principals see it. What one may not see is not there: it answers as what never was.
 
     A run of all books is seen by everybody, each sees its own books of it. A what-if, and a run that was asked under
-    narrower rights, is seen by those who may see all that its maker could.
+    narrower rights, is seen by those who may see all that its maker could.   limits : of what a measure may revalue.
     """
 
-    def __init__(self, store: Store, *, kept: int = _KEPT, at_once: int = _AT_ONCE) -> None:
-        self.store = store
+    def __init__(
+        self, store: Store, *, kept: int = _KEPT, at_once: int = _AT_ONCE, limits: Limits | None = None
+    ) -> None:
+        self.store, self.limits = store, limits
         #: Room for what-ifs that are made in this process while somebody waits.
         self.room = threading.BoundedSemaphore(at_once)
         self._most = kept
@@ -124,7 +127,7 @@ class Door:
         """Keep a whole run open."""
         row = run.row
         with self._lock:
-            self._open[row.run_id, row.result_id, row.status, ""] = run
+            self._open[row.run_id, row.result_id, row.status, ""] = run.within(self.limits)
             self._trim()
 
     def rows(
@@ -187,7 +190,7 @@ class Door:
                 held = self._open.get(key)
             if held is None:
                 run = Run(row, self.store)
-                held = run if seen.whole else shown_to(run, who.books or Books())
+                held = (run if seen.whole else shown_to(run, who.books or Books())).within(self.limits)
             with self._lock:
                 self._open[key] = held
                 self._trim()

@@ -88,6 +88,12 @@ class Cube:
         chosen = _spelled(where)
         return self._answer(by, chosen, in_cells=set(by) | set(chosen) <= set(self.cell_labels.labels))
 
+    def size(self, by: Sequence[str], where: Mapping[str, Any] | None = None) -> tuple[int, int]:
+        """How many nodes and scenarios an answer of :meth:`nodes` has; its P&L is not summed."""
+        chosen, labels = _spelled(where), set(self.cell_labels.labels)
+        plan = self._plan(tuple(by), chosen, in_cells=set(by) | set(chosen) <= labels)
+        return len(plan.tree.parent), len(self.scenarios)
+
     def trades(self) -> xr.Dataset:
         """Every trade: lazy ``pnl (trade, scenario)`` with one chunk a block, base value, status, labels."""
         import dask.array as da
@@ -121,18 +127,22 @@ class Cube:
         made = xr.Dataset(_dims(numbers, "cell"), {**coords, "scenario": self.scenarios}, attrs=dict(self.attrs))
         return annotate(made, str(self.attrs["currency"]))
 
-    def status(self) -> tuple[NDArray[np.uint8], NDArray[np.float64], dict[int, str]]:
-        """Status and base value of each trade in portfolio order, and the sentences of those without a number."""
+    def status(self, trades: Index | None = None) -> tuple[NDArray[np.uint8], NDArray[np.float64], dict[int, str]]:
+        """Status and base value of each trade in portfolio order, and the sentences of those without a number.
+
+        trades : places of those asked for, by default all; the sentences are by their order here.
+        """
         place = self.placement
-        status = np.full(len(place.block), Status.FAILED, np.uint8)
-        base = np.full(len(place.block), np.nan)
-        problems = dict(place.problems)
-        for block, trades, rows in place.by_block(np.arange(len(place.block))):
+        asked = np.arange(len(place.block)) if trades is None else np.asarray(trades)
+        status = np.full(len(asked), Status.FAILED, np.uint8)
+        base = np.full(len(asked), np.nan)
+        problems = {at: place.problems[t] for at, t in enumerate(asked.tolist()) if t in place.problems}
+        for block, at, rows in place.by_block(asked):
             found = self.opened(block)
-            status[trades], base[trades] = found.arrays["status"][rows], found.arrays["base_value"][rows]
+            status[at], base[at] = found.arrays["status"][rows], found.arrays["base_value"][rows]
             if found.meta["problems"]:
                 told = {int(row): str(text) for row, text in found.meta["problems"]}
-                problems |= {int(t): told[int(r)] for t, r in zip(trades, rows, strict=True) if int(r) in told}
+                problems |= {int(t): told[int(r)] for t, r in zip(at, rows, strict=True) if int(r) in told}
         return status, base, problems
 
     def trade_pnl(self, trades: Index) -> NDArray[np.float64]:

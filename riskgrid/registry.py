@@ -157,6 +157,11 @@ class Measure:
         return {name: default for name, default in found.items() if name != "convention"}
 
     @property
+    def hands_on(self) -> bool:
+        """Whether it hands a convention on to the measure it is made of: ``level`` and ``method`` are options, too."""
+        return any(one.kind is inspect.Parameter.VAR_KEYWORD for one in self._parameters)
+
+    @property
     def summary(self) -> str:
         """The first sentence of its docstring."""
         return (inspect.getdoc(self.function) or "").split("\n")[0]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import xarray as xr
@@ -17,6 +18,7 @@ from riskgrid import export
 from riskgrid.books import Books
 from riskgrid.branch import Branch
 from riskgrid.cube import Codes, Cube, Placement
+from riskgrid.engine.budget import Limits
 from riskgrid.engine.outcome import CellSums
 from riskgrid.errors import BadSpec, StoreError, UnknownName
 from riskgrid.hashing import short
@@ -43,11 +45,21 @@ def open_run(run_id: str, *, store: Store | Path | str | None = None) -> Run:
 
 @dataclass(frozen=True, repr=False)
 class Run:
-    """A finished run. ``found`` : it was in the store already, nothing was priced."""
+    """A finished run. ``found`` : it was in the store already, nothing was priced.
+
+    limits : of each run that a measure of it asks for, see :func:`riskgrid.running.revalue`.
+    """
 
     row: RunRow
     store: Store
     found: bool = False
+    limits: Limits | None = None
+
+    def within(self, limits: Limits | None) -> Self:
+        """The same run, of which measures may ask no more than the limits allow."""
+        made = copy.copy(self)  # with what it has in memory
+        object.__setattr__(made, "limits", limits)
+        return made
 
     @property
     def run_id(self) -> str:
@@ -284,7 +296,7 @@ class Run:
         table = self.trade_table(where)
         place = {text: at for at, text in enumerate(self.cube.labels["trade_id"].texts().tolist())}
         at = np.array([place[str(text)] for text in table["trade_id"].values], np.int64)
-        pnl = self.cube.trade_pnl(at)[:, labels.index(scenario)]
+        pnl = self.cube.weighted_pnl(at, np.eye(1, len(labels), labels.index(scenario))[0])
         order = np.argsort(np.where(np.isnan(pnl), np.inf, pnl), kind="stable")[:count]
         made = table.isel(trade=order)
         made["scenario_pnl"] = ("trade", pnl[order])

@@ -73,8 +73,9 @@ def revalue(
     """The trades of a run under other scenarios, or on another market: a run of its own, kept in the same store.
 
     Reporting currency, cell labels, cut and, unless told otherwise, tick bits are those of the run. What a measure must
-    revalue, it asks here: bumps, one risk class at a time, the steps of an explain. Such a run serves the other: lists
-    leave it out unless asked, and it is removed with the run it serves.
+    revalue, it asks here: bumps, one risk class at a time, the steps of an explain. Such a run
+    serves the other: lists leave it out unless asked, and it is removed with the run it serves. TooLarge where its plan
+    does not fit the limits of the run.
     """
     manifest = of.manifest
     asked = ask(
@@ -88,7 +89,8 @@ def revalue(
         held=True,
         rights=of.row.rights,
     )
-    return _answered(asked, of.store, name, cluster=cluster, progress=progress, serves=of.row.serves or of.run_id)
+    how: dict[str, Any] = {"cluster": cluster, "limits": of.limits, "progress": progress}
+    return _answered(asked, of.store, name, **how, serves=of.row.serves or of.run_id)
 
 
 def asked_again(

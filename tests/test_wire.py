@@ -115,7 +115,9 @@ def datasets(draw):
             days = {"elements": st.integers(0, 4 * 10**9).map(lambda at: np.datetime64(at, "s"))}
             values = draw(arrays.arrays(dtype, shape, **(days if dtype.kind == "M" else {})))
             if dtype.kind == "f":
-                values = np.where(np.isnan(values), np.nan, values).astype(dtype)  # one bit pattern of what is no number
+                values = np.where(np.isnan(values), np.nan, values).astype(
+                    dtype
+                )  # one bit pattern of what is no number
         made[f"v{at}"] = (dims, values)
     return xr.Dataset(made)
 

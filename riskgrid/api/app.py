@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from riskgrid.api.problem import PROBLEMS, add_handlers
-from riskgrid.api.routes import drill, runs
+from riskgrid.api.routes import analyses, bumps, moves, numbers, registry, runs, trades
 from riskgrid.api.service import Service
 
 __all__ = ["PREFIX", "make_app"]
@@ -14,7 +14,15 @@ __all__ = ["PREFIX", "make_app"]
 #: Where this version of the interface lives.
 PREFIX = "/api/v1"
 
-_ROUTERS = (runs.router, drill.router)
+_ROUTERS = (
+    runs.router,
+    numbers.router,
+    trades.router,
+    analyses.router,
+    bumps.router,
+    moves.router,
+    registry.router,
+)
 
 
 def make_app(service: Service) -> FastAPI:

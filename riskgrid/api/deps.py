@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
+from pydantic import AfterValidator
 
 from riskgrid.access import Door, Seen
 from riskgrid.api.problem import NotFound
@@ -14,7 +16,21 @@ from riskgrid.errors import BadSpec, UnknownName
 from riskgrid.principal import Principal
 from riskgrid.result import Run
 
-__all__ = ["By", "RunId", "ServiceOf", "TheDoor", "TheRun", "TheSeen", "Where", "Who"]
+__all__ = [
+    "By",
+    "Level",
+    "Measures",
+    "Part",
+    "RunId",
+    "ServiceOf",
+    "TheDoor",
+    "TheRun",
+    "TheSeen",
+    "Where",
+    "Who",
+    "named",
+    "pairs",
+]
 
 
 def _service(request: Request) -> Service:
@@ -63,9 +79,19 @@ def _seen(run_id: RunId, door: TheDoor, who: Who) -> Seen:
 #: The run of a path as the one who asks sees it, finished or not.
 TheSeen = Annotated[Seen, Depends(_seen)]
 
+
+def _said(labels: list[str]) -> list[str]:
+    return [label for label in labels if label]
+
+
 By = Annotated[
     list[str],
-    Query(description="Labels of the tree, the first at the top.", max_length=8, examples=[["region", "desk"]]),
+    AfterValidator(_said),
+    Query(
+        description="Labels of the tree, the first at the top; an empty one alone asks for the total.",
+        max_length=8,
+        examples=[["region", "desk"]],
+    ),
 ]
 
 
@@ -75,13 +101,48 @@ def _where(
         Query(description="Trades to look at, as label=value; one label given twice means either.", max_length=64),
     ] = [],  # noqa: B006, FastAPI copies it
 ) -> Mapping[str, Any]:
+    return pairs("where", where, "label=value", "desk=Rates")
+
+
+def pairs(name: str, lines: Sequence[str], form: str, example: str) -> dict[str, list[str]]:
+    """Lines like ``desk=Rates`` as a mapping to all values of each. BadSpec, with the form and an example."""
     made: dict[str, list[str]] = {}
-    for each in where:
+    for each in lines:
         label, found, value = each.partition("=")
         if not found or not label:
-            raise BadSpec(f"where is {each!r}; label=value is right, e.g. where=desk=Rates")
+            raise BadSpec(f"{name} is {each!r}; {form} is right, e.g. {name}={example}")
         made.setdefault(label, []).append(value)
     return made
 
 
+@contextmanager
+def named(name: str) -> Iterator[None]:
+    """What is unknown because the path names it is not found; any other unknown name is the question's."""
+    try:
+        yield
+    except UnknownName as error:
+        raise (NotFound(error) if error.name == name else error) from None
+
+
 Where = Annotated[Mapping[str, Any], Depends(_where)]
+
+Level = Annotated[
+    str, Query(description="Confidence, as a decimal.", pattern=r"^0?\.[0-9]{1,6}$", examples=["0.99", "0.975"])
+]
+
+Part = Annotated[
+    str, Query(description="Which table of the result; the attribute ``parts`` names them all.", max_length=32)
+]
+
+
+def _measures(
+    var_level: Level = "0.99",
+    es_level: Level = "0.975",
+    var_method: Annotated[str, Query(description="Convention of the quantile.", max_length=32)] = "inverted_cdf",
+    es_method: Annotated[str, Query(description="Convention of the tail.", max_length=32)] = "tail_integral",
+) -> dict[str, Any]:
+    return {"var_level": var_level, "es_level": es_level, "var_method": var_method, "es_method": es_method}
+
+
+#: Levels and methods of VaR and ES, as :func:`riskgrid.reporting.report` has them.
+Measures = Annotated[dict[str, Any], Depends(_measures)]

@@ -1,9 +1,10 @@
-"""Answers in the form a client asks for: JSON, Arrow IPC or Parquet, with an ETag and a guard on their size."""
+"""Answers in the form a client asks for: JSON, Arrow IPC, Parquet or CSV, with an ETag and a guard on their size."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -14,17 +15,33 @@ from pydantic import BaseModel
 from pydantic_core import to_json as json_bytes
 from starlette.exceptions import HTTPException
 
+import riskgrid
 from riskgrid import wire
 from riskgrid.api.service import Service
 from riskgrid.errors import TooLarge
 from riskgrid.hashing import digest
 from riskgrid.result import Run
 
-__all__ = ["ARROW", "JSON", "PARQUET", "TABLES", "check_size", "chosen_media", "labelled", "tagged"]
+__all__ = [
+    "ARROW",
+    "CSV",
+    "JSON",
+    "PARQUET",
+    "TABLES",
+    "check_count",
+    "check_size",
+    "chosen_media",
+    "labelled",
+    "tagged",
+]
 
 JSON = "application/json"
 ARROW = "application/vnd.apache.arrow.stream"
 PARQUET = "application/vnd.apache.parquet"
+CSV = "text/csv"
+
+#: With what a text begins that a spreadsheet would take for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Column(BaseModel):
@@ -45,7 +62,7 @@ class Labelled(BaseModel):
     attrs: dict[str, Any]
 
 
-#: For the OpenAPI document: a route that answers with labelled data in any of three forms.
+#: For the OpenAPI document: a route that answers with labelled data in any of its forms.
 TABLES: dict[int | str, dict[str, Any]] = {
     200: {
         "model": Labelled,
@@ -53,13 +70,14 @@ TABLES: dict[int | str, dict[str, Any]] = {
         "content": {
             ARROW: {"schema": {"type": "string", "format": "binary"}},
             PARQUET: {"schema": {"type": "string", "format": "binary"}},
+            CSV: {"schema": {"type": "string"}},
         },
     },
     304: {"description": "As it was: If-None-Match holds its ETag"},
 }
 
 
-def chosen_media(request: Request, known: tuple[str, ...] = (JSON, ARROW, PARQUET)) -> str:
+def chosen_media(request: Request, known: tuple[str, ...] = (JSON, ARROW, PARQUET, CSV)) -> str:
     """The form a client accepts; 406 names those there are."""
     accept = request.headers.get("accept", "*/*")
     asked = [part.partition(";")[0].strip().lower() for part in accept.split(",") if part.strip()]
@@ -73,18 +91,24 @@ def chosen_media(request: Request, known: tuple[str, ...] = (JSON, ARROW, PARQUE
     raise HTTPException(406, f"Accept is {accept!r}; {', '.join(known)} are right")
 
 
-def labelled(request: Request, run: Run, make: Callable[[], xr.Dataset]) -> Response:
-    """Labelled data of a run in the form that is accepted; nothing is made that the client, or this process, has."""
+def labelled(
+    request: Request, run: Run, make: Callable[[], xr.Dataset], *, also: Sequence[Run] = (), given: Sequence[str] = ()
+) -> Response:
+    """Labelled data of a run in the form that is accepted; nothing is made that the client, or this process, has.
+
+    also : runs beside it that decide the answer.   given : the content of what the question names, e.g. the key of a
+    scenario set, for another may have the name tomorrow.
+    """
     service: Service = request.app.state.service
     media = chosen_media(request)
-    etag = _etag(request, run, media)
+    etag = _etag(request, (run, *also), given, media)
     headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Accept, Authorization, X-API-Key"}
     if _held(request, etag):
         return Response(status_code=304, headers=headers)
     body = service.answers.get(etag)
     if body is None:
         made = make()
-        check_size(made, service.sizes.numbers)
+        check_size(made, service.sizes.numbers, long=media == CSV)
         body = _WRITERS[media](made)
         service.answers.put(etag, body)
     return Response(body, media_type=media, headers=headers)
@@ -105,23 +129,35 @@ def _held(request: Request, etag: str) -> bool:
     return etag in [each.strip() for each in request.headers.get("if-none-match", "").split(",")]
 
 
-def check_size(dataset: xr.Dataset, most: int) -> None:
-    """TooLarge where a dataset holds more numbers than one answer may."""
+def check_size(dataset: xr.Dataset, most: int, *, long: bool = False) -> None:
+    """TooLarge where a dataset holds more values than one answer may. long : as a table of a row a combination."""
     count = sum(int(variable.size) for variable in dataset.variables.values())
+    if long:
+        count = math.prod(dataset.sizes.values()) * len(dataset.variables)
+    _check(count, dataset.sizes, most)
+
+
+def check_count(request: Request, sizes: Mapping[str, int]) -> None:
+    """TooLarge, before any work, where an answer would hold a value for each combination of more than may be."""
+    service: Service = request.app.state.service
+    _check(math.prod(sizes.values()), sizes, service.sizes.numbers)
+
+
+def _check(count: int, sizes: Mapping[Any, int], most: int) -> None:
     if count > most:
-        sizes = " x ".join(f"{size:,} {name}" for name, size in dataset.sizes.items())
+        told = " x ".join(f"{size:,} {name}" for name, size in sizes.items())
         raise TooLarge(
-            f"the answer has {count:,} values ({sizes}); at most {most:,} are right: narrow it by where, by fewer "
+            f"the answer has {count:,} values ({told}); at most {most:,} are right: narrow it by where, by fewer "
             "labels or by a limit"
         )
 
 
-def _etag(request: Request, run: Run, media: str) -> str:
-    """Of what decides an answer: the run's bits, the question, its form, and the books that are seen."""
-    asked = sorted(request.query_params.multi_items())
-    path = request.url.path
-    rights = request.state.who.rights  # a second run that is named in the question is seen by them
-    found = digest("etag", run.result_id, run.row.status, rights, path, [list(one) for one in asked], media)
+def _etag(request: Request, runs: Sequence[Run], given: Sequence[str], media: str) -> str:
+    """Of what decides an answer: this code, the runs' bits and names, the question, its form, the books seen."""
+    asked = [list(one) for one in sorted(request.query_params.multi_items())]
+    bits = [[run.result_id, run.row.status, run.row.name, run.row.rights] for run in runs]
+    rights = request.state.who.rights
+    found = digest("etag", riskgrid.__version__, bits, rights, list(given), request.url.path, asked, media)
     return f'"{found.hex()}"'
 
 
@@ -138,8 +174,26 @@ def _parquet(dataset: xr.Dataset) -> bytes:
     return sink.getvalue()
 
 
+def _csv(dataset: xr.Dataset) -> bytes:
+    """A row for each combination of the dimensions; texts that a spreadsheet would take for formulas begin with '."""
+    table = dataset.reset_coords()
+    frame = table.to_dataframe() if table.sizes else table.expand_dims("row").to_dataframe()
+    named = frame.reset_index()
+    named = named.drop(columns=[name for name in named if name in table.sizes and name not in dataset.coords])
+    for name in named:
+        if named[name].dtype.kind == "O" or str(named[name].dtype) in ("str", "string"):
+            named[name] = [_harmless(each) for each in named[name]]
+    named.columns = [_harmless(str(name)) for name in named]
+    return bytes(named.to_csv(index=False, date_format="%Y-%m-%d").encode())
+
+
+def _harmless(text: Any) -> Any:
+    return f"'{text}" if isinstance(text, str) and text.startswith(_FORMULA) else text
+
+
 _WRITERS: dict[str, Callable[[xr.Dataset], bytes]] = {
     JSON: lambda dataset: json_bytes(wire.to_json(dataset), inf_nan_mode="null"),
     ARROW: _arrow,
     PARQUET: _parquet,
+    CSV: _csv,
 }

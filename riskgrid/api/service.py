@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from riskgrid.access import Door
 from riskgrid.acting import QUOTA
+from riskgrid.errors import TooMany
 from riskgrid.principal import EVERYTHING, Principal
 
-__all__ = ["Answers", "Service", "Sizes"]
+__all__ = ["Answers", "Service", "Sizes", "Slots"]
 
 #: Who a request comes from, by its headers. Unauthenticated where nobody can tell.
 type Authenticate = Callable[[Mapping[str, str]], Principal]
@@ -54,6 +56,23 @@ class Answers:
                 self._held -= len(self._bodies.popitem(last=False)[1])
 
 
+class Slots:
+    """Analyses that price while somebody waits: so many at once in one process."""
+
+    def __init__(self, most: int = 4) -> None:
+        self._most, self._free = most, threading.BoundedSemaphore(most)
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """One of them, for as long as the work lasts; TooMany where none is free."""
+        if not self._free.acquire(blocking=False):
+            raise TooMany(f"{self._most} analyses are at work in this process, as many as may be at once", 2.0)
+        try:
+            yield
+        finally:
+            self._free.release()
+
+
 def _everybody(headers: Mapping[str, str]) -> Principal:  # noqa: ARG001, of development mode
     return EVERYTHING
 
@@ -67,3 +86,4 @@ class Service:
     sizes: Sizes = field(default_factory=Sizes)
     quota: int = QUOTA
     answers: Answers = field(default_factory=Answers)
+    slots: Slots = field(default_factory=Slots)

@@ -59,17 +59,19 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a run may need: ``seconds``, bytes of ``memory``, bytes of ``disk``. None where there is no limit.
+    """What a run may need: ``seconds``, bytes of ``memory``, bytes of ``disk``, ``valuations`` that the store lacks.
 
-    Text is read as a number (YAML has ``8e9`` as text). BadSpec for what is none, or not above 0.
+    None where there is no limit. Text is read as a number (YAML has ``8e9`` as text). BadSpec for what is none, or not
+    above 0.
     """
 
     seconds: float | None = None
     memory: float | None = None
     disk: float | None = None
+    valuations: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("seconds", "memory", "disk"):
+        for name in ("seconds", "memory", "disk", "valuations"):
             object.__setattr__(self, name, _number(name, getattr(self, name)))
 
 
@@ -137,6 +139,11 @@ def check(needed: Estimate, limits: Limits, free: int | None = None) -> None:
             f"this run needs about {_bytes(needed.disk)} of disk; its limit is {_bytes(limits.disk)}: take fewer "
             f"trades or scenarios, or a limit of {_bytes(_roomy(needed.disk))}"
         )
+    if limits.valuations is not None and needed.valuations > limits.valuations:
+        told.append(
+            f"this asks for {needed.valuations:,} valuations; at most {limits.valuations:,.0f} are right here: take "
+            "fewer trades, factors or scenarios"
+        )
     if free is not None and needed.disk > free:
         told.append(_no_room(needed.disk, free))
     if told:
@@ -172,7 +179,7 @@ def _number(name: str, given: Any) -> float | None:
         number = math.nan
     if number is None or 0.0 < number < math.inf:
         return number
-    what = "seconds" if name == "seconds" else "bytes"
+    what = name if name in ("seconds", "valuations") else "bytes"
     raise BadSpec(f"limit '{name}' is {given!r}; a number of {what} above 0 is right, e.g. 600 or 8e9")
 
 

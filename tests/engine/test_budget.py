@@ -113,6 +113,11 @@ def test_check__names_all_that_is_too_large_and_offers_workers_only_where_they_h
     assert "; this run needs about 1.0 GB of memory" in str(caught.value)
 
 
+def test_check__counts_valuations_that_the_store_lacks():
+    with pytest.raises(TooLarge, match=r"asks for 1,000,000,000 valuations; at most 20,000,000 are right here"):
+        check(NEEDED, Limits(valuations=2e7))
+
+
 def test_check__lets_pass_what_fits():
     check(NEEDED, Limits())
-    check(NEEDED, Limits(seconds=341.0, memory=10**9, disk=4 * 10**9), free=4 * 10**9)
+    check(NEEDED, Limits(seconds=341.0, memory=10**9, disk=4 * 10**9, valuations=1e9), free=4 * 10**9)
