@@ -97,6 +97,13 @@ def test_settings__name_a_file_of_rights_and_the_claims(store, issuer, chosen, t
     assert issuer.asked == ["/keys"]
 
 
+def test_settings__without_an_issuer_take_keys_alone(store, key, monkeypatch):
+    monkeypatch.delenv("RISKGRID_OIDC_ISSUER", raising=False)
+    authenticate = of_settings(store, settings())
+    assert authenticate({"X-API-Key": key}).name == "key:nightly"
+    assert "takes API keys alone" in refused(authenticate, [("Authorization", "Bearer a.b.c")])
+
+
 def test_settings__that_cannot_be_used_are_refused_before_anything_is_served(store, chosen, tmp_path, monkeypatch):
     monkeypatch.setenv("RISKGRID_RIGHTS", str(tmp_path / "none.yaml"))
     with pytest.raises(BadSpec, match=r"no file .*none\.yaml"):

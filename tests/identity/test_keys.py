@@ -171,3 +171,15 @@ def test_make_key__refuses_scopes_that_are_none(keys):
         made(keys, scopes=["raed"])
     with pytest.raises(BadSpec, match="a key has no scope"):
         made(keys, scopes=[])
+
+
+def test_keys__that_nobody_knows_are_not_remembered_without_end(keys, monkeypatch):
+    monkeypatch.setattr("riskgrid.identity.keys._KEPT", 3)
+    known, text = KnownKeys(keys), made(keys)[0]
+    known.principal(text)
+    keys.revoke(text[4:20], "tess")
+    for at in range(3):
+        with pytest.raises(Unauthenticated):
+            known.principal(f"rgk_{at:016x}_{text[-64:]}")
+    with pytest.raises(Unauthenticated, match="was revoked"):  # it was forgotten, and so looked up again
+        known.principal(text)
