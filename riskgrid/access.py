@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +79,7 @@ class Door:
 
     A run of all books is seen by everybody, each sees its own books of it. A what-if, and a run that was asked under
     narrower rights, is seen by those who may see all that its maker could.   limits : of what a measure may revalue.
+    made : called with each run that was made here.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class Door:
         self._open: OrderedDict[Any, Run] = OrderedDict()
         self._making: dict[Any, threading.Lock] = {}
         self._lock = threading.Lock()
+        self.made: Callable[[Run], object] | None = None
 
     # -- runs --------------------------------------------------------------------------------------------------
 
@@ -126,6 +128,8 @@ class Door:
     def keep_open(self, run: Run) -> None:
         """Keep a whole run open."""
         row = run.row
+        if self.made is not None:
+            self.made(run)
         with self._lock:
             self._open[row.run_id, row.result_id, row.status, ""] = run.within(self.limits)
             self._trim()

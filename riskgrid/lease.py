@@ -13,6 +13,7 @@ from dataclasses import asdict, replace
 from types import TracebackType
 from typing import Any, Self
 
+from riskgrid import log
 from riskgrid.engine.budget import Limits
 from riskgrid.engine.outcome import Progress
 from riskgrid.errors import Cancelled, LeaseLost, OverLimit, Stopped, StoreError, UnknownName
@@ -113,9 +114,11 @@ class Lease:
         self._over = threading.Event()
         self._stopped: Exception | None = None
         self._progress: Progress | None = None
+        self._about = log.about(run=row.run_id)
         self._thread = threading.Thread(target=self._keep, name="riskgrid-lease", daemon=True)
 
     def __enter__(self) -> Self:
+        self._about.__enter__()
         self._thread.start()
         return self
 
@@ -127,6 +130,7 @@ class Lease:
         if error is not None and not isinstance(error, LeaseLost):
             with contextlib.suppress(StoreError):  # where this fails too, the error is the better reason
                 self._end(error)
+        self._about.__exit__(None, None, None)
 
     @property
     def key(self) -> str:

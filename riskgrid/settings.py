@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from riskgrid.errors import InputError
 
-__all__ = ["Settings", "settings"]
+__all__ = ["Settings", "Told", "settings", "told"]
 
 #: Gigabytes of copies of a bucket's objects that a machine keeps.
 _CACHE_GB = 20.0
@@ -19,6 +20,29 @@ _S3_SECONDS = 30.0
 
 #: Seconds that a run waits for a worker where there is none.
 _PATIENCE = 60.0
+
+#: Requests a second that a principal may make of one process, after a burst of twice as many.
+_RATE = 200.0
+
+#: Each variable, the setting that it says, and what it is.
+_VARIABLES = (
+    ("RISKGRID_HOME", "home", "folder of the embedded store"),
+    ("RISKGRID_STORE", "store", "the store: a folder or s3://bucket/prefix [the home]"),
+    ("RISKGRID_CATALOGUE", "catalogue", "URL of the database of runs [the store's own]"),
+    ("RISKGRID_THREADS", "threads", "worker threads of a run in one process [all cores]"),
+    ("RISKGRID_CACHE", "cache", "folder of the copies of a bucket's objects"),
+    ("RISKGRID_CACHE_GB", "cache_bytes", "gigabytes of such copies"),
+    ("RISKGRID_S3_ENDPOINT", "s3_endpoint", "of a bucket that is not Amazon's"),
+    ("RISKGRID_S3_TIMEOUT", "s3_seconds", "seconds that a request to a bucket may take"),
+    ("RISKGRID_PATIENCE", "patience", "seconds that a run waits for a worker"),
+    ("RISKGRID_USER", "principal", "who asks on the command line, for the audit"),
+    ("RISKGRID_LOG", "log", "form of the log: auto, json, text"),
+    ("RISKGRID_LOG_LEVEL", "log_level", "least level that is written: debug, info, warning, error"),
+    ("RISKGRID_RATE", "rate", "requests a second of one principal to one process"),
+)
+
+#: What a URL says of who uses it.
+_CREDENTIALS = re.compile(r"(?<=://).*@|\?.*")
 
 
 @dataclass(frozen=True)
@@ -33,6 +57,8 @@ class Settings:
     ``oidc_issuer``, ``oidc_audience``: whose tokens a service takes, and made for whom.   ``oidc_jwks``: URL or file of
     the issuer's keys, None to ask it where they are.   ``principal_claim``, ``groups_claim``: where a token has its
     principal and groups.   ``rights``: file that says what groups may, None to go by their names.
+    ``log``, ``log_level``: form of the log lines and the least level that is written.   ``rate``: requests a second
+    that a principal may make of one process.
     """
 
     home: Path
@@ -51,6 +77,33 @@ class Settings:
     principal_claim: str
     groups_claim: str
     rights: Path | None
+    log: str = "auto"
+    log_level: str = "info"
+    rate: float = _RATE
+
+
+@dataclass(frozen=True)
+class Told:
+    """A setting, for people. origin : where its value comes from.   value : without secrets."""
+
+    variable: str
+    value: str
+    origin: str
+    meaning: str
+
+
+def told() -> list[Told]:
+    """Every setting of this process, its value without secrets, and where that comes from."""
+    found = settings()
+    return [
+        Told(
+            variable,
+            _shown(getattr(found, name)),
+            "environment" if os.environ.get(variable) else "default",
+            meaning,
+        )
+        for variable, name, meaning in _VARIABLES
+    ]
 
 
 def settings() -> Settings:
@@ -60,7 +113,8 @@ def settings() -> Settings:
     ``RISKGRID_THREADS``, or all cores; ``RISKGRID_CACHE``, else the platform's cache folder; ``RISKGRID_CACHE_GB``, 20;
     ``RISKGRID_S3_ENDPOINT``; ``RISKGRID_S3_TIMEOUT``, 30 seconds; ``RISKGRID_PATIENCE``, 60 seconds;
     ``RISKGRID_USER``, else the user of this process; ``RISKGRID_OIDC_ISSUER``, ``RISKGRID_OIDC_AUDIENCE``,
-    ``RISKGRID_OIDC_JWKS``; ``RISKGRID_PRINCIPAL_CLAIM``, sub; ``RISKGRID_GROUPS_CLAIM``, groups; ``RISKGRID_RIGHTS``.
+    ``RISKGRID_OIDC_JWKS``; ``RISKGRID_PRINCIPAL_CLAIM``, sub; ``RISKGRID_GROUPS_CLAIM``, groups; ``RISKGRID_RIGHTS``;
+    ``RISKGRID_LOG``, auto; ``RISKGRID_LOG_LEVEL``, info; ``RISKGRID_RATE``, 200 requests a second.
     InputError where a number is none.
     """
     home = _folder("RISKGRID_HOME", "user_data_dir")
@@ -84,7 +138,17 @@ def settings() -> Settings:
         principal_claim=os.environ.get("RISKGRID_PRINCIPAL_CLAIM") or "sub",
         groups_claim=os.environ.get("RISKGRID_GROUPS_CLAIM") or "groups",
         rights=Path(rights).expanduser() if (rights := os.environ.get("RISKGRID_RIGHTS")) else None,
+        log=os.environ.get("RISKGRID_LOG") or "auto",
+        log_level=(os.environ.get("RISKGRID_LOG_LEVEL") or "info").lower(),
+        rate=_number("RISKGRID_RATE", _RATE, "requests a second"),
     )
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return ""
+    text = str(value)
+    return _CREDENTIALS.sub(lambda found: "...@" if found[0].endswith("@") else "", text) if "://" in text else text
 
 
 def _folder(variable: str, platform_folder: str) -> Path:

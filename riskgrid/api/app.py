@@ -5,8 +5,9 @@ from __future__ import annotations
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
+from riskgrid.api.envelope import Envelope
 from riskgrid.api.problem import PROBLEMS, add_handlers
-from riskgrid.api.routes import analyses, bumps, moves, numbers, registry, runs, trades
+from riskgrid.api.routes import analyses, bumps, moves, numbers, probes, registry, runs, trades
 from riskgrid.api.service import Service
 
 __all__ = ["PREFIX", "make_app"]
@@ -37,6 +38,8 @@ def make_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     add_handlers(app)
+    app.add_middleware(Envelope, service=service, prefix=PREFIX)
+    app.include_router(probes.router)
     for router in _ROUTERS:
         app.include_router(router, prefix=PREFIX, responses=PROBLEMS)
     return app

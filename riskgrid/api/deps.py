@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Query, Request
 from pydantic import AfterValidator
 
+from riskgrid import log
 from riskgrid.access import Door, Seen
 from riskgrid.api.problem import NotFound
 from riskgrid.api.service import Service
@@ -42,9 +43,12 @@ ServiceOf = Annotated[Service, Depends(_service)]
 
 
 def _who(request: Request, service: ServiceOf) -> Principal:
-    who = service.authenticate(request.headers)
+    who: Principal | None = getattr(request.state, "known", None)
+    if who is None:
+        who = service.known(request.headers, request.client.host if request.client else "")
+    log.note(principal=who.name)
+    service.rates.take(who.name)
     who.require("read")
-    request.state.who = who
     return who
 
 

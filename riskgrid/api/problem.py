@@ -33,7 +33,16 @@ from riskgrid.errors import (
     WrongStatus,
 )
 
-__all__ = ["PROBLEMS", "Conflict", "NotFound", "Problem", "add_handlers", "problem"]
+__all__ = [
+    "PROBLEMS",
+    "Conflict",
+    "NotFound",
+    "Problem",
+    "add_handlers",
+    "of_library",
+    "problem",
+    "unforeseen",
+]
 
 _LOG = logging.getLogger(__name__)
 
@@ -107,13 +116,14 @@ def problem(
 
 def add_handlers(app: FastAPI) -> None:
     """Have every error answered as a problem."""
-    app.add_exception_handler(RiskgridError, _of_library)
+    app.add_exception_handler(RiskgridError, of_library)
     app.add_exception_handler(RequestValidationError, _of_request)
     app.add_exception_handler(HTTPException, _of_server)
-    app.add_exception_handler(Exception, _unforeseen)
+    app.add_exception_handler(Exception, unforeseen)
 
 
-async def _of_library(request: Request, error: Exception) -> JSONResponse:
+async def of_library(request: Request, error: Exception) -> JSONResponse:
+    """The problem of an error that says itself what is wrong."""
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
     headers = {}
     if status == 401:
@@ -121,7 +131,7 @@ async def _of_library(request: Request, error: Exception) -> JSONResponse:
     if status in (429, 503):
         headers["Retry-After"] = str(max(round(getattr(error, "seconds", 1.0)), 1))
     if status >= 500:
-        _LOG.warning("%s %s: %s", request.method, request.url.path, error)
+        _LOG.warning("%s", error)
     return problem(status, str(error), request, errors=_reasons(error), headers=headers)
 
 
@@ -141,8 +151,9 @@ async def _of_server(request: Request, error: Exception) -> JSONResponse:
     return problem(error.status_code, detail, request, headers=error.headers)
 
 
-async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
-    _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
+async def unforeseen(request: Request, error: Exception) -> JSONResponse:
+    """The problem of an error that is nobody's fault but ours."""
+    _LOG.error("the request failed", exc_info=error)
     return problem(500, "something went wrong that nobody foresaw; the log has it under this request's id", request)
 
 

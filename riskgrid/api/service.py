@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
@@ -10,8 +11,11 @@ from dataclasses import dataclass, field
 
 from riskgrid.access import Door
 from riskgrid.acting import QUOTA
-from riskgrid.errors import TooMany
+from riskgrid.api.metrics import Metrics
+from riskgrid.api.rate import Rates
+from riskgrid.errors import TooMany, Unauthenticated
 from riskgrid.principal import EVERYTHING, Principal
+from riskgrid.settings import settings
 
 __all__ = ["Answers", "Service", "Sizes", "Slots"]
 
@@ -36,14 +40,22 @@ class Answers:
         self._most, self._held = most_bytes, 0
         self._bodies: OrderedDict[str, bytes] = OrderedDict()
         self._lock = threading.Lock()
+        self._found = self._missed = 0
 
     def get(self, etag: str) -> bytes | None:
         """A body, None where it is not held."""
         with self._lock:
             body = self._bodies.get(etag)
-            if body is not None:
+            if body is None:
+                self._missed += 1
+            else:
+                self._found += 1
                 self._bodies.move_to_end(etag)
             return body
+
+    def counts(self) -> tuple[int, int]:
+        """How often a body was found, and how often it was not."""
+        return self._found, self._missed
 
     def put(self, etag: str, body: bytes) -> None:
         """Hold a body as long as there is room."""
@@ -79,7 +91,11 @@ def _everybody(headers: Mapping[str, str]) -> Principal:  # noqa: ARG001, of dev
 
 @dataclass(frozen=True)
 class Service:
-    """One process that serves a store. authenticate : by default nobody is asked who he is: development mode."""
+    """One process that serves a store. authenticate : by default nobody is asked who he is: development mode.
+
+    development : whether every answer says so.   rates : requests of each principal.   failures : of an address to
+    say who it is.
+    """
 
     door: Door
     authenticate: Authenticate = _everybody
@@ -87,3 +103,23 @@ class Service:
     quota: int = QUOTA
     answers: Answers = field(default_factory=Answers)
     slots: Slots = field(default_factory=Slots)
+    development: bool = False
+    rates: Rates = field(default_factory=lambda: Rates(settings().rate, 2.0 * settings().rate))
+    failures: Rates = field(default_factory=lambda: Rates(1.0, 20.0))
+
+    def __post_init__(self) -> None:
+        self.door.made = self.metrics.ran
+
+    @functools.cached_property
+    def metrics(self) -> Metrics:
+        """What this process counts of itself."""
+        return Metrics(self.door.store, self.answers.counts)
+
+    def known(self, headers: Mapping[str, str], address: str) -> Principal:
+        """Who a request comes from. Unauthenticated; TooMany for an address that failed to say so too often."""
+        self.failures.take(address, 0.0)
+        try:
+            return self.authenticate(headers)
+        except Unauthenticated:
+            self.failures.take(address)
+            raise

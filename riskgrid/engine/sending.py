@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from riskgrid import log
 from riskgrid.cluster import Workers
 from riskgrid.engine.adding import distinct_cells
 from riskgrid.engine.cost import cost_of, learned
@@ -80,6 +81,7 @@ class Sender:
             (engine_code(), piece.instrument.code),
             (),
             None if shared else self._halt,
+            log.carried(),
         )
         bundle: list[Work] = []
         expected, enough = 0.0, _TASK_SECONDS[self.workers.in_process]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from riskgrid import log
 from riskgrid.engine.again import patiently
 from riskgrid.engine.block import Priced, price_block, sum_block
 from riskgrid.engine.kept import parts_of, priced_from
@@ -37,6 +39,8 @@ __all__ = [
     "run_task",
     "sum_key",
 ]
+
+_LOG = logging.getLogger(__name__)
 
 #: Rows below which a block is summed in less time than its sums are written and read.
 _FEW = 64
@@ -64,7 +68,7 @@ class Task:
     columns : the piece's terms, or their key in the store.   objects : market objects in all states by role, or their
     keys.   dates : (state,).   numerics, code : of the run (riskgrid's and the
     instrument's, None where that cannot be told); a worker with another refuses.   halt : in this process, set when
-    nobody waits for the task any more: it ends after the block in hand.
+    nobody waits for the task any more: it ends after the block in hand.   said : what its log lines are about.
     """
 
     store: Store
@@ -78,6 +82,7 @@ class Task:
     code: tuple[bytes, bytes | None]
     works: tuple[Work, ...]
     halt: threading.Event | None = None
+    said: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def in_process(self) -> bool:
@@ -125,6 +130,22 @@ class Receipt:
 
 def run_task(task: Task) -> Receipt:
     """Price, store and sum; safe to run twice and anywhere. NumericsMismatch, StoreError and OverflowError stop it."""
+    with log.speaking(task.said):
+        receipt = _done(task)
+        _LOG.debug("task done", extra={"facts": _counts(receipt)})
+        for reason in receipt.retried:
+            _LOG.warning("the store was asked again: %s", reason)
+        for key in receipt.damaged:
+            _LOG.warning("block %s was damaged and is made anew", key)
+        return receipt
+
+
+def _counts(receipt: Receipt) -> dict[str, Any]:
+    told = {name: getattr(receipt, name) for name in ("instrument", "priced", "found", "valuations")}
+    return {**told, "seconds": round(receipt.seconds, 4)}
+
+
+def _done(task: Task) -> Receipt:
     begun, compiled = time.perf_counter(), compile_seconds()
     instrument = INSTRUMENTS[task.instrument] if isinstance(task.instrument, str) else task.instrument
     if task.code[0] != engine_code() or task.code[1] not in (None, instrument.code):

@@ -125,6 +125,12 @@ class Catalogue:
 
         self.database.write(work)
 
+    def statuses(self) -> Mapping[str, int]:
+        """How many runs there are by status, those that serve others included."""
+        query = sa.select(_STATUS.label("shown"), sa.func.count()).group_by("shown").order_by("shown")
+        rows = self.database.read(lambda connection: connection.execute(query).all())
+        return {str(status): int(count) for status, count in rows}
+
     def serve(self, run_id: str, serves: str | None) -> None:
         """Say which run a run serves from now on; None: none, it is asked in its own right."""
         statement = tables.run.update().where(_RUN.run_id == run_id).values(serves=serves)

@@ -17,6 +17,8 @@ from riskgrid.store.address import Address, address_of
 from riskgrid.store.clock import now
 from riskgrid.store.engines import ENGINES, Opened
 from riskgrid.store.failure import explained
+from riskgrid.store.tables import HEAD
+from riskgrid.store.versions import revision_of
 
 __all__ = ["ConnectionCut", "Database", "now"]
 
@@ -89,6 +91,17 @@ class Database:
                     yield opened.engine
             finally:
                 ENGINES.close(self.address)
+
+    def check(self) -> None:
+        """StoreError where the database does not answer, or its tables are not those that this code knows."""
+        if self.path is not None and not self.path.exists():
+            return  # made with the first run
+        found = self.read(revision_of)
+        if found not in (None, HEAD):
+            raise StoreError(
+                f"the catalogue {self.address} is at revision {found} and this riskgrid needs {HEAD}; run `riskgrid "
+                "migrate`, or the riskgrid that fits"
+            )
 
     def write[T](self, work: Callable[[sa.Connection], T]) -> T:
         """What ``work`` returns, done in one transaction; again where the connection was cut before its commit."""
