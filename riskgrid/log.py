@@ -89,10 +89,10 @@ def set_up(form: str = "auto", level: str = "info", stream: TextIO | None = None
         raise InputError(f"log lines are to be {form!r} from the level {level!r} on; {right} is right")
     out = sys.stderr if stream is None else stream
     text = form == "text" or (form == "auto" and out.isatty())
-    handler = logging.StreamHandler(out)
+    handler = _Lines(stream)
     handler.setFormatter(_formatter(text, out.isatty()))
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [*(other for other in root.handlers if not isinstance(other, _Lines)), handler]
     root.setLevel(logging.INFO)
     logging.getLogger("riskgrid").setLevel(level.upper())
     for noisy in ("alembic", "httpx", "httpx2"):
@@ -100,16 +100,35 @@ def set_up(form: str = "auto", level: str = "info", stream: TextIO | None = None
     _SET.update(form=form if form != "auto" else "text" if text else "json", level=level)
 
 
+class _Lines(logging.StreamHandler[Any]):
+    """Writes to a stream, else to what is standard error when it writes."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._chosen = stream
+        super().__init__()
+
+    @property
+    def stream(self) -> Any:
+        """Where lines go."""
+        return sys.stderr if self._chosen is None else self._chosen
+
+    @stream.setter
+    def stream(self, value: Any) -> None:
+        """Nothing: the standard library sets what was standard error when the handler was made."""
+
+
 def _formatter(text: bool, colours: bool) -> logging.Formatter:
     if importlib.util.find_spec("structlog") is None:
         return _Plain("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     import structlog
 
-    processors: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
-    if text:
-        processors += [structlog.dev.ConsoleRenderer(colors=colours)]
-    else:
-        processors += [structlog.processors.format_exc_info, _without_secrets, structlog.processors.JSONRenderer()]
+    # a traceback without the values of variables: they may be trades, or keys
+    plain = structlog.dev.plain_traceback
+    lines: Any = (
+        structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain)
+        if text
+        else structlog.processors.JSONRenderer()
+    )
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[
             structlog.stdlib.add_log_level,
@@ -118,7 +137,12 @@ def _formatter(text: bool, colours: bool) -> logging.Formatter:
             _with_facts,
             _without_secrets,
         ],
-        processors=processors,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            _without_secrets,
+            lines,
+        ],
     )
 
 

@@ -7,6 +7,7 @@ import re
 import time
 import uuid
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
@@ -17,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from riskgrid import log
 from riskgrid.api.body import SMALL, read_body
 from riskgrid.api.problem import of_library, problem, unforeseen
+from riskgrid.api.server import is_loopback
 from riskgrid.api.service import Service
 from riskgrid.errors import RiskgridError
 
@@ -109,6 +111,8 @@ class Envelope:
 
     async def _let_in(self, scope: Scope, receive: Receive, headers: Headers) -> tuple[Scope, Receive]:
         """The request with a body that was read; one that has none is left as it is."""
+        if self.service.development:
+            _check_local(headers)
         length = headers.get("content-length")
         if (length or "0") == "0" and "transfer-encoding" not in headers:
             return scope, receive
@@ -173,3 +177,11 @@ class Envelope:
 
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+def _check_local(headers: Headers) -> None:
+    """HTTPException 403 for what a page from elsewhere, open in a browser of this machine, has it ask."""
+    for name in ("host", "origin"):
+        given = headers.get(name)
+        if given is not None and not is_loopback(urlsplit(given if "//" in given else f"//{given}").hostname or ""):
+            raise HTTPException(403, f"development mode is for this machine alone, and the {name} is {given!r}")

@@ -1,6 +1,18 @@
 """The command line: thin, everything imported when it is needed."""
 
-from riskgrid.cli import asking, bumps, explained, keeping, keys, measuring, proving, reference, stressed, working
+from riskgrid.cli import (
+    asking,
+    bumps,
+    explained,
+    keeping,
+    keys,
+    measuring,
+    proving,
+    reference,
+    serving,
+    stressed,
+    working,
+)
 from riskgrid.cli.group import cli
 
 __all__ = [
@@ -13,6 +25,7 @@ __all__ = [
     "measuring",
     "proving",
     "reference",
+    "serving",
     "stressed",
     "working",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import click
 from riskgrid.cli.group import STORE, cli, table
 
 __all__ = ["audit", "cancel", "events", "resume", "runner", "submit"]
+
+_LOG = logging.getLogger(__name__)
 
 
 @cli.command()
@@ -45,26 +48,38 @@ def submit(spec: Path, *, name: str | None, priority: int, key: str | None, stor
 @click.option("--cluster", default="threads", show_default=True, help="threads, threads:N, processes:N, an address.")
 @click.option("--until-idle", is_flag=True, help="End when nothing waits.")
 @click.option("--interactive-lane/--no-interactive-lane", default=True, help="Keep a lane free for who waits.")
+@click.option(
+    "--lease", type=click.FloatRange(1.0), help="Seconds after which a silent runner's run is another's [30]."
+)
+@click.option("--while-stdin", is_flag=True, help="End when standard input does: with whoever started it.")
+@click.option("--metrics-host", default="127.0.0.1", show_default=True, help="Address of the counts.")
+@click.option("--metrics-port", type=click.IntRange(0, 65_535), help="Counts for scrapers; needs the extra 'api'.")
 @STORE
-def runner(cluster: str, until_idle: bool, interactive_lane: bool, store: str | None) -> None:
+def runner(*, lease: float | None, while_stdin: bool, metrics_host: str, metrics_port: int | None, **rest: Any) -> None:
     """Answer queued runs until stopped; what is in hand then is given back."""
     import signal
+    import sys
 
+    from riskgrid import log
+    from riskgrid.cli.tending import counted, when_input_ends
+    from riskgrid.lease import LEASE_SECONDS
     from riskgrid.runner import Runner
+    from riskgrid.settings import settings
     from riskgrid.store import INTERACTIVE, store_of
 
-    lanes = (None, INTERACTIVE) if interactive_lane else (None,)
-
-    def told(row: Any) -> None:
-        click.echo(
-            f"run {row.run_id} ({row.name or 'no name'}): {row.status}{': ' * bool(row.reason)}{row.reason}", err=True
-        )
-
-    with Runner(store_of(store), cluster=cluster, lanes=lanes, told=told) as worker:
+    chosen = settings()
+    log.set_up(chosen.log, chosen.log_level)
+    kept, lanes = store_of(rest["store"]), (None, INTERACTIVE) if rest["interactive_lane"] else (None,)
+    with (
+        counted(kept, metrics_host, metrics_port) as told,
+        Runner(kept, cluster=rest["cluster"], lanes=lanes, lease_seconds=lease or LEASE_SECONDS, told=told) as worker,
+    ):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
-        click.echo(f"runner {worker.name} on {cluster}: waiting for runs in {worker.store.where}", err=True)
-        worker.work(until_idle=until_idle)
+        if while_stdin:
+            when_input_ends(sys.stdin.buffer, worker.stop)
+        _LOG.info("runner %s on %s waits for runs in %s", worker.name, rest["cluster"], worker.store.where)
+        worker.work(until_idle=rest["until_idle"])
 
 
 @cli.command()

@@ -159,7 +159,18 @@ def test_error__that_nobody_foresaw_is_a_problem_with_the_id_that_the_log_has(tm
 
 def test_development__is_said_with_every_answer(tmp_path):
     client = client_of(tmp_path, development=True)
+    client.base_url = "http://127.0.0.1:8000"
     assert "nobody is asked" in client.get("/nothing").headers["x-riskgrid-development"]
     assert client.get("/version").json()["development"] is True
     assert "everybody may do everything" in client.get("/version").json()["warning"]
     assert "x-riskgrid-development" not in client_of(tmp_path).get("/health").headers
+
+
+@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}, {"Origin": "null"}])
+def test_development__refuses_what_a_page_from_elsewhere_has_a_browser_ask(tmp_path, headers):
+    client = client_of(tmp_path, development=True)
+    client.base_url = "http://localhost:8000"
+    said = client.get("/api/v1/runs", headers=headers)
+    assert said.status_code == 403
+    assert "development mode is for this machine alone" in said.json()["detail"]
+    assert client.get("/api/v1/runs", headers={"Origin": "http://localhost:8000"}).status_code == 200

@@ -11,7 +11,7 @@ def test_take__lets_a_burst_in_and_then_a_steady_rate():
     rates = Rates(10.0, 3.0, clock=lambda: now[0])
     for _ in range(3):
         rates.take("kim")
-    with pytest.raises(TooMany, match="asks more than 10 times a second; ask again in 0.1 s") as found:
+    with pytest.raises(TooMany, match=r"asks more than 10 times a second; ask again in 0\.1 s") as found:
         rates.take("kim")
     assert found.value.seconds == pytest.approx(0.1)
     now[0] = 0.1

@@ -1,0 +1,80 @@
+"""A service put together from settings: who is let in, what a new store holds."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+
+from riskgrid import sample
+from riskgrid.access import Door
+from riskgrid.acting import Asked, ask_run, keep_input
+from riskgrid.api.server import is_loopback
+from riskgrid.api.service import Authenticate, Service
+from riskgrid.errors import BadSpec
+from riskgrid.principal import EVERYTHING
+from riskgrid.settings import settings
+from riskgrid.store import Store
+
+__all__ = ["SAMPLE", "give_sample", "open_service"]
+
+_LOG = logging.getLogger(__name__)
+
+#: The name under which the inputs and the run of the sample are kept.
+SAMPLE = "sample"
+
+_WARNING = (
+    "DEVELOPMENT MODE: nobody is asked who he is, everybody who reaches %s may do everything; configure an issuer of "
+    "tokens (RISKGRID_OIDC_ISSUER) or make a key ('riskgrid keys make') for anything but this machine"
+)
+
+
+def open_service(store: Store, host: str, *, development: bool = False, fallback: bool = False) -> Service:
+    """The service of a store at an address.
+
+    development : nobody is asked who he is; only this machine may reach it, and only an embedded catalogue is served.
+    fallback : the same where nothing says how anybody could be recognised.   BadSpec where it is neither, or not right.
+    """
+    known = None if development else _recognising(store)
+    if known is not None:
+        return Service(Door(store), known)
+    if not development and not fallback:
+        raise BadSpec(
+            "nothing says how anybody is recognised: name an issuer of tokens (RISKGRID_OIDC_ISSUER and "
+            "RISKGRID_OIDC_AUDIENCE) or make a key ('riskgrid keys make'); on your own machine --development is right"
+        )
+    if not is_loopback(host):
+        raise BadSpec(
+            f"development mode asks nobody who he is and is for this machine alone: it does not listen at {host}; "
+            "127.0.0.1 is right, or an issuer of tokens or a key"
+        )
+    database = store.catalogue.database.address
+    if not database.embedded:
+        raise BadSpec(
+            f"development mode asks nobody who he is: it does not open {database}, which others use; a store with a "
+            "catalogue of its own is right, or an issuer of tokens or a key"
+        )
+    _LOG.warning(_WARNING, host)
+    return Service(Door(store), development=True)
+
+
+def _recognising(store: Store) -> Authenticate | None:
+    """Who is let in by the settings; None where they name nobody."""
+    if importlib.util.find_spec("riskgrid.identity") is None:
+        return None
+    found = importlib.import_module("riskgrid.identity.authenticate")
+    chosen = settings()
+    made: Authenticate = found.of_settings(store, chosen)
+    return made if found.is_configured(store, chosen) else None
+
+
+def give_sample(door: Door, *, trades: int = 10_000) -> str | None:
+    """Keep the sample's inputs in a store that holds nothing, and ask one run of them; its id, None where it does."""
+    if door.store.catalogue.count() or any(
+        door.names(kind, EVERYTHING) for kind in ("portfolio", "market", "scenarios")
+    ):
+        return None
+    for given in (sample.portfolio(trades), sample.market(), sample.scenarios()):
+        keep_input(door, EVERYTHING, SAMPLE, given)
+    seen = ask_run(door, EVERYTHING, Asked(SAMPLE, SAMPLE, SAMPLE, name=SAMPLE))
+    _LOG.info("the store was empty: the sample is kept as '%s', its run is %s", SAMPLE, seen.row.run_id)
+    return seen.row.run_id

@@ -1,0 +1,121 @@
+"""The process that listens: a socket, uvicorn on it, and an end that lets requests finish."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import signal
+import socket
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from riskgrid.errors import BadSpec
+
+__all__ = ["GRACE", "bound", "is_loopback", "listen"]
+
+_LOG = logging.getLogger(__name__)
+
+#: Seconds that requests have to finish once the process is told to end; an event stream never does by itself.
+GRACE = 10
+
+#: Bytes of a request before its body: its address and its headers.
+_HEAD = 65_536
+
+#: Connections that are open at once.
+_CONNECTIONS = 2000
+
+#: Ports that are tried one after another.
+_TRIES = 20
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address.
+
+    >>> [is_loopback(host) for host in ("127.0.0.1", "localhost", "::1", "0.0.0.0", "example.org")]
+    [True, True, True, False, False]
+    """
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def bound(host: str, port: int, *, move_on: bool = False) -> socket.socket:
+    """A socket that listens there. move_on : to the next ports where one is in use.   BadSpec where none is free."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    last = port + (_TRIES if move_on and port else 1)
+    for each in range(port, min(last, 65_536)):
+        made = socket.socket(family)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            made.bind((host, each))
+            made.listen(2048)
+        except OSError as error:
+            made.close()
+            reason = error.strerror or str(error)
+        else:
+            return made
+    where = f"{host}:{port}" if last == port + 1 else f"{host}, ports {port} to {last - 1}"
+    raise BadSpec(f"cannot listen at {where}: {reason}; a free --port is right")
+
+
+def listen(app: Any, at: socket.socket, *, proxies: str | None = None) -> None:
+    """Serve an application until this process is told to end by SIGTERM or SIGINT.
+
+    proxies : addresses whose word on who asks, and how, is believed (X-Forwarded-For, X-Forwarded-Proto).
+    """
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=_Bounded,
+            loop="auto",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=proxies is not None,
+            forwarded_allow_ips=proxies,
+            limit_concurrency=_CONNECTIONS,
+            timeout_keep_alive=20,
+            timeout_graceful_shutdown=GRACE,
+        )
+    )
+    # uvicorn raises the signal again once it is done; what comes after it here is to be done, too
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        server.run(sockets=[at])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        at.close()
+    _LOG.info("the service has ended")
+
+
+class _Bounded(HttpToolsProtocol):
+    """Ends a request whose head grows without an end; its parser has no bound of its own."""
+
+    _head = 0
+
+    def on_message_begin(self) -> None:
+        """Another request on the connection."""
+        self._head = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the address."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header."""
+        self._count(len(name) + len(value) + 4)
+        super().on_header(name, value)
+
+    def _count(self, size: int) -> None:
+        self._head += size
+        if self._head > _HEAD:
+            raise ValueError(f"the head of a request has more than {_HEAD} bytes")

@@ -1,0 +1,103 @@
+"""Commands of a service: everything in one, the API alone, and what it is set to."""
+
+from __future__ import annotations
+
+import click
+
+from riskgrid.cli.group import STORE, cli, table
+
+__all__ = ["api", "config", "serve"]
+
+_HOST = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+_PORT = click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65_535), help="0 takes any.")
+_DEVELOPMENT = click.option("--development", is_flag=True, help="Ask nobody who he is; for this machine alone.")
+_PROXIES = click.option("--trusted-proxies", metavar="ADDRESSES", help="Whose X-Forwarded headers are believed.")
+_METRICS = click.option("--metrics-port", type=click.IntRange(0, 65_535), help="Counts for scrapers, without a token.")
+_METRICS_HOST = click.option("--metrics-host", default="127.0.0.1", show_default=True, help="Its address.")
+
+
+@cli.command()
+@_HOST
+@_PORT
+@_DEVELOPMENT
+@click.option("--sample/--no-sample", default=True, help="Give the sample to a store that holds nothing.")
+@click.option("--trades", default=10_000, show_default=True, type=click.IntRange(1), help="Of the sample.")
+@click.option("--cluster", default="threads", show_default=True, help="Of the runner: threads:N, processes:N.")
+@STORE
+def serve(
+    host: str, port: int, *, development: bool, sample: bool, trades: int, cluster: str, store: str | None
+) -> None:
+    """Serve the API here and answer its runs in a child process; a busy port gives way to the next."""
+    from riskgrid.api.app import make_app
+    from riskgrid.api.child import Child, runner_command
+    from riskgrid.api.opening import give_sample, open_service
+    from riskgrid.api.server import bound, listen
+    from riskgrid.store import store_of
+
+    _speak()
+    kept = store_of(store)
+    service = open_service(kept, host, development=development, fallback=True)
+    kept.check_writable()
+    with bound(host, port, move_on=True) as at:
+        if sample:
+            give_sample(service.door, trades=trades)
+        with Child(runner_command(kept.where, cluster)):
+            _say_where(at, service.development)
+            listen(make_app(service), at)
+
+
+@cli.command()
+@_HOST
+@_PORT
+@_DEVELOPMENT
+@_PROXIES
+@_METRICS_HOST
+@_METRICS
+@STORE
+def api(
+    host: str,
+    port: int,
+    *,
+    development: bool,
+    trusted_proxies: str | None,
+    metrics_host: str,
+    metrics_port: int | None,
+    store: str | None,
+) -> None:
+    """Serve the API alone; 'riskgrid runner' answers what is asked of it."""
+    from riskgrid.api.app import make_app
+    from riskgrid.api.opening import open_service
+    from riskgrid.api.scraping import scraped
+    from riskgrid.api.server import bound, listen
+    from riskgrid.store import store_of
+
+    _speak()
+    service = open_service(store_of(store), host, development=development)
+    with bound(host, port) as at, scraped(service.metrics.registry, metrics_host, metrics_port):
+        _say_where(at, service.development)
+        listen(make_app(service), at, proxies=trusted_proxies)
+
+
+@cli.command()
+@click.option("--show", is_flag=True, help="Print every setting; this is what it does in any case.")
+def config(show: bool) -> None:  # noqa: ARG001, one day it may do more
+    """Print every setting, its value without secrets, and where that comes from."""
+    from riskgrid.settings import told
+
+    rows = [[each.variable, each.value, each.origin, each.meaning] for each in told()]
+    table(["variable", "value", "from", "meaning"], rows)
+
+
+def _speak() -> None:
+    from riskgrid import log
+    from riskgrid.settings import settings
+
+    chosen = settings()
+    log.set_up(chosen.log, chosen.log_level)
+
+
+def _say_where(at: object, development: bool) -> None:
+    host, port = at.getsockname()[:2]  # type: ignore[attr-defined]
+    shown = f"[{host}]" if ":" in host else host
+    mode = " in development mode: nobody is asked who he is" if development else ""
+    click.echo(f"riskgrid serves http://{shown}:{port}{mode}; its documentation is at http://{shown}:{port}/docs")
