@@ -1,7 +1,7 @@
 # Works with GNU make 3.81, the one macOS ships.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test bench lint format lock clean
+.PHONY: help demo serve test bench lint format lock clean
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest --cov --cov-report= --cov-fail-under=0
@@ -12,6 +12,9 @@ help: ## Show this list
 
 demo: .venv/.stamp ## Value the sample portfolio and write its risk report
 	$(BIN)/riskgrid demo
+
+serve: .venv/.stamp ## Serve the API on this machine, with the sample in a new store
+	$(BIN)/riskgrid serve $(ARGS)
 
 test: lint ## Run every check: lint, tests, doctests, coverage gate
 	rm -f .coverage .coverage.*

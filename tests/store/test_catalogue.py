@@ -188,3 +188,13 @@ def test_remove__waits_for_what_serves_the_run(catalogue):
     finish(catalogue, "b")
     catalogue.remove("a")
     assert catalogue.count() == 0
+
+
+def test_statuses__count_the_runs_of_each(where):
+    catalogue = Catalogue(where)
+    assert catalogue.statuses() == {}
+    for run_id in ("a1b2c3", "a2b2c3", "b00000"):
+        catalogue.add(row(run_id))
+    finish(catalogue, "a1b2c3")
+    assert catalogue.statuses() == {"complete": 1, "running": 2}
+    catalogue.close()
