@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -241,6 +242,45 @@ def test_development__listens_to_this_machine_alone(home: Path, role: str, host:
     code, said = call(role, "--development", "--host", host, "--port", "0", "--store", str(home))
     assert code == 1
     assert f"it does not listen at {host}; 127.0.0.1 is right" in said
+
+
+def test_development__is_not_for_a_store_with_keys(home: Path) -> None:
+    assert call("keys", "make", "night", "--all-books", "--store", str(home))[0] == 0
+    code, said = call("serve", "--development", "--port", "0", "--store", str(home))
+    assert (code, "without --development they are" in said) == (1, True)
+    (made,) = Store(home).keys.list()
+    assert call("keys", "revoke", made.key_id, "--store", str(home))[0] == 0
+    for role in ("serve", "api"):  # whoever took the last key away did not mean to let everybody in
+        code, said = call(role, "--port", "0", "--store", str(home))
+        assert (code, "nothing says how anybody is recognised" in said) == (1, True)
+
+
+@pytest.mark.slow
+def test_api__asks_for_a_key_where_there_is_one(started: Callable[..., Process], tmp_path: Path) -> None:
+    made = call("keys", "make", "watch", "--scope", "admin", "--all-books", "--store", str(tmp_path / "store"))
+    assert made[0] == 0
+    key = made[1].split()[0]
+    served = started("api", "--port", "0", "--metrics-port", "0")
+    assert served.get("/version")["development"] is False
+
+    def asked(**headers: str) -> int:
+        question = urllib.request.Request(served.address() + "/metrics", headers=headers)
+        try:
+            with urllib.request.urlopen(question, timeout=30) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            with error:
+                return int(error.code)
+
+    assert (asked(), asked(Authorization=f"Bearer {key}"), asked(Authorization=f"Bearer {key}0")) == (401, 200, 401)
+    lines = [line for line in served.log if line["event"] == "request"]
+    assert [line.get("principal") for line in lines if line["status"] == 200 and line["route"] == "/version"] == [None]
+    assert key not in json.dumps(served.log)
+    counted = next(line["event"] for line in served.log if line["event"].startswith("counts are at"))
+    with urllib.request.urlopen(counted.removeprefix("counts are at "), timeout=30) as answer:
+        text = answer.read().decode()
+    assert 'riskgrid_requests_total{method="GET",route="/metrics",status="401"} 2.0' in text
+    assert "watch" not in text
 
 
 def test_development__opens_no_catalogue_that_others_use(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 
 from riskgrid import sample
 from riskgrid.access import Door
 from riskgrid.acting import Asked, ask_run, keep_input
 from riskgrid.api.server import is_loopback
-from riskgrid.api.service import Authenticate, Service
+from riskgrid.api.service import Service
 from riskgrid.errors import BadSpec
+from riskgrid.identity.authenticate import is_configured, of_settings
 from riskgrid.principal import EVERYTHING
 from riskgrid.settings import settings
 from riskgrid.store import Store
@@ -32,39 +32,40 @@ def open_service(store: Store, host: str, *, development: bool = False, fallback
     """The service of a store at an address.
 
     development : nobody is asked who he is; only this machine may reach it, and only an embedded catalogue is served.
-    fallback : the same where nothing says how anybody could be recognised.   BadSpec where it is neither, or not right.
+    fallback : the same where nothing ever said how anybody is recognised.   BadSpec for what must not be so.
     """
-    known = None if development else _recognising(store)
-    if known is not None:
-        return Service(Door(store), known)
-    if not development and not fallback:
+    chosen = settings()
+    if not development and is_configured(store, chosen):
+        return Service(Door(store), of_settings(store, chosen))
+    if not development and (not fallback or store.keys.list()):
         raise BadSpec(
             "nothing says how anybody is recognised: name an issuer of tokens (RISKGRID_OIDC_ISSUER and "
             "RISKGRID_OIDC_AUDIENCE) or make a key ('riskgrid keys make'); on your own machine --development is right"
         )
-    if not is_loopback(host):
-        raise BadSpec(
-            f"development mode asks nobody who he is and is for this machine alone: it does not listen at {host}; "
-            "127.0.0.1 is right, or an issuer of tokens or a key"
-        )
-    database = store.catalogue.database.address
-    if not database.embedded:
-        raise BadSpec(
-            f"development mode asks nobody who he is: it does not open {database}, which others use; a store with a "
-            "catalogue of its own is right, or an issuer of tokens or a key"
-        )
+    _check_development(store, host)
     _LOG.warning(_WARNING, host)
     return Service(Door(store), development=True)
 
 
-def _recognising(store: Store) -> Authenticate | None:
-    """Who is let in by the settings; None where they name nobody."""
-    if importlib.util.find_spec("riskgrid.identity") is None:
-        return None
-    found = importlib.import_module("riskgrid.identity.authenticate")
-    chosen = settings()
-    made: Authenticate = found.of_settings(store, chosen)
-    return made if found.is_configured(store, chosen) else None
+def _check_development(store: Store, host: str) -> None:
+    """BadSpec where others could reach what nobody guards."""
+    why = "development mode asks nobody who he is"
+    if not is_loopback(host):
+        raise BadSpec(
+            f"{why} and is for this machine alone: it does not listen at {host}; 127.0.0.1 is right, or an issuer of "
+            "tokens or a key"
+        )
+    database = store.catalogue.database.address
+    if not database.embedded:
+        raise BadSpec(
+            f"{why}: it does not open {database}, which others use; a store with a catalogue of its own is right, or "
+            "an issuer of tokens or a key"
+        )
+    if is_configured(store, settings()):
+        raise BadSpec(
+            f"{why}, and there is an issuer of tokens or a key by which they can be recognised; without --development "
+            "they are, or another --store is right"
+        )
 
 
 def give_sample(door: Door, *, trades: int = 10_000) -> str | None:
