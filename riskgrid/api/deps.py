@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
@@ -52,7 +52,7 @@ def _who(request: Request, service: ServiceOf) -> Principal:
     return who
 
 
-def _door(service: ServiceOf) -> Door:
+async def _door(service: ServiceOf) -> Door:
     return service.door
 
 
@@ -99,7 +99,7 @@ By = Annotated[
 ]
 
 
-def _where(
+async def _where(
     where: Annotated[
         list[str],
         Query(description="Trades to look at, as label=value; one label given twice means either.", max_length=64),
