@@ -17,9 +17,9 @@ from riskgrid.portfolio import Portfolio
 from riskgrid.principal import Principal
 from riskgrid.result import Run
 from riskgrid.showing import shown_to
-from riskgrid.store import ENDINGS, NamedInput, RunRow, Store
+from riskgrid.store import ENDINGS, Event, NamedInput, RunRow, Store
 
-__all__ = ["Door", "Seen", "SeenEvent", "narrowed"]
+__all__ = ["Door", "Seen", "SeenEvent", "narrowed", "told_of"]
 
 #: Open runs that a door keeps: their cells are in memory.
 _KEPT = 64
@@ -167,14 +167,7 @@ class Door:
     def events(self, run_id: str, who: Principal, after: int = 0) -> Sequence[SeenEvent]:
         """What happened to a run, in order, those after a number. UnknownName."""
         seen = self.row(run_id, who)
-        if seen.whole:
-            return [
-                SeenEvent(event.seq, event.at, event.kind, _outward(event.data))
-                for event in self.store.journal.events(run_id, after)
-            ]
-        course = (event for event in self.store.journal.events(run_id) if event.kind in _COURSE)
-        told = [SeenEvent(at, event.at, _COURSE[event.kind], {}) for at, event in enumerate(course, 1)]
-        return told[after:]
+        return told_of(seen, self.store.journal.events(run_id), after)
 
     def note_read(self, run: Run, who: Principal, what: str, **detail: Any) -> None:
         """Write into the audit trail that trade detail was read."""
@@ -253,6 +246,15 @@ class Door:
         for row in self.store.catalogue.named_inputs(kind):
             if not row.rights or who.sees_all(Books.read(row.rights)):
                 yield row
+
+
+def told_of(seen: Seen, events: Sequence[Event], after: int = 0) -> Sequence[SeenEvent]:
+    """All events of a run as who has ``seen`` it sees them, those after a number."""
+    if seen.whole:
+        return [SeenEvent(event.seq, event.at, event.kind, _outward(event.data)) for event in events[after:]]
+    course = (event for event in events if event.kind in _COURSE)
+    told = [SeenEvent(at, event.at, _COURSE[event.kind], {}) for at, event in enumerate(course, 1)]
+    return told[after:]
 
 
 def narrowed(portfolio: Portfolio, books: Books) -> Portfolio:

@@ -7,7 +7,7 @@ from fastapi_offline import FastAPIOffline
 
 from riskgrid.api.envelope import Envelope
 from riskgrid.api.problem import PROBLEMS, add_handlers
-from riskgrid.api.routes import analyses, bumps, moves, numbers, probes, registry, runs, trades
+from riskgrid.api.routes import analyses, bumps, events, moves, numbers, probes, registry, runs, trades
 from riskgrid.api.service import Service
 
 __all__ = ["PREFIX", "make_app"]
@@ -17,6 +17,7 @@ PREFIX = "/api/v1"
 
 _ROUTERS = (
     runs.router,
+    events.router,
     numbers.router,
     trades.router,
     analyses.router,

@@ -14,6 +14,7 @@ from riskgrid.acting import QUOTA
 from riskgrid.api.metrics import Metrics
 from riskgrid.api.rate import Rates
 from riskgrid.errors import TooMany, Unauthenticated
+from riskgrid.api.tailer import Tailer
 from riskgrid.principal import EVERYTHING, Principal
 from riskgrid.settings import settings
 
@@ -94,7 +95,7 @@ class Service:
     """One process that serves a store. authenticate : by default nobody is asked who he is: development mode.
 
     development : whether every answer says so.   rates : requests of each principal.   failures : of an address to
-    say who it is.
+    say who it is.   heartbeat : seconds between two signs of life of a stream, at which it is looked whether its reader still may.
     """
 
     door: Door
@@ -107,8 +108,15 @@ class Service:
     rates: Rates = field(default_factory=lambda: Rates(settings().rate, 2.0 * settings().rate))
     failures: Rates = field(default_factory=lambda: Rates(1.0, 20.0))
 
+    heartbeat: float = 15.0
+
     def __post_init__(self) -> None:
         self.door.made = self.metrics.ran
+
+    @functools.cached_property
+    def tailer(self) -> Tailer:
+        """Reads events for all streams of this process."""
+        return Tailer(self.door.store)
 
     @functools.cached_property
     def metrics(self) -> Metrics:

@@ -13,7 +13,7 @@ from riskgrid.store.stored import Stored
 if TYPE_CHECKING:
     from riskgrid.store.catalogue import Catalogue, NamedInput
     from riskgrid.store.database import Database
-    from riskgrid.store.journal import Journal
+    from riskgrid.store.journal import Event, Journal
     from riskgrid.store.keys import KeyRow, Keys
     from riskgrid.store.queue import Queue
 
@@ -24,6 +24,7 @@ __all__ = [
     "KINDS",
     "Catalogue",
     "Database",
+    "Event",
     "Journal",
     "KeyRow",
     "Keys",
@@ -40,6 +41,7 @@ __all__ = [
 _HOME = {
     "Catalogue": "catalogue",
     "Database": "database",
+    "Event": "journal",
     "Journal": "journal",
     "KeyRow": "keys",
     "Keys": "keys",

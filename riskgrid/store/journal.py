@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,13 @@ class Journal:
         )
         rows = self.database.read(lambda connection: connection.execute(query).all())
         return [Event(row.seq, row.at, row.kind, json.loads(row.data)) for row in rows]
+
+    def counts(self, run_ids: Iterable[str]) -> Mapping[str, int]:
+        """How many events each of these runs has; one that is not there is left out."""
+        run = tables.run.c
+        query = sa.select(run.run_id, run.events).where(run.run_id.in_(list(run_ids)))
+        rows = self.database.read(lambda connection: connection.execute(query).all())
+        return {row.run_id: row.events for row in rows}
 
     def follow(self, run_id: str, after: int = 0, *, poll: float = 0.1) -> Iterator[Event]:
         """The events of a run as they come, until it has ended or its holder is not heard of any more.
