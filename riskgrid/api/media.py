@@ -177,14 +177,14 @@ def _parquet(dataset: xr.Dataset) -> bytes:
 def _csv(dataset: xr.Dataset) -> bytes:
     """A row for each combination of the dimensions; texts that a spreadsheet would take for formulas begin with '."""
     table = dataset.reset_coords()
-    frame = table.to_dataframe() if table.sizes else table.expand_dims("row").to_dataframe()
-    named = frame.reset_index()
+    table = table if table.sizes else table.expand_dims("row")
+    named = table.to_dataframe().reset_index()
     named = named.drop(columns=[name for name in named if name in table.sizes and name not in dataset.coords])
     for name in named:
         if named[name].dtype.kind == "O" or str(named[name].dtype) in ("str", "string"):
             named[name] = [_harmless(each) for each in named[name]]
     named.columns = [_harmless(str(name)) for name in named]
-    return bytes(named.to_csv(index=False, date_format="%Y-%m-%d").encode())
+    return bytes(named.to_csv(index=False, date_format="%Y-%m-%d", lineterminator="\r\n").encode())
 
 
 def _harmless(text: Any) -> Any:
