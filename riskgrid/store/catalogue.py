@@ -238,7 +238,7 @@ class Catalogue:
             children = connection.execute(others.limit(3)).all()
             if children:
                 told = ", ".join(child.run_id for child in children)
-                raise BadSpec(f"run '{children[0].parent}' has what-ifs, e.g. {told}; remove those first")
+                raise BadSpec(f"run '{run_id}' has what-ifs, e.g. {told}; remove those first")
             for table in (tables.event, tables.attempt, tables.name, tables.run):
                 connection.execute(table.delete().where(table.c.run_id.in_(found)))
 
