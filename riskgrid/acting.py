@@ -122,13 +122,14 @@ def ask_what_if(
         _check_books(run, changes, who)
         if not changes:
             return door.row(run_id, who)
+        # who sees more than the run's maker may put more into it: it is for those who see as much
         here = _little(run, changes) and door.room.acquire(timeout=_PATIENCE)
         try:
             if here and key is None:
-                return door.hold(what_if(run, changes, name=name, principal=who.name), who)
+                return door.hold(what_if(run, changes, name=name, principal=who.name, rights=who.rights), who)
             if not here:
                 _check_quota(door, who, quota)
-            seen = _queue(door, who, sent, queued_what_if(run, changes, name=name))
+            seen = _queue(door, who, sent, queued_what_if(run, changes, name=name, rights=who.rights))
             if here and _answered(door, run, changes, seen):
                 return replace(door.row(seen.row.run_id, who), again=seen.again)
         finally:

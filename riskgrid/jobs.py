@@ -31,7 +31,8 @@ class Options(TypedDict, total=False):
     ``name`` : of the run.   ``principal`` : who asks, by default the user of this process.   ``key`` : of the request,
     the principal's own: the same request sent again with it is the same run.   ``said`` : digest of the request, by
     default of all that it asks.   ``priority`` : larger ones go first, by default that of a batch, or of what somebody
-    waits for where it is a what-if.   ``limits`` : of a run, what it may need.
+    waits for where it is a what-if.   ``limits`` : of a run, what it may need.   ``rights`` : of a what-if, the books of
+    who asks, by default those of the run.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Options(TypedDict, total=False):
     said: str
     priority: int
     limits: Limits | None
+    rights: str | None
 
 
 def submit(asked: Question, store: Store, **options: Unpack[Options]) -> RunRow:
@@ -68,7 +70,7 @@ def queued_what_if(run: Run, changes: Changes | Mapping[str, Any], **options: Un
     """The row of a what-if that is to be queued, checked; its inputs are in the store when this returns."""
     name = options.get("name", "")
     asked = changes if isinstance(changes, Changes) else Changes.from_dict(changes, store=run.store)
-    row = what_if_row(run, asked, name=name)
+    row = what_if_row(run, asked, name=name, rights=options.get("rights"))
     # the plain form names them by their key
     kept = [object_of(described(given)[0], save_input(run.store, given)) for given in asked.inputs]
     request = {"kind": "what_if", "run": run.run_id, "changes": asked.to_dict(), "keeps": kept}

@@ -25,7 +25,18 @@ from riskgrid.registry import INSTRUMENTS
 from riskgrid.scenarios import set as scenario_set
 from riskgrid.store import Store
 
-__all__ = ["CELL_LABELS", "Origin", "Question", "Spec", "ask", "code_of", "instrument_codes", "requested", "restored"]
+__all__ = [
+    "CELL_LABELS",
+    "Origin",
+    "Question",
+    "Spec",
+    "ask",
+    "code_of",
+    "instrument_codes",
+    "requested",
+    "restored",
+    "what_if_content",
+]
 
 #: Labels whose combinations are summed and kept in memory; region, desk and book always are.
 CELL_LABELS = ("region", "desk", "book", "instrument", "currency")
@@ -142,6 +153,14 @@ def ask(  # noqa: PLR0913, options of the one verb, each of which may be left ou
     return Question(
         portfolio.in_order(), market, scenarios, spec, origin, rights
     )  # two orders of the same rows are one question
+
+
+def what_if_content(of: str, changes: bytes, rights: str | None = None) -> str:
+    """Digest of the question of a what-if. of : that of its run.   changes : their digest.
+
+    rights : of who asks, where they are not the run's: what one asks is not found by another who sees less or more.
+    """
+    return digest("what-if", of, changes, *([] if rights is None else [rights])).hex()
 
 
 def requested(asked: Question, inputs: Mapping[str, str], limits: Limits | None = None) -> dict[str, Any]:

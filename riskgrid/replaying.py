@@ -15,10 +15,9 @@ from riskgrid.answering import answer, row_for
 from riskgrid.books import Books
 from riskgrid.engine.outcome import Progress
 from riskgrid.errors import StoreError
-from riskgrid.hashing import digest
 from riskgrid.lease import Lease, taken_up
 from riskgrid.progress import shown
-from riskgrid.question import Question, Spec, ask
+from riskgrid.question import Question, Spec, ask, what_if_content
 from riskgrid.result import Run, open_run
 from riskgrid.showing import content_of
 from riskgrid.store import Store
@@ -180,7 +179,8 @@ def _content_of_what_if(run: Run) -> str:
         return run.content_id  # of changes that replace the market or the scenarios the words alone are kept
     if run.shows:
         return content_of(run.parent, Books.read(run.row.rights) or Books())
-    return digest("what-if", run.parent.content_id, run.branch.changes.digest).hex()
+    above, rights = run.parent, run.row.rights
+    return what_if_content(above.content_id, run.branch.changes.digest, None if rights == above.row.rights else rights)
 
 
 def _unlike(what: str, kept: Any, computed: Any) -> Iterator[str]:

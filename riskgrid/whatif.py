@@ -16,12 +16,11 @@ from riskgrid.change import Changes
 from riskgrid.cluster import Workers
 from riskgrid.engine.outcome import Progress
 from riskgrid.errors import DamagedObject
-from riskgrid.hashing import digest
 from riskgrid.lease import Lease, taken_up
 from riskgrid.live import Live
 from riskgrid.manifest import answered_by, by_this_code
 from riskgrid.progress import shown
-from riskgrid.question import Origin, Question, ask, code_of, instrument_codes
+from riskgrid.question import Origin, Question, ask, code_of, instrument_codes, what_if_content
 from riskgrid.registry import INSTRUMENTS
 from riskgrid.result import Run, open_run
 from riskgrid.running import asked_again
@@ -43,6 +42,7 @@ def what_if(
     progress: Callable[[Progress], None] | Literal["auto"] | None = None,
     serves: str | None = None,
     principal: str | None = None,
+    rights: str | None = None,
 ) -> Run:
     """The run as it would be with other trades, labels, market or scenarios: a run of its own that knows its parent.
 
@@ -53,6 +53,7 @@ def what_if(
     the same run again find it; processes that ask at the same time make one each, with the same answer.
     cluster : as for a run; ``auto`` takes threads, or none at all for a little work.   serves : id of the run of which
     a measure asks it, see :func:`riskgrid.running.revalue`.   principal : who asks, by default this process's user.
+    rights : the books of who asks, by default those of the run; see :class:`riskgrid.store.RunRow`.
     UnknownName, BadChanges, BadRows or BadScenarios before any work.
     """
     asked = changes if isinstance(changes, Changes) else Changes.from_dict(changes, store=run.store)
@@ -61,47 +62,49 @@ def what_if(
         run.store.catalogue.serve(run.run_id, None)  # whose what-ifs are asked is wanted for itself
     if not asked:
         return replace(run, found=True)
-    found = _found(run.store, _content(run, asked), run.run_id, name)
+    asking = _Asking(name, serves, principal, rights)
+    found = _found(run.store, _content(run, asked, rights), run.run_id, name)
     if found is not None:
         return found
     with shown(progress) as tell:
-        return _made(run, asked, _Asking(name, serves, principal), cluster=cluster, tell=tell)
+        return _made(run, asked, asking, cluster=cluster, tell=tell)
 
 
 @dataclass(frozen=True)
 class _Asking:
-    """Who asks a what-if, under which name, and for what."""
+    """Who asks a what-if, under which name, and for what. rights : None for those of the run."""
 
     name: str
     serves: str | None = None
     principal: str | None = None
+    rights: str | None = None
 
 
 def answer_what_if(run: Run, changes: Changes, lease: Lease, *, cluster: Any, progress: Told = None) -> Run:
     """The what-if under the lease of a run that was queued for it, see :func:`what_if_row`."""
-    asking = _Asking(lease.row.name)
+    asking = _Asking(lease.row.name, rights=lease.row.rights)
     return _made(_current(run, cluster, None), changes, asking, cluster=cluster, tell=progress, lease=lease)
 
 
-def what_if_row(run: Run, changes: Changes, *, name: str = "") -> RunRow:
-    """The row of a what-if that is to be queued. Errors as of :func:`what_if`, as far as inputs alone tell them."""
+def what_if_row(run: Run, changes: Changes, *, name: str = "", rights: str | None = None) -> RunRow:
+    """The row of a what-if that is to be queued; rights and errors as of :func:`what_if`, as far as inputs tell."""
     after = changes.portfolio(run.portfolio)
     market = changes.market(run.market)
     scenarios = changes.scenario_set(run.scenarios, run.market, market)
     return RunRow(
         uuid.uuid4().hex[:12],
-        _content(run, changes),
+        _content(run, changes, rights),
         name,
         str(market.date),
         len(after),
         scenarios.sizes["scenario"],
         parent=run.run_id,
-        rights=run.row.rights,
+        rights=run.row.rights if rights is None else rights,
     )
 
 
-def _content(run: Run, changes: Changes) -> str:
-    return digest("what-if", run.content_id, changes.digest).hex()
+def _content(run: Run, changes: Changes, rights: str | None) -> str:
+    return what_if_content(run.content_id, changes.digest, None if rights == run.row.rights else rights)
 
 
 def _made(run: Run, changes: Changes, asking: _Asking, *, cluster: Any, tell: Told, lease: Lease | None = None) -> Run:
@@ -119,7 +122,7 @@ def _made(run: Run, changes: Changes, asking: _Asking, *, cluster: Any, tell: To
     trades = int(live.cells.sums.trades.sum())
     row = RunRow(
         made.key,
-        _content(run, changes),
+        _content(run, changes, asking.rights),
         asking.name,
         run.row.as_of,
         trades,
@@ -127,7 +130,7 @@ def _made(run: Run, changes: Changes, asking: _Asking, *, cluster: Any, tell: To
         parent=run.run_id,
         principal=settings().principal if asking.principal is None else asking.principal,
         serves=asking.serves,
-        rights=run.row.rights,
+        rights=run.row.rights if asking.rights is None else asking.rights,
     )
     return _committed(made, branch, live, replace(row, seconds=time.perf_counter() - begun))
 
@@ -179,8 +182,8 @@ def _in_full(run: Run, changes: Changes, asking: _Asking, *, cluster: Any, tell:
         changes.scenario_set(run.scenarios, run.market, market),
         **_spec(run),
         held=True,
-        origin=Origin(run.run_id, _content(run, changes), str(changes), run.known_as),
-        rights=run.row.rights,
+        origin=Origin(run.run_id, _content(run, changes, asking.rights), str(changes), run.known_as),
+        rights=run.row.rights if asking.rights is None else asking.rights,
     )
     if lease is not None:
         return answer(asked, lease, cluster=cluster, progress=tell)

@@ -27,6 +27,7 @@ MARKET = made.market()
 STILL = np.array([factor in ("spread:ACME", "equity:AAPL", "fx:GBP") for factor in MARKET.factors])
 SCENARIOS = made.scenarios(MARKET, count=20, unshocked=STILL)
 LATER = made.market({"equity:SPX": 2150.0, "fx:EUR": 1.13})
+REASON = "its worker was ended; it was left out"
 SIGHTS = {
     "nothing": Books(),
     "a book": Books.of({"book": "Flow A"}),
@@ -111,8 +112,8 @@ QUESTIONS = {
     "sensitivities": lambda run, later: [of := rg.sensitivities(run, ["desk"]), of.table.drop_attrs()],
     "spot and vol": lambda run, later: rg.spot_vol_ladder(run, "SPX", spots=(-0.1, 0.0), vols=(0.0, 0.1)).table,
     "stress": lambda run, later: rg.stress_report(run, {"crash": {"equity:*": "-20%"}}),
-    "explain": lambda run, later: rg.explain(run, later),
-    "compare": lambda run, later: rg.compare(run, later),
+    "explain": rg.explain,
+    "compare": rg.compare,
     "portfolio": lambda run, later: [run.portfolio.digest.hex(), run.portfolio.label_names, run.row.trades],
     "re-hung": rehung,
     "shifted": shifted,
@@ -322,7 +323,7 @@ def test_view__is_partial_only_where_a_trade_that_is_seen_was_left_out(book, tmp
     view = shown_to(rg.open_run(run.run_id, store=store), Books.of({"desk": desk}))
     assert view.row.status == status
     told = view.trade_table().problem.values.tolist()
-    assert ("its worker was ended; it was left out" in told) is (desk == "Flow")
+    assert (REASON in told) is (desk == "Flow")
     assert lost not in repr(dict(view.manifest))
     assert shown_to(rg.open_run(run.run_id, store=store), Books.of({"desk": desk})).run_id == view.run_id
 
@@ -335,7 +336,5 @@ def leave_one_out(book, store, desk):
     (piece,) = planned(some, states, asked.spec.pricing, store, codes)
     block = piece.blocks[0]
     first = make_block(piece, (block.start, block.start + 1), block.roles, states, asked.spec.pricing)
-    Quarantine(store, states, asked.spec.pricing, set()).leave_out(
-        piece, first, "its worker was ended; it was left out"
-    )
+    Quarantine(store, states, asked.spec.pricing, set()).leave_out(piece, first, REASON)
     return some.tables["fx_option"]["trade_id"][int(piece.rows[0])].as_py()
