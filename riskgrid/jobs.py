@@ -31,8 +31,8 @@ class Options(TypedDict, total=False):
     ``name`` : of the run.   ``principal`` : who asks, by default the user of this process.   ``key`` : of the request,
     the principal's own: the same request sent again with it is the same run.   ``said`` : digest of the request, by
     default of all that it asks.   ``priority`` : larger ones go first, by default that of a batch, or of what somebody
-    waits for where it is a what-if.   ``limits`` : of a run, what it may need.   ``rights`` : of a what-if, the books of
-    who asks, by default those of the run.
+    waits for where it is a what-if.   ``limits`` : of a run, what it may need.   ``rights`` : of a what-if, the books
+    of who asks, by default those of the run.
     """
 
     name: str

@@ -13,8 +13,8 @@ from riskgrid.access import Door
 from riskgrid.acting import QUOTA
 from riskgrid.api.metrics import Metrics
 from riskgrid.api.rate import Rates
-from riskgrid.errors import TooMany, Unauthenticated
 from riskgrid.api.tailer import Tailer
+from riskgrid.errors import TooMany, Unauthenticated
 from riskgrid.principal import EVERYTHING, Principal
 from riskgrid.settings import settings
 
@@ -95,7 +95,8 @@ class Service:
     """One process that serves a store. authenticate : by default nobody is asked who he is: development mode.
 
     development : whether every answer says so.   rates : requests of each principal.   failures : of an address to
-    say who it is.   heartbeat : seconds between two signs of life of a stream, at which it is looked whether its reader still may.
+    say who it is.   heartbeat : seconds between two signs of life of a stream, at which its reader is asked again who
+    it is.
     """
 
     door: Door
