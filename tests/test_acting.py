@@ -222,5 +222,5 @@ def test_keep_input__is_of_ones_own_books_and_names(door, book):
     with pytest.raises(NameTaken, match="the portfolio name 'book' was given by 'ann'; another name is right"):
         keep_input(door, other, "book", flow)
     keep_input(door, BOB, "book", door.load("portfolio", "book", BOB))
-    with pytest.raises(BadSpec, match="the one given is empty"):
+    with pytest.raises(BadSpec, match="the name is ' '; at most 100 letters"):
         keep_input(door, ANN, " ", flow)

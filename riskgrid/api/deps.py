@@ -49,6 +49,7 @@ def _who(request: Request, service: ServiceOf) -> Principal:
     log.note(principal=who.name)
     service.rates.take(who.name)
     who.require("read")
+    request.state.who = who
     return who
 
 
