@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from riskgrid import log
 from riskgrid.access import Door
 from riskgrid.api.app import make_app
+from riskgrid.api.envelope import Envelope
 from riskgrid.api.rate import Rates
 from riskgrid.api.service import Service, Sizes
 from riskgrid.errors import Unauthenticated
@@ -174,3 +175,31 @@ def test_development__refuses_what_a_page_from_elsewhere_has_a_browser_ask(tmp_p
     assert said.status_code == 403
     assert "development mode is for this machine alone" in said.json()["detail"]
     assert client.get("/api/v1/runs", headers={"Origin": "http://localhost:8000"}).status_code == 200
+
+
+def asked_of(app, tmp_path):
+    """The service, and what it counts and says while an application of one route answers within the envelope."""
+    service = Service(Door(Store(tmp_path)))
+    return service, TestClient(Envelope(app, service, "/api/v1"), raise_server_exceptions=False)
+
+
+def test_stream__is_counted_while_it_is_open(tmp_path):
+    async def streaming(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+        open_now = service.metrics.registry.get_sample_value("riskgrid_open_streams")
+        await send({"type": "http.response.body", "body": f"data: {open_now}\n\n".encode()})
+
+    service, client = asked_of(streaming, tmp_path)
+    assert client.get("/").text == "data: 1.0\n\n"
+    assert service.metrics.registry.get_sample_value("riskgrid_open_streams") == 0.0
+
+
+def test_answer__that_breaks_off_is_said_to_have_failed(tmp_path, lines):
+    async def breaking(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise ZeroDivisionError("half way")
+
+    _, client = asked_of(breaking, tmp_path)
+    with pytest.raises(Exception, match="half way"):
+        TestClient(client.app).get("/")
+    assert any("half way" in line.get("exception", "") for line in lines())
