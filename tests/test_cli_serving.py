@@ -103,11 +103,11 @@ def started(tmp_path: Path) -> Iterator[Callable[..., Process]]:
 
 def question(trades: int = 4000) -> Question:
     """One that keeps a thread busy for a second or more, in many blocks."""
-    return ask(portfolio(trades), market(), scenarios(), cut=64)
+    return ask(portfolio(trades), market(), scenarios(), cut=16)
 
 
 def undisturbed(asked: Question, folder: Path) -> str | None:
-    made = run(asked.portfolio, asked.market, asked.scenarios, store=folder, cut=64, progress=None)
+    made = run(asked.portfolio, asked.market, asked.scenarios, store=folder, cut=16, progress=None)
     return made.row.result_id
 
 
