@@ -16,8 +16,6 @@ from riskgrid.terms import COMMON_TERMS
 
 __all__ = ["scenario_table", "trade", "trade_pnl", "trades"]
 
-_LACKING = "no number in at least one scenario"
-
 
 def trades(
     run: Run,
@@ -34,19 +32,19 @@ def trades(
     columns : labels and variables to keep beside ``trade_id``, by default all.   attrs: ``matching``, how many trades
     there are in all. UnknownName.
     """
-    table = run.trade_table(where)
+    places = run.trade_places(where)
     if status:
         wanted = [_status(name) for name in status]
-        table = table.isel(trade=np.isin(table["status"].values, wanted))
+        places = places[np.isin(run.cube.status(places)[0], wanted)]
+    stop = None if count is None else start + count
+    table = run.trade_rows(places[start:stop]).assign_attrs(matching=len(places))
     if columns:
         known = [str(name) for name in table.variables]
         for name in columns:
             if name not in known:
                 raise UnknownName("column of a trade table", name, known)
         table = table.drop_vars([name for name in known if name not in columns and name != "trade_id"])
-    matching = table.sizes["trade"]
-    stop = None if count is None else start + count
-    return table.isel(trade=slice(start, stop)).assign_attrs(matching=matching)
+    return table
 
 
 def trade(run: Run, trade_id: str) -> xr.Dataset:
@@ -54,19 +52,14 @@ def trade(run: Run, trade_id: str) -> xr.Dataset:
     found = run.portfolio.trade(trade_id)
     instrument = INSTRUMENTS[found.pop("instrument")]
     place = run.portfolio.places([trade_id])[trade_id]
-    status, base, problems = run.cube.status(np.array([place]))
-    told = problems.get(0, _LACKING if status[0] > Status.EXPIRED else "")
-    terms = {term.name: term for term in (*COMMON_TERMS, *instrument.columns)}
-    labels = run.cube.labels
-    coords = {name: ("trade", labels[name][np.array([place])].texts()) for name in labels if name not in terms}
-    data: dict[str, Any] = {
-        name: ("trade", _column(found[name], term.kind.storage), {"units": term.unit} if term.unit else {})
-        for name, term in terms.items()
+    row = run.trade_rows(np.array([place]))
+    terms = {
+        term.name: ("trade", _column(found[term.name], term.kind.storage), {"units": term.unit} if term.unit else {})
+        for term in (*COMMON_TERMS, *instrument.columns)
     }
-    data |= {"base_value": ("trade", base), "status": ("trade", status)}
-    data["problem"] = ("trade", np.array([told], dtype=object))
-    facts = {**run.cube.attrs, "instrument": instrument.name, "summary": instrument.summary}
-    return annotate(xr.Dataset(data, coords, facts), str(facts["currency"]))
+    coords = {name: each.variable for name, each in row.coords.items() if name not in terms}
+    facts = {**row.attrs, "instrument": instrument.name, "summary": instrument.summary}
+    return xr.Dataset({**terms, **{name: each.variable for name, each in row.items()}}, coords, facts)
 
 
 def trade_pnl(run: Run, trade_ids: Sequence[str]) -> xr.Dataset:

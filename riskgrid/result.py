@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from riskgrid import export
 from riskgrid.books import Books
@@ -274,18 +275,28 @@ class Run:
 
     def trade_table(self, where: Mapping[str, Any] | None = None) -> xr.Dataset:
         """Each trade's base value, status and problem, in portfolio order."""
-        status, base, problems = self.cube.status()
-        texts = np.array([problems.get(at, "") for at in range(len(base))], dtype=object)
-        texts[(texts == "") & (status > Status.EXPIRED)] = "no number in at least one scenario"
+        return self.trade_rows(self.trade_places(where))
+
+    def trade_places(self, where: Mapping[str, Any] | None = None) -> NDArray[np.int64]:
+        """Places of trades in portfolio order: of those that have one of the values wanted of each label. UnknownName
+        for a label."""
         labels = self.cube.labels
-        use = np.ones(len(base), np.bool_)
+        use = np.ones(len(self.cube.placement.block), np.bool_)
         for label, wanted in (where or {}).items():
             if label not in labels:
                 raise UnknownName("label", label, labels)
-            use &= np.isin(labels[label].texts(), [wanted] if isinstance(wanted, str) else list(wanted))
-        at = np.flatnonzero(use)
-        coords = {name: ("trade", labels[name][at].texts()) for name in labels}
-        data = {"base_value": ("trade", base[at]), "status": ("trade", status[at]), "problem": ("trade", texts[at])}
+            column, asked = labels[label], {wanted} if isinstance(wanted, str) else set(map(str, wanted))
+            use &= np.array([name in asked for name in column.names] or [False], np.bool_)[column.codes.ravel()]
+        return np.flatnonzero(use)
+
+    def trade_rows(self, places: NDArray[np.int64]) -> xr.Dataset:
+        """Base value, status and problem of some trades, by their places in portfolio order; reads no others."""
+        status, base, problems = self.cube.status(places)
+        texts = np.array([problems.get(at, "") for at in range(len(base))], dtype=object)
+        texts[(texts == "") & (status > Status.EXPIRED)] = "no number in at least one scenario"
+        labels = self.cube.labels
+        coords = {name: ("trade", labels[name][places].texts().ravel()) for name in labels}
+        data = {"base_value": ("trade", base), "status": ("trade", status), "problem": ("trade", texts)}
         return annotate(xr.Dataset(data, coords, attrs=dict(self._attrs)), str(self._attrs["currency"]))
 
     def worst_trades(self, scenario: str, count: int = 10, where: Mapping[str, Any] | None = None) -> xr.Dataset:
@@ -293,12 +304,10 @@ class Run:
         labels = list(map(str, self.cube.scenarios))
         if scenario not in labels:
             raise UnknownName("scenario", scenario, labels)
-        table = self.trade_table(where)
-        place = {text: at for at, text in enumerate(self.cube.labels["trade_id"].texts().tolist())}
-        at = np.array([place[str(text)] for text in table["trade_id"].values], np.int64)
-        pnl = self.cube.weighted_pnl(at, np.eye(1, len(labels), labels.index(scenario))[0])
+        places = self.trade_places(where)
+        pnl = self.cube.weighted_pnl(places, np.eye(1, len(labels), labels.index(scenario))[0])
         order = np.argsort(np.where(np.isnan(pnl), np.inf, pnl), kind="stable")[:count]
-        made = table.isel(trade=order)
+        made = self.trade_rows(places[order])
         made["scenario_pnl"] = ("trade", pnl[order])
         return made
 

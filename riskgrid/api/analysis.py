@@ -23,9 +23,9 @@ _WITHIN = ("ladder_run",)
 def told(table: xr.Dataset, result: Shown, *, part: str = "", parts: Sequence[str] = ()) -> xr.Dataset:
     """A table of a result; its attributes say ``conventions``, ``sentences``, which ``part`` it is and which ``parts``
     there are."""
-    said = [sentence for section in result.sections()[:1] for sentence in section.sentences]
-    sentences = result.sentences() if hasattr(result, "sentences") else said
-    facts: dict[str, Any] = {"sentences": sentences, "conventions": dict(getattr(result, "conventions", {}))}
+    # those that have no sentences of their own tell them below their first table, all of which must be drawn up
+    sentences = result.sentences() if hasattr(result, "sentences") else result.sections()[0].sentences
+    facts: dict[str, Any] = {"sentences": list(sentences), "conventions": dict(getattr(result, "conventions", {}))}
     if parts:
         facts |= {"part": part, "parts": list(parts)}
     kept = {name: value for name, value in table.attrs.items() if name not in _WITHIN}

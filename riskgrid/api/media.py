@@ -155,7 +155,7 @@ def _check(count: int, sizes: Mapping[Any, int], most: int) -> None:
 def _etag(request: Request, runs: Sequence[Run], given: Sequence[str], media: str) -> str:
     """Of what decides an answer: this code, the runs' bits and names, the question, its form, the books seen."""
     asked = [list(one) for one in sorted(request.query_params.multi_items())]
-    bits = [[run.result_id, run.row.status, run.row.name, run.row.rights] for run in runs]
+    bits = [[run.result_id, run.row.status, run.called, run.row.rights] for run in runs]
     rights = request.state.who.rights
     found = digest("etag", riskgrid.__version__, bits, rights, list(given), request.url.path, asked, media)
     return f'"{found.hex()}"'
