@@ -17,7 +17,7 @@ from riskgrid.portfolio import Portfolio
 from riskgrid.principal import Principal
 from riskgrid.result import Run
 from riskgrid.showing import shown_to
-from riskgrid.store import ENDINGS, Event, NamedInput, RunRow, Store
+from riskgrid.store import ENDINGS, Audited, Event, NamedInput, RunRow, Store
 
 __all__ = ["Door", "Seen", "SeenEvent", "narrowed", "told_of"]
 
@@ -172,6 +172,15 @@ class Door:
     def note_read(self, run: Run, who: Principal, what: str, **detail: Any) -> None:
         """Write into the audit trail that trade detail was read."""
         self.store.journal.note(who.name, "read", run.known_as, {"what": what, **detail})
+
+    def audit(self, who: Principal, **which: Any) -> Sequence[Audited]:
+        """The audit trail, see :meth:`riskgrid.store.Journal.audit`. Forbidden for all but an admin."""
+        who.require("admin")
+        return self.store.journal.audit(**which)
+
+    def note_terms_read(self, name: str, who: Principal, **detail: Any) -> None:
+        """Write into the audit trail that terms of the trades of a portfolio were read."""
+        self.store.journal.note(who.name, "read", name, {"what": "terms", **detail})
 
     def _opened(self, seen: Seen, who: Principal) -> Run:
         row = seen.row

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from riskgrid.access import Door, Seen
 from riskgrid.branching import live_of
 from riskgrid.change import Changes
 from riskgrid.engine.budget import Limits
-from riskgrid.errors import BadChanges, BadSpec, Forbidden, InputError, KeyReused, LeaseLost, TooMany
+from riskgrid.errors import BadChanges, BadSpec, Forbidden, InputError, KeyReused, LeaseLost, TooLarge, TooMany
 from riskgrid.hashing import digest
 from riskgrid.inputs import described, save_input
 from riskgrid.jobs import queued, queued_what_if
@@ -25,11 +26,12 @@ from riskgrid.portfolio import Portfolio
 from riskgrid.principal import Principal
 from riskgrid.question import CELL_LABELS, ask
 from riskgrid.reason import with_reasons
+from riskgrid.recipe import made_by, reads_files
 from riskgrid.result import Run
 from riskgrid.store import BATCH, ENDINGS, INTERACTIVE, RunRow
 from riskgrid.whatif import answer_what_if, what_if
 
-__all__ = ["QUOTA", "Asked", "ask_run", "ask_what_if", "cancel", "keep_input", "resume"]
+__all__ = ["QUOTA", "Asked", "ask_run", "ask_what_if", "cancel", "described", "keep_input", "make_scenarios", "resume"]
 
 #: Valuations that are done while somebody waits, in the process that was asked; more are a runner's.
 _AT_ONCE = 20_000_000
@@ -39,6 +41,9 @@ QUOTA = 20
 
 #: Seconds between two looks at a run that is waited for.
 _POLL = 0.02
+
+#: Shifts of a scenario set that is made while somebody waits.
+_SHIFTS = 10_000_000
 
 #: Seconds for which a little what-if waits for others that are made here, before it is left to a runner.
 _PATIENCE = 1.0
@@ -170,6 +175,41 @@ def keep_input(door: Door, who: Principal, name: str, given: Portfolio | MarketS
     key = save_input(door.store, given)
     door.store.catalogue.keep_name(kind, name, key, who.name, rights=who.rights, owned=not who.may("admin"))
     return kind
+
+
+def make_scenarios(
+    door: Door, who: Principal, market: str, generator: str, options: Mapping[str, Any], *, history: str | None = None
+) -> xr.Dataset:
+    """Scenarios of a named market by a registered generator. history : None, or ``sample`` for that of the sample.
+
+    BadSpec for options that it has not, that name a file, or that would make too large a set.
+    """
+    who.require("run")
+    base: MarketSnapshot = door.load("market", market, who)
+    if history not in (None, "sample"):
+        raise BadSpec(f"history is {history!r}; 'sample', the history that comes with riskgrid, is right")
+    for option in reads_files(generator):
+        if not isinstance(options.get(option, {}), Mapping):
+            raise BadSpec(f"'{option}' of scenario set '{generator}' is {options[option]!r}; shocks by name are right")
+    _check_shifts(generator, options, len(base.factors))
+    known = None
+    if history is not None:
+        from riskgrid import sample
+
+        known = sample.history()
+    return made_by(generator, options, base, known)
+
+
+def _check_shifts(generator: str, options: Mapping[str, Any], factors: int) -> None:
+    """TooLarge where an option, a count or lists that are crossed, would make more shifts than one request may."""
+    counts = [value for name, value in options.items() if name != "seed" and isinstance(value, int)]
+    crossed = math.prod(len(value) for value in options.values() if isinstance(value, (list, tuple)) and value)
+    most = max([crossed, *counts])
+    if most * factors > _SHIFTS:
+        raise TooLarge(
+            f"scenario set '{generator}' would have up to {most:,} scenarios of {factors:,} factors; "
+            f"at most {_SHIFTS // factors:,} scenarios are right"
+        )
 
 
 def _named(door: Door, who: Principal, form: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.measures.convention import ALIASES, METHODS, SHORTFALLS, known, tail_of
 from riskgrid.portfolio import Portfolio
 from riskgrid.question import Question, ask
+from riskgrid.recipe import made_by
 from riskgrid.registry import SCENARIO_SETS
 from riskgrid.result import Run
 from riskgrid.running import run
@@ -251,37 +252,10 @@ def _scenario_set(
     name: str, options: dict[str, Any], path: Path, history: MarketHistory | None, market: MarketSnapshot
 ) -> xr.Dataset:
     make = SCENARIO_SETS[name]
-    parameters = inspect.signature(make).parameters
-    given: dict[str, Any] = {"market": market}
-    if "history" in parameters:
-        if history is None:
-            raise BadSpec(f"{path}: scenario set '{name}' needs the key 'history'")
-        given["history"] = history
+    given: dict[str, Any] = {}
     if "file" in options:
-        first = next(iter(parameters))
-        given[first] = path.parent / str(options.pop("file"))
-    known = [key for key in _options_of(make) if key not in given]
-    unknown = [key for key in options if key not in known]
-    if unknown:
-        raise BadSpec(f"{path}: scenario set '{name}' has no option '{unknown[0]}'; known: {', '.join(known)}")
-    if options.get("proxies") == "sample":
-        from riskgrid import sample
-
-        options["proxies"] = sample.proxies()
+        given[next(iter(inspect.signature(make).parameters))] = path.parent / str(options.pop("file"))
     try:
-        made: xr.Dataset = make(**given, **options)
-    except (TypeError, ValueError, AttributeError, OSError) as error:
-        raise BadSpec(f"{path}: scenario set '{name}' cannot be made: {error}") from error
-    return made
-
-
-def _options_of(make: Callable[..., Any]) -> list[str]:
-    """Names of a function's arguments, those of its ``**options: Unpack[TypedDict]`` among them."""
-    names: list[str] = []
-    for parameter in inspect.signature(make).parameters.values():
-        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            spread = str(parameter.annotation).removeprefix("Unpack[").removesuffix("]")
-            names.extend(make.__globals__[spread].__annotations__)
-        else:
-            names.append(parameter.name)
-    return names
+        return made_by(name, options, market, history, **given)
+    except BadSpec as error:
+        raise BadSpec(f"{path}: {error}") from error

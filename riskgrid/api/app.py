@@ -7,7 +7,21 @@ from fastapi_offline import FastAPIOffline
 
 from riskgrid.api.envelope import Envelope
 from riskgrid.api.problem import PROBLEMS, add_handlers
-from riskgrid.api.routes import analyses, bumps, events, moves, numbers, probes, registry, runs, trades
+from riskgrid.api.routes import (
+    analyses,
+    audit,
+    bumps,
+    events,
+    markets,
+    moves,
+    numbers,
+    portfolios,
+    probes,
+    registry,
+    runs,
+    scenario_sets,
+    trades,
+)
 from riskgrid.api.service import Service
 
 __all__ = ["PREFIX", "make_app"]
@@ -23,7 +37,11 @@ _ROUTERS = (
     analyses.router,
     bumps.router,
     moves.router,
+    portfolios.router,
+    markets.router,
+    scenario_sets.router,
     registry.router,
+    audit.router,
 )
 
 

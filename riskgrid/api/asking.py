@@ -12,15 +12,16 @@ from riskgrid.engine.budget import Limits
 from riskgrid.question import CELL_LABELS
 from riskgrid.store import BATCH
 
-__all__ = ["ChangesBody", "LimitsBody", "Of", "RunBody", "WhatIfBody"]
+__all__ = ["Cell", "ChangesBody", "LimitsBody", "Name", "Of", "RunBody", "Shock", "WhatIfBody"]
 
 Name = Annotated[str, Field(max_length=200)]
+# no type statements: a schema would refer to them, and these stand inline in the OpenAPI document
 #: A cell of a trade.
-type Cell = str | int | float | bool | None
+Cell = str | int | float | bool | None
 #: A shock of the stress grammar.
-type Shock = str | float
+Shock = str | float
 #: Labels and the values that are looked for.
-type Choice = dict[str, str | list[str]]
+Choice = dict[str, str | list[str]]
 
 
 class Of(Strict):

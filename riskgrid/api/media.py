@@ -28,6 +28,7 @@ __all__ = [
     "JSON",
     "PARQUET",
     "TABLES",
+    "answered",
     "check_count",
     "check_size",
     "chosen_media",
@@ -99,9 +100,15 @@ def labelled(
     also : runs beside it that decide the answer.   given : the content of what the question names, e.g. the key of a
     scenario set, for another may have the name tomorrow.
     """
+    bits = [[each.result_id, each.row.status, each.row.name, each.row.rights] for each in (run, *also)]
+    return answered(request, [bits, list(given)], make)
+
+
+def answered(request: Request, of: Sequence[Any], make: Callable[[], xr.Dataset]) -> Response:
+    """Labelled data as :func:`labelled`. of : what decides them beside the question and who asks it."""
     service: Service = request.app.state.service
     media = chosen_media(request)
-    etag = _etag(request, (run, *also), given, media)
+    etag = _etag(request, of, media)
     headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Accept, Authorization, X-API-Key"}
     if _held(request, etag):
         return Response(status_code=304, headers=headers)
@@ -152,12 +159,11 @@ def _check(count: int, sizes: Mapping[Any, int], most: int) -> None:
         )
 
 
-def _etag(request: Request, runs: Sequence[Run], given: Sequence[str], media: str) -> str:
+def _etag(request: Request, of: Sequence[Any], media: str) -> str:
     """Of what decides an answer: this code, the runs' bits and names, the question, its form, the books seen."""
     asked = [list(one) for one in sorted(request.query_params.multi_items())]
-    bits = [[run.result_id, run.row.status, run.called, run.row.rights] for run in runs]
     rights = request.state.who.rights
-    found = digest("etag", riskgrid.__version__, bits, rights, list(given), request.url.path, asked, media)
+    found = digest("etag", riskgrid.__version__, list(of), rights, request.url.path, asked, media)
     return f'"{found.hex()}"'
 
 

@@ -26,12 +26,16 @@ type Authenticate = Callable[[Mapping[str, str]], Principal]
 
 @dataclass(frozen=True)
 class Sizes:
-    """What one request may bring and take. numbers : of an answer.   body : bytes, decompressed.   depth : of JSON."""
+    """What one request may bring and take. numbers : of an answer.   body : bytes, decompressed.   depth : of JSON.
+
+    rows, files : of an upload.
+    """
 
     numbers: int = 5_000_000
     body: int = 64_000_000
     depth: int = 32
     rows: int = 1_000_000
+    files: int = 100
 
 
 class Answers:

@@ -46,7 +46,14 @@ def read(path: Path | str) -> xr.Dataset:
         raise BadScenarios(f"{path} is not a Parquet file, or a damaged one: {str(error).splitlines()[0]}") from None
     if b"riskgrid" not in (table.schema.metadata or {}):
         raise BadScenarios(f"{path} is not a scenario set; right is a file made by riskgrid.scenarios.file.write")
-    meta = json.loads(table.schema.metadata[b"riskgrid"])
+    try:
+        return check(_dataset(table, json.loads(table.schema.metadata[b"riskgrid"])))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:  # somebody else wrote it
+        told = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        raise BadScenarios(f"{path} is not a scenario set as riskgrid.scenarios.file.write makes it: {told}") from None
+
+
+def _dataset(table: Any, meta: dict[str, Any]) -> xr.Dataset:
     found: dict[str, Any] = {key: ("factor", _column(values)) for key, values in meta["factor"].items()}
     shape = (table.num_rows, len(meta["factor"]["factor"]))
     for key in table.column_names:
@@ -56,7 +63,7 @@ def read(path: Path | str) -> xr.Dataset:
         else:
             found[key] = ("scenario", _column(column.to_numpy(zero_copy_only=False)))
     coords = {key: found.pop(key) for key in meta["coords"]}
-    return check(xr.Dataset(found, coords, meta["attrs"]))
+    return xr.Dataset(found, coords, meta["attrs"])
 
 
 def _column(values: Any) -> NDArray[Any]:

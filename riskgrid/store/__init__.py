@@ -13,7 +13,7 @@ from riskgrid.store.stored import Stored
 if TYPE_CHECKING:
     from riskgrid.store.catalogue import Catalogue, NamedInput
     from riskgrid.store.database import Database
-    from riskgrid.store.journal import Event, Journal
+    from riskgrid.store.journal import Audited, Event, Journal
     from riskgrid.store.keys import KeyRow, Keys
     from riskgrid.store.queue import Queue
 
@@ -22,6 +22,7 @@ __all__ = [
     "ENDINGS",
     "INTERACTIVE",
     "KINDS",
+    "Audited",
     "Catalogue",
     "Database",
     "Event",
@@ -39,6 +40,7 @@ __all__ = [
 
 # imported when first used: SQLAlchemy costs a worker that only reads blocks more than all the rest
 _HOME = {
+    "Audited": "journal",
     "Catalogue": "catalogue",
     "Database": "database",
     "Event": "journal",

@@ -43,13 +43,14 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Audited:
-    """Who asked for what, when."""
+    """Who asked for what, when. number : grows from line to line."""
 
     at: str
     principal: str
     verb: str
     subject: str
     detail: dict[str, Any]
+    number: int = 0
 
 
 class Journal:
@@ -137,18 +138,25 @@ class Journal:
         self.database.write(lambda connection: noted(connection, principal, verb, subject, detail))
 
     def audit(
-        self, *, subject: str | None = None, principal: str | None = None, limit: int = 1000
+        self,
+        *,
+        subject: str | None = None,
+        principal: str | None = None,
+        limit: int = 1000,
+        before: int | None = None,
     ) -> Sequence[Audited]:
-        """The audit trail, latest first."""
+        """The audit trail, latest first. before : number of a line, for those that follow it in this list."""
         audit = tables.audit.c
-        query = sa.select(audit.at, audit.principal, audit.verb, audit.subject, audit.detail)
+        query = sa.select(audit.at, audit.principal, audit.verb, audit.subject, audit.detail, audit.id)
+        if before is not None:
+            query = query.where(audit.id < before)
         if subject is not None:
             query = query.where(audit.subject == subject)
         if principal is not None:
             query = query.where(audit.principal == principal)
         query = query.order_by(audit.id.desc()).limit(limit)
         rows = self.database.read(lambda connection: connection.execute(query).all())
-        return [Audited(row.at, row.principal, row.verb, row.subject, json.loads(row.detail)) for row in rows]
+        return [Audited(row.at, row.principal, row.verb, row.subject, json.loads(row.detail), row.id) for row in rows]
 
     def _status(self, run_id: str) -> str:
         query = sa.select(tables.STATUS).where(tables.run.c.run_id == run_id)

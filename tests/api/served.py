@@ -24,6 +24,7 @@ WHO = {
     "ann": Principal("ann", BOTH, None),
     "flow": Principal("flow", BOTH, Books.of({"desk": "Flow"})),
     "macro": Principal("macro", BOTH, Books.of({"desk": "Macro"})),
+    "bob": Principal("bob", BOTH, None),
     "reader": Principal("reader", frozenset({"read"}), None),
 }
 
