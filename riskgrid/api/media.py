@@ -100,7 +100,7 @@ def labelled(
     also : runs beside it that decide the answer.   given : the content of what the question names, e.g. the key of a
     scenario set, for another may have the name tomorrow.
     """
-    bits = [[each.result_id, each.row.status, each.row.name, each.row.rights] for each in (run, *also)]
+    bits = [[each.result_id, each.row.status, each.called, each.row.rights] for each in (run, *also)]
     return answered(request, [bits, list(given)], make)
 
 
