@@ -101,7 +101,7 @@ def started(tmp_path: Path) -> Iterator[Callable[..., Process]]:
             until(lambda pid=pid: not lives(pid))
 
 
-def question(trades: int = 4000) -> Question:
+def question(trades: int = 2500) -> Question:
     """One that keeps a thread busy for a second or more, in many blocks."""
     return ask(portfolio(trades), market(), scenarios(), cut=16)
 
