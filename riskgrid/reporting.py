@@ -14,6 +14,7 @@ import xarray as xr
 
 from riskgrid import chapter, hashing
 from riskgrid.errors import BadSpec
+from riskgrid.measures.contribution import under_weights
 from riskgrid.measures.convention import Level
 from riskgrid.page import Front, Section, Shown, money, percent
 from riskgrid.registry import MEASURES
@@ -144,7 +145,8 @@ def report(
     es = MEASURES["expected_shortfall"](pnl, es_level, method=es_method, weight=weight)
     worst = MEASURES["tail_scenarios"](pnl, 1).isel(rank=0, drop=True)
     whole = pnl.isel(node=0).reset_coords(drop=True)
-    parts = {f"component_{one.name}": _component(pnl, whole, one, weight) for one in (var, es)}
+    weights = {} if bool(whole.isnull().any()) else {one.name: _weights(whole, one, weight) for one in (var, es)}
+    parts = {f"component_{one.name}": _component(pnl, whole, one, weights.get(one.name)) for one in (var, es)}
     columns = {"value_at_risk": var, "expected_shortfall": es, **parts, **worst.data_vars}
     table = xr.Dataset(
         {name: ("node", np.asarray(column.values)) for name, column in columns.items()}
@@ -156,7 +158,7 @@ def report(
     if weight is not None:
         total = total.assign_coords(weight=weight)
     conventions = _conventions(cube, var, es, where) | {"interval": _interval(cube, total, var, es)}
-    return Report(table, conventions, total, _tail(table, pnl, es, weight))
+    return Report(table, conventions, total, _tail(table, pnl, es, weights.get(es.name)))
 
 
 def _interval(cube: xr.Dataset, total: xr.DataArray, var: xr.DataArray, es: xr.DataArray) -> dict[str, Any]:
@@ -176,22 +178,24 @@ def _interval(cube: xr.Dataset, total: xr.DataArray, var: xr.DataArray, es: xr.D
     return {"confidence": _CONFIDENCE} | {str(name): bounds.values.tolist() for name, bounds in found.items()}
 
 
-def _component(pnl: xr.DataArray, whole: xr.DataArray, of: xr.DataArray, weight: Any) -> xr.DataArray:
-    """What each node adds to a measure of the total; NaN where the total has none."""
-    if bool(whole.isnull().any()):
-        return xr.full_like(of, np.nan)
+def _weights(whole: xr.DataArray, of: xr.DataArray, weight: Any) -> xr.DataArray:
+    """The weight of every scenario in a measure of the total."""
     convention = {name: of.attrs[name] for name in ("level", "method")}
-    made: xr.DataArray = MEASURES["component"](pnl, whole, of.attrs["measure"], weight=weight, **convention)
+    made: xr.DataArray = MEASURES["tail_weights"](whole, of.attrs["measure"], weight=weight, **convention)
     return made
 
 
-def _tail(table: xr.Dataset, pnl: xr.DataArray, es: xr.DataArray, weight: Any) -> xr.Dataset:
+def _component(pnl: xr.DataArray, whole: xr.DataArray, of: xr.DataArray, weights: xr.DataArray | None) -> xr.DataArray:
+    """What each node adds to a measure of the total; NaN where the total has none."""
+    return xr.full_like(of, np.nan) if weights is None else under_weights(pnl, whole, weights)
+
+
+def _tail(table: xr.Dataset, pnl: xr.DataArray, es: xr.DataArray, weighted: xr.DataArray | None) -> xr.Dataset:
     """The scenarios of the tail of ES, for the nodes of the first label that add most to it."""
     whole, by = pnl.isel(node=0).reset_coords(drop=True), table.attrs["by"]
-    if bool(whole.isnull().any()):
+    if weighted is None:
         return xr.Dataset({"share": ("scenario", []), "total": ("scenario", [])}, {"scenario": []})
-    convention = {name: es.attrs[name] for name in ("level", "method")}
-    weights = MEASURES["tail_weights"](whole, "expected_shortfall", weight=weight, **convention).values
+    weights = weighted.values
     order = np.argsort(whole.values, kind="stable")
     order = order[weights[order] > 0.0]
     losses, shortfall = -weights * whole.values, float(es[0])

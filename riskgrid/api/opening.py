@@ -8,7 +8,8 @@ from riskgrid import sample
 from riskgrid.access import Door
 from riskgrid.acting import Asked, ask_run, keep_input
 from riskgrid.api.server import is_loopback
-from riskgrid.api.service import Service
+from riskgrid.api.service import Service, Sizes
+from riskgrid.engine.budget import Limits
 from riskgrid.errors import BadSpec
 from riskgrid.identity.authenticate import is_configured, of_settings
 from riskgrid.principal import EVERYTHING
@@ -36,7 +37,7 @@ def open_service(store: Store, host: str, *, development: bool = False, fallback
     """
     chosen = settings()
     if not development and is_configured(store, chosen):
-        return Service(Door(store), of_settings(store, chosen))
+        return Service(_door(store), of_settings(store, chosen))
     if not development and (not fallback or store.keys.list()):
         raise BadSpec(
             "nothing says how anybody is recognised: name an issuer of tokens (RISKGRID_OIDC_ISSUER and "
@@ -44,7 +45,12 @@ def open_service(store: Store, host: str, *, development: bool = False, fallback
         )
     _check_development(store, host)
     _LOG.warning(_WARNING, host)
-    return Service(Door(store), development=True)
+    return Service(_door(store), development=True)
+
+
+def _door(store: Store) -> Door:
+    """A door behind which no question has more revalued than somebody would wait for."""
+    return Door(store, limits=Limits(valuations=Sizes().valuations))
 
 
 def _check_development(store: Store, host: str) -> None:

@@ -32,6 +32,7 @@ class Sizes:
     """
 
     numbers: int = 5_000_000
+    valuations: float = 2e7
     body: int = 64_000_000
     depth: int = 32
     rows: int = 1_000_000

@@ -34,7 +34,7 @@ from riskgrid.measures.convention import (
 from riskgrid.measures.tail import expected_shortfall, value_at_risk
 from riskgrid.registry import measure
 
-__all__ = ["component", "diversification", "incremental", "marginal", "tail_weights"]
+__all__ = ["component", "diversification", "incremental", "marginal", "tail_weights", "under_weights"]
 
 type Values = NDArray[np.float64]
 type Index = NDArray[np.intp]
@@ -109,7 +109,11 @@ def component(
     array([-1.,  4.])
     """
     pnl, whole, convention = _together(pnl, whole, convention)
-    weights = tail_weights(whole, measure, **convention)
+    return under_weights(pnl, whole, tail_weights(whole, measure, **convention))
+
+
+def under_weights(pnl: xr.DataArray, whole: xr.DataArray, weights: xr.DataArray) -> xr.DataArray:
+    """The component of each row of P&L under the weights that :func:`tail_weights` gave of the whole."""
     tail = np.flatnonzero(weights.values)
     order = tail[np.argsort(whole.values[tail], kind="stable")]
     result: xr.DataArray = xr.apply_ufunc(
@@ -120,7 +124,7 @@ def component(
         output_dtypes=[np.float64],
     )
     told = {key: weights.attrs[key] for key in ("level", "method", "flags")}
-    return named(result, pnl, {"measure": f"component_{measure}", **told})
+    return named(result, pnl, {"measure": f"component_{weights.attrs['measure']}", **told})
 
 
 @measure("marginal", reference="component by size", error=0.0)
@@ -216,6 +220,8 @@ def _together(
     if whole is None:
         return pnl, _whole(pnl), convention
     if "scenario" in pnl.coords and "scenario" in whole.coords:
+        if np.array_equal(pnl["scenario"].values, whole["scenario"].values):
+            return pnl, whole, convention  # aligning what is in line takes as long as measuring it
         try:
             whole = whole.reindex_like(pnl["scenario"]) if _same_labels(pnl, whole) else whole
             _, whole = xr.align(pnl["scenario"], whole, join="exact")
