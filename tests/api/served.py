@@ -25,6 +25,7 @@ WHO = {
     "flow": Principal("flow", BOTH, Books.of({"desk": "Flow"})),
     "macro": Principal("macro", BOTH, Books.of({"desk": "Macro"})),
     "bob": Principal("bob", BOTH, None),
+    "nobody": Principal("nobody"),
     "reader": Principal("reader", frozenset({"read"}), None),
 }
 

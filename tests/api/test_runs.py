@@ -158,6 +158,11 @@ def test_get_run__of_one_desk_tells_of_its_trades_alone(shared):
     assert (told["status"], told["whole"], told["books"]) == ("finished", False, "desk Flow")
 
 
+def test_get_run__of_none_of_whose_trades_are_ones_own_has_none(shared):
+    answer = served.client(shared.store, "nobody").get(f"{RUNS}/{shared.run_id}")
+    assert (answer.status_code, answer.json()["trades"], answer.json()["books"]) == (200, 0, "none")
+
+
 def test_get_run__that_is_hidden_is_as_one_that_never_was(first):
     row = served.client(first.store, "flow").post(RUNS, json=ASKED).json()
     client = served.client(first.store, "macro")

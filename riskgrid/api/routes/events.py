@@ -6,7 +6,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from riskgrid.access import told_of
 from riskgrid.api.deps import ServiceOf, TheSeen, Who
 from riskgrid.api.media import JSON, chosen_media
 from riskgrid.api.models import EventModel, Page
@@ -38,7 +37,7 @@ def get_events(  # noqa: PLR0917, what a request consists of
 ) -> Page[EventModel] | Response:
     """Accept: text/event-stream keeps telling until the run has ended; a stream that was cut off goes on."""
     since = after if last_event_id is None else last_event_id
-    told = told_of(seen, service.door.store.journal.events(seen.row.run_id))
+    told = service.door.events(seen.row.run_id, who)
     if chosen_media(request, (JSON, EVENTS)) == JSON:
         return Page(items=[EventModel.of(event) for event in told[since:]])
     if ended(told) and len(told) <= since:
