@@ -24,6 +24,9 @@ __all__ = ["Door", "Seen", "SeenEvent", "narrowed", "told_of"]
 #: Open runs that a door keeps: their cells are in memory.
 _KEPT = 64
 
+#: Named inputs that a door keeps, which are read from the store for each run that is asked of them.
+_INPUTS = 12
+
 #: What-ifs that are made in this process at once.
 _AT_ONCE = 4
 
@@ -90,6 +93,7 @@ class Door:
         self.room = threading.BoundedSemaphore(at_once)
         self._most = kept
         self._open: OrderedDict[Any, Run] = OrderedDict()
+        self._inputs: OrderedDict[tuple[str, str, str], Any] = OrderedDict()
         self._making: dict[Any, threading.Lock] = {}
         self._lock = threading.Lock()
         self.made: Callable[[Run], object] | None = None
@@ -246,10 +250,22 @@ class Door:
                 raise BadSpec(f"{kind} is {dict(name)!r}; a name, or {{'of': RUN}} for that of a run, is right")
             return getattr(self.run(name["of"], who), kind)
         entry = self.named(kind, name, who)
-        if kind == "portfolio":
+        key = (kind, entry.key, "" if entry.rights else who.rights)
+        with self._lock:
+            found = self._inputs.get(key)
+        if found is None:
+            found = self._loaded(entry, who)
+            with self._lock:
+                self._inputs[key] = found
+                while len(self._inputs) > _INPUTS:
+                    self._inputs.popitem(last=False)
+        return found
+
+    def _loaded(self, entry: NamedInput, who: Principal) -> Any:
+        if entry.kind == "portfolio":
             found = load_portfolio(self.store, entry.key)
             return found if entry.rights or who.books is None else narrowed(found, who.books)
-        return (load_snapshot if kind == "market" else load_scenarios)(self.store, entry.key)
+        return (load_snapshot if entry.kind == "market" else load_scenarios)(self.store, entry.key)
 
     def _named(self, kind: str, who: Principal) -> Iterator[NamedInput]:
         for row in self.store.catalogue.named_inputs(kind):
