@@ -244,13 +244,13 @@ def test_market__whose_file_is_no_plain_mapping_is_refused(shared, attack):
 @pytest.mark.parametrize(
     ("content", "media", "status", "sentence"),
     [
-        ("[" * 100_000, "application/json", 400, "the body is no JSON"),
+        ("[" * 100_000, "application/json", 413, "nested 100,000 deep; 32 is right at most"),
         ('{"equity": 1}', "application/json", 422, "equity"),
         ('{"equity": [{"trade_id": {"a": 1}}]}', "application/json", 422, "equity.0.trade_id"),
         ("", "application/json", 400, "the body is no JSON"),
         ("x", "text/plain", 415, "Content-Type is 'text/plain'"),
         ("x", "", 415, "Content-Type is ''"),
-        ('{"equity": [' + "0," * 600_000 + "0]}", "application/json", 413, "more than 1,000,000 bytes"),
+        ('{"equity": [' + "0," * 600_000 + "0]}", "application/json", 413, "1,000,000 are right at most"),
     ],
 )
 def test_body__of_the_wrong_kind_is_refused(shared, content, media, status, sentence):
