@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from riskgrid.errors import BadSpec, UnknownName
 from riskgrid.terms import Names
 
-__all__ = ["MOST_NODES", "Codes", "Pivot", "cells_of", "chosen", "code_labels"]
+__all__ = ["MOST_NODES", "Codes", "Pivot", "cells_of", "chosen", "code_labels", "leaves"]
 
 #: Most cells of a run, and most nodes of one answer.
 MOST_NODES = 20_000
@@ -150,6 +151,31 @@ def cells_of(labels: Mapping[str, Names], names: tuple[str, ...], count: int) ->
             "memory: leave the finest label out, it is answered from the trade blocks"
         )
     return codes
+
+
+def leaves(nodes: xr.Dataset, labels: Sequence[str]) -> xr.DataArray:
+    """P&L of the deepest nodes of the tree of ``labels``: (scenario), (label, scenario) or (node, scenario).
+
+    nodes : as :meth:`riskgrid.result.Run.aggregate` has them. What measures take beside P&L is among the coordinates.
+    """
+    deep = np.flatnonzero(nodes["depth"].values == len(labels))
+    coords: dict[str, Any] = {name: ("node", nodes[name].values[deep]) for name in (*labels, "coverage")}
+    coords["scenario"] = nodes["scenario"].variable
+    for name in ("weight", "batch"):
+        if name in nodes.variables:
+            coords[name] = nodes[name].variable
+    values = nodes["pnl"].values
+    told = {name: value for name, value in nodes.attrs.items() if name not in ("by", "answered_from")}
+    made = xr.DataArray(
+        values[deep] if len(deep) < len(values) else values,
+        coords,
+        ("node", "scenario"),
+        name="pnl",
+        attrs={**nodes["pnl"].attrs, **told},
+    )
+    if not labels:
+        return made.isel(node=0, drop=True)
+    return made.swap_dims(node=labels[0]) if len(labels) == 1 else made
 
 
 def _levels(labels: tuple[str, ...], columns: Mapping[str, Names], rows: Index | None, count: int) -> Iterator[_Level]:

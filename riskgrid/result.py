@@ -26,6 +26,7 @@ from riskgrid.hashing import short
 from riskgrid.inputs import load_portfolio, load_scenarios, load_snapshot, whole_inputs
 from riskgrid.label import TradeLabels
 from riskgrid.market.snapshot import MarketSnapshot
+from riskgrid.pivot import leaves
 from riskgrid.portfolio import Portfolio
 from riskgrid.scenarios.note import notes_of
 from riskgrid.schema import Status, annotate
@@ -254,24 +255,7 @@ class Run:
     def pnl(self, by: Sequence[str] | str | None = None, where: Mapping[str, Any] | None = None) -> xr.DataArray:
         """P&L in the reporting currency: (scenario), (label, scenario) by one label, (node, scenario) by several."""
         labels = (by,) if isinstance(by, str) else tuple(by or ())
-        nodes = self.aggregate(labels, where)
-        deep = np.flatnonzero(nodes["depth"].values == len(labels))
-        coords: dict[str, Any] = {name: ("node", nodes[name].values[deep]) for name in (*labels, "coverage")}
-        coords["scenario"] = nodes["scenario"].variable
-        for name in ("weight", "batch"):
-            if name in nodes.variables:
-                coords[name] = nodes[name].variable  # measures take them from here
-        values = nodes["pnl"].values
-        leaves = xr.DataArray(
-            values[deep] if len(deep) < len(values) else values,
-            coords,
-            ("node", "scenario"),
-            name="pnl",
-            attrs={**nodes["pnl"].attrs, **self._attrs},
-        )
-        if not labels:
-            return leaves.isel(node=0, drop=True)
-        return leaves.swap_dims(node=labels[0]) if len(labels) == 1 else leaves
+        return leaves(self.aggregate(labels, where), labels)
 
     def trade_table(self, where: Mapping[str, Any] | None = None) -> xr.Dataset:
         """Each trade's base value, status and problem, in portfolio order."""
