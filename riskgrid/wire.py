@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 
 from riskgrid.errors import InputError
 
-__all__ = ["from_arrow", "from_json", "to_arrow", "to_json"]
+__all__ = ["ERROR_TYPE", "from_arrow", "from_json", "to_arrow", "to_json"]
+
+#: Before the name of the kind of error, in the type of a problem: clients raise that error again.
+ERROR_TYPE = "urn:riskgrid:error:"
 
 #: Schema metadata of an Arrow table that holds what a table of rows cannot.
 _KEY = b"riskgrid"

@@ -32,6 +32,7 @@ from riskgrid.errors import (
     UnknownName,
     WrongStatus,
 )
+from riskgrid.wire import ERROR_TYPE
 
 __all__ = [
     "PROBLEMS",
@@ -50,7 +51,10 @@ _MEDIA = "application/problem+json"
 
 
 class Problem(BaseModel):
-    """What went wrong, as RFC 9457 has it. errors : every single reason, where there are several."""
+    """What went wrong, as RFC 9457 has it. errors : every single reason, where there are several.
+
+    type : ``urn:riskgrid:error:`` with the name of the kind of error, see :mod:`riskgrid.errors`.
+    """
 
     type: str = "about:blank"
     title: str
@@ -64,6 +68,7 @@ class NotFound(RiskgridError):
     """What the path names is not there, or not for the one who asks."""
 
     def __init__(self, error: UnknownName) -> None:
+        self.kind = type(error)
         super().__init__(str(error))
 
 
@@ -71,6 +76,7 @@ class Conflict(RiskgridError):
     """What is asked does not go with how things stand."""
 
     def __init__(self, error: RiskgridError) -> None:
+        self.kind = type(error)
         super().__init__(str(error))
 
 
@@ -107,10 +113,12 @@ def problem(
     *,
     errors: list[str] | None = None,
     headers: Mapping[str, str] | None = None,
+    kind: type[Exception] | None = None,
 ) -> JSONResponse:
-    """A problem as a response."""
-    title = HTTPStatus(status).phrase
-    body = Problem(title=title, status=status, detail=detail, instance=request.url.path, errors=errors or [])
+    """A problem as a response. kind : of the error, where it is one of the library's."""
+    title, where = HTTPStatus(status).phrase, request.url.path
+    named = "about:blank" if kind is None else f"{ERROR_TYPE}{kind.__name__}"
+    body = Problem(type=named, title=title, status=status, detail=detail, instance=where, errors=errors or [])
     return JSONResponse(body.model_dump(), status, dict(headers or {}), _MEDIA)
 
 
@@ -132,7 +140,8 @@ async def of_library(request: Request, error: Exception) -> JSONResponse:
         headers["Retry-After"] = str(max(round(getattr(error, "seconds", 1.0)), 1))
     if status >= 500:
         _LOG.warning("%s", error)
-    return problem(status, str(error), request, errors=_reasons(error), headers=headers)
+    kind = getattr(error, "kind", None) if isinstance(error, (NotFound, Conflict)) else type(error)
+    return problem(status, str(error), request, errors=_reasons(error), headers=headers, kind=kind)
 
 
 async def _of_request(request: Request, error: Exception) -> JSONResponse:
