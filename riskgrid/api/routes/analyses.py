@@ -81,13 +81,13 @@ def get_tail(  # noqa: PLR0913, PLR0917, options of an analysis
     count: Annotated[int, Query(ge=1, le=1_000, description="Of trades at each end.")] = 10,
     part: Part = "scenarios",
 ) -> Response:
-    """Components add up to the measure, which the attributes tell as ``value``."""
+    """Components add up to the measure, which the attribute ``measured`` tells."""
 
     def make() -> Any:
         check_part(part, _PARTS)
         made = tail_view(run, measure, where=where, count=count, level=level, method=method)
-        table = getattr(made, part).assign_attrs(made.measured.attrs | getattr(made, part).attrs)
-        return told(table.assign_attrs(value=float(made.measured)), made, part=part, parts=_PARTS)
+        measured = {**made.measured.attrs, "value": float(made.measured)}
+        return told(getattr(made, part).assign_attrs(measured=measured), made, part=part, parts=_PARTS)
 
     if part == "trades" or "trade_id" in where:
         door.note_read(run, who, "tail", measure=measure, where=dict(where), count=count)
