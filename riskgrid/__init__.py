@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from riskgrid.analysis.stressing import stress_report
     from riskgrid.analysis.tracing import tail_view
     from riskgrid.change import Changes
+    from riskgrid.client import AsyncClient, Client, connect
     from riskgrid.engine.budget import Limits
     from riskgrid.errors import RiskgridError
     from riskgrid.inputs import keep, kept
@@ -60,8 +61,10 @@ __version__ = "0.1.0"
 
 # names are imported when first used: `import riskgrid` and the command line start at once
 _HOME = {
+    "AsyncClient": "riskgrid.client",
     "Backtest": "riskgrid.analysis.backtested",
     "Changes": "riskgrid.change",
+    "Client": "riskgrid.client",
     "Comparison": "riskgrid.analysis.comparing",
     "Contributions": "riskgrid.analysis.contributing",
     "Difference": "riskgrid.analysis.differing",
@@ -82,6 +85,7 @@ _HOME = {
     "compare": "riskgrid.analysis.comparing",
     "component": "riskgrid.measures.contribution",
     "concatenate": "riskgrid.scenarios.compose",
+    "connect": "riskgrid.client",
     "contributions": "riskgrid.analysis.contributing",
     "diff": "riskgrid.analysis.differing",
     "diversification": "riskgrid.measures.contribution",
@@ -132,8 +136,10 @@ _HOME = {
 }
 
 __all__ = [
+    "AsyncClient",
     "Backtest",
     "Changes",
+    "Client",
     "Comparison",
     "Contributions",
     "Difference",
@@ -154,6 +160,7 @@ __all__ = [
     "compare",
     "component",
     "concatenate",
+    "connect",
     "contributions",
     "diff",
     "diversification",

@@ -30,6 +30,7 @@ RiskgridError
 │   ├── Cancelled              somebody asked for it
 │   └── OverLimit              it has taken longer than it may
 ├── ClusterLost                the scheduler or all workers have gone; what is finished is kept
+├── ServiceLost                a service does not answer, or what answers is no service of riskgrid's
 ├── WorkerLost                 a worker process ended while it worked on a task
 ├── MoneyOverflow              a sum of money leaves 64-bit ticks
 └── NumericsMismatch           a worker computes with other libraries or instructions than the run
@@ -67,6 +68,7 @@ __all__ = [
     "NumericsMismatch",
     "OverLimit",
     "RiskgridError",
+    "ServiceLost",
     "Stopped",
     "StoreError",
     "TooLarge",
@@ -268,6 +270,12 @@ class OverLimit(Stopped):
 
 class ClusterLost(RiskgridError):
     """The scheduler has gone, or all workers have; asking again with a running cluster finishes the run."""
+
+
+class ServiceLost(RiskgridError):
+    """A service does not answer, or what answers is none of riskgrid's. ``sent`` : it may have got the request."""
+
+    sent = True
 
 
 class WorkerLost(RiskgridError):
