@@ -15,11 +15,11 @@ from pydantic import BaseModel
 from pydantic_core import to_json as json_bytes
 from starlette.exceptions import HTTPException
 
-import riskgrid
 from riskgrid import wire
 from riskgrid.api.service import Service
 from riskgrid.errors import TooLarge
 from riskgrid.hashing import digest
+from riskgrid.manifest import environment
 from riskgrid.result import Run
 
 __all__ = [
@@ -163,7 +163,7 @@ def _etag(request: Request, of: Sequence[Any], media: str) -> str:
     """Of what decides an answer: this code, the runs' bits and names, the question, its form, the books seen."""
     asked = [list(one) for one in sorted(request.query_params.multi_items())]
     rights = request.state.who.rights
-    found = digest("etag", riskgrid.__version__, list(of), rights, request.url.path, asked, media)
+    found = digest("etag", environment()["riskgrid"], list(of), rights, request.url.path, asked, media)
     return f'"{found.hex()}"'
 
 

@@ -174,17 +174,20 @@ def keep(service: Service, /, given: Portfolio | MarketSnapshot | xr.Dataset, na
 
 def instruments(service: Service, /) -> Steps[list[Facts]]:
     """What can be priced: name, summary and columns of each instrument."""
-    return (yield from said(Ask("GET", f"{ROOT}/instruments"), service.manner))
+    listed: list[Facts] = yield from said(Ask("GET", f"{ROOT}/instruments"), service.manner)
+    return listed
 
 
 def instrument(service: Service, /, name: str) -> Steps[Facts]:
     """A trade of an instrument as JSON Schema."""
-    return (yield from said(Ask("GET", f"{ROOT}/instruments/{quote(name, safe='')}"), service.manner))
+    described: Facts = yield from said(Ask("GET", f"{ROOT}/instruments/{quote(name, safe='')}"), service.manner)
+    return described
 
 
 def measures(service: Service, /) -> Steps[list[Facts]]:
     """What can be measured: name, summary and options of each."""
-    return (yield from said(Ask("GET", f"{ROOT}/measures"), service.manner))
+    listed: list[Facts] = yield from said(Ask("GET", f"{ROOT}/measures"), service.manner)
+    return listed
 
 
 def finished(facts: Facts) -> bool:
