@@ -124,11 +124,6 @@ class Door:
         """A run that ``who`` has just asked for, as it sees it."""
         return self._told(row, who)
 
-    def hold(self, run: Run, who: Principal) -> Seen:
-        """Keep a run open that ``who`` has just made: what it has in memory need not be read again."""
-        self.keep_open(run)
-        return self._told(run.row, who)
-
     def keep_open(self, run: Run) -> None:
         """Keep a whole run open."""
         row = run.row

@@ -131,7 +131,9 @@ def ask_what_if(
         here = _little(run, changes) and door.room.acquire(timeout=_PATIENCE)
         try:
             if here and key is None:
-                return door.hold(what_if(run, changes, name=name, principal=who.name, rights=who.rights), who)
+                made = what_if(run, changes, name=name, principal=who.name, rights=who.rights)
+                door.keep_open(made)
+                return door.row(made.run_id, who)
             if not here:
                 _check_quota(door, who, quota)
             seen = _queue(door, who, sent, queued_what_if(run, changes, name=name, rights=who.rights))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Security
+from fastapi.security import APIKeyHeader, HTTPBearer
 from fastapi_offline import FastAPIOffline
 
 from riskgrid.api.envelope import Envelope
@@ -45,6 +46,13 @@ _ROUTERS = (
 )
 
 
+#: For the documentation, which lets people try what they read; who it is, deps.Who finds out.
+_SAID = [
+    Security(HTTPBearer(auto_error=False, description="A token of the issuer, or an API key.")),
+    Security(APIKeyHeader(name="X-API-Key", auto_error=False, description="An API key: rgk_...")),
+]
+
+
 def make_app(service: Service) -> FastAPI:
     """The HTTP interface of a service."""
     app = FastAPIOffline(
@@ -59,6 +67,7 @@ def make_app(service: Service) -> FastAPI:
     add_handlers(app)
     app.add_middleware(Envelope, service=service, prefix=PREFIX)
     app.include_router(probes.router)
+    said = [] if service.development else _SAID
     for router in _ROUTERS:
-        app.include_router(router, prefix=PREFIX, responses=PROBLEMS)
+        app.include_router(router, prefix=PREFIX, responses=PROBLEMS, dependencies=said)
     return app

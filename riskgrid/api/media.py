@@ -186,6 +186,7 @@ def _csv(dataset: xr.Dataset) -> bytes:
     table = table if table.sizes else table.expand_dims("row")
     named = table.to_dataframe().reset_index()
     named = named.drop(columns=[name for name in named if name in table.sizes and name not in dataset.coords])
+    named = named[sorted(named, key=lambda name: name not in dataset.coords)]  # labels before what is said of them
     for name in named:
         if named[name].dtype.kind == "O" or str(named[name].dtype) in ("str", "string"):
             named[name] = [_harmless(each) for each in named[name]]
