@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -56,12 +57,11 @@ def settings_of(timeout: float) -> dict[str, Any]:
     """Options of httpx2's clients: patience, a pool, and no redirect, which would take the credentials along."""
     import httpx2
 
-    from riskgrid import __version__
-
+    version = sys.modules["riskgrid"].__version__  # not imported by name: it names every floor
     return {
         "timeout": httpx2.Timeout(timeout, connect=min(_CONNECT, timeout)),
         "limits": httpx2.Limits(max_connections=20, max_keepalive_connections=10),
-        "headers": {"User-Agent": f"riskgrid/{__version__}"},
+        "headers": {"User-Agent": f"riskgrid/{version}"},
         "follow_redirects": False,
     }
 
