@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import threading
 from collections import OrderedDict
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
@@ -106,21 +107,24 @@ class Held:
     def __init__(self, most_bytes: int = 64_000_000) -> None:
         self._most, self._size = most_bytes, 0
         self._answers: OrderedDict[Any, Answer] = OrderedDict()
+        self._lock = threading.Lock()  # threads may share a client
 
     def get(self, key: Any) -> Answer | None:
         """The answer of a question."""
-        found = self._answers.pop(key, None)
-        if found is not None:
-            self._answers[key] = found
-        return found
+        with self._lock:
+            found = self._answers.get(key)
+            if found is not None:
+                self._answers.move_to_end(key)
+            return found
 
     def put(self, key: Any, answer: Answer) -> None:
         """Hold an answer as long as there is room."""
-        before = self._answers.pop(key, None)
-        self._size += len(answer.body) - (len(before.body) if before else 0)
-        self._answers[key] = answer
-        while self._size > self._most:
-            self._size -= len(self._answers.popitem(last=False)[1].body)
+        with self._lock:
+            before = self._answers.pop(key, None)
+            self._size += len(answer.body) - (len(before.body) if before else 0)
+            self._answers[key] = answer
+            while self._size > self._most:
+                self._size -= len(self._answers.popitem(last=False)[1].body)
 
 
 @dataclass(frozen=True)
