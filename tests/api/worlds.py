@@ -16,6 +16,7 @@ import riskgrid as rg
 from riskgrid.access import Door, narrowed
 from riskgrid.acting import ask_what_if, keep_input
 from riskgrid.api.app import make_app
+from riskgrid.api.rate import Rates
 from riskgrid.api.service import Service
 from riskgrid.books import Books
 from riskgrid.hashing import digest
@@ -74,9 +75,8 @@ class World:
         self.door = Door(self.store)
         if whole:
             self._live_on()
-        self.client = TestClient(
-            make_app(Service(self.door, authenticate=lambda headers: self.who)), raise_server_exceptions=False
-        )
+        service = Service(self.door, authenticate=lambda headers: self.who, rates=Rates(1e6, 1e6))
+        self.client = TestClient(make_app(service), raise_server_exceptions=False)
 
     def asked(self, method: str, path: str, step: str, **options: Any) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body of an answer, without the moments at which things happened."""
@@ -114,8 +114,10 @@ class World:
             self.door.run(today, who)
             ask_what_if(self.door, who, today, {"shift": {"fx:EUR": "+3%"}}, name="a secret")
             ask_what_if(self.door, who, self.runs["before"], {"resize": {"fx_option-1": 5.0}}, key="their key")
-        keep_input(self.door, HIDDEN, "secret", made.market({"fx:EUR": 2.0}))
-        keep_input(self.door, HIDDEN, "book", made.portfolio(3))
+        for name, given in (("secret", made.market({"fx:EUR": 2.0})), ("secret", made.scenarios(count=2))):
+            keep_input(self.door, HIDDEN, name, given)
+        for name in ("book", "secret", "mine"):
+            keep_input(self.door, HIDDEN, name, made.portfolio(3))
         rg.sensitivities(self.door.run(today, HIDDEN))
 
 
