@@ -95,6 +95,13 @@ class World:
         while runner.step() is not None:
             pass
 
+    def within(self) -> set[str]:
+        """Ids and keys that are of no use to anybody outside: of views, of content, of answers."""
+        rows = self.store.catalogue.list()
+        kept = {key for row in rows for key in (row.manifest.get("inputs") or {}).values()}
+        kept |= {key for row in rows for key in (row.content_id, row.result_id) if key}
+        return kept | {row.run_id for row in rows if row.serves is not None}
+
     def _begin(self, step: str) -> None:
         """What is random from here on is of this step alone, however much went before."""
         World.latest = self
