@@ -133,7 +133,7 @@ def ask_what_if(
             if here and key is None:
                 made = what_if(run, changes, name=name, principal=who.name, rights=who.rights)
                 door.keep_open(made)
-                return door.row(made.run_id, who)
+                return door.seen(made.row, who)
             if not here:
                 _check_quota(door, who, quota)
             seen = _queue(door, who, sent, queued_what_if(run, changes, name=name, rights=who.rights))

@@ -67,7 +67,7 @@ def taken_up(store: Store, row: RunRow, damaged: str | None = None) -> RunRow:
     return made
 
 
-def _surely(write: Callable[[], None], written: Callable[[], bool], seconds: float = LEASE_SECONDS) -> None:
+def _surely(write: Callable[[], object], written: Callable[[], bool], seconds: float = LEASE_SECONDS) -> None:
     """Write into the catalogue, again while its database comes and goes. written : whether it has been kept after all,
     which a cut connection leaves open."""
     until = time.monotonic() + seconds

@@ -243,7 +243,7 @@ def _committed(made: Making, branch: Branch, live: Live, row: RunRow) -> Run:
     result = live.cells.result(tuple(run.manifest["cell_labels"]))
     if made.lease is None:
         kept = replace(row, status=status, result_id=result, manifest=manifest)
-        run.store.catalogue.add(kept, audit="what-if")
+        kept = run.store.catalogue.add(kept, audit="what-if")
     else:
         kept = made.lease.finish(status, result, manifest)
     child = Run(kept, run.store)

@@ -72,23 +72,25 @@ class Catalogue:
         """Let go of the connections, which this process else keeps open."""
         self.database.close()
 
-    def add(self, row: RunRow, *, audit: str = "", lease: float | None = None) -> None:
-        """Record a run as it stands.
+    def add(self, row: RunRow, *, audit: str = "", lease: float | None = None) -> RunRow:
+        """Record a run as it stands; returns it with the times that the database gave it.
 
         audit : verb under which the audit trail notes it.   lease : seconds for which its runner holds it from now.
         """
 
-        def work(connection: sa.Connection) -> None:
+        def work(connection: sa.Connection) -> RunRow:
             with_parent(connection, row)
             statement, values = inserted(row)
             if lease is not None:
                 statement = statement.values(lease_until=now() + lease)
                 values.pop("lease_until")
-            connection.execute(statement, values)
+            times = (_RUN.created, _RUN.started, _RUN.ended)
+            made = connection.execute(statement.returning(*times), values).one()
             if audit:
                 noted(connection, row.principal, audit, row.run_id, {"status": row.status})
+            return dataclasses.replace(row, **made._mapping)
 
-        self.database.write(work)
+        return self.database.write(work)
 
     def finish(
         self,
