@@ -13,6 +13,8 @@ from riskgrid.access import Door
 from riskgrid.api.app import make_app
 from riskgrid.api.rate import Rates
 from riskgrid.api.service import Service
+from riskgrid.identity.authenticate import authenticator
+from riskgrid.identity.keys import KnownKeys, make_key
 from riskgrid.store import Store
 from tests.run import made
 
@@ -23,6 +25,9 @@ OPERATIONS = [(method, path) for path, methods in DOCUMENT["paths"].items() for 
 
 #: What stands in a path; a name that nothing answers to is not all that is to be tried.
 KNOWN = {"run_id": "", "trade_id": "equity-1", "scenario": "day 1", "factor": "SPX", "measure": "value_at_risk"}
+
+#: What is shown by who asks, and what else might be: one key or token is right.
+HEADERS, SHOWN = {}, ("authorization", "x-api-key")
 
 #: A name in a body or query may be right by the schema, and of nothing: that is 422, with the names there are.
 BUT = [positive_data_acceptance]
@@ -43,7 +48,11 @@ def schema(tmp_path_factory):
         rg.keep(input_, name, store=store)
     made_run = rg.run(book, market, scenarios, store=store, progress=None)
     KNOWN["run_id"] = made_run.run_id
-    return schemathesis.openapi.from_asgi("/openapi.json", make_app(Service(Door(store), rates=Rates(1e6, 1e6))))
+    text, _ = make_key(store.keys, "tester", None, scopes=("read", "run", "admin"), by="test")
+    HEADERS["X-API-Key"] = text
+    unbounded = {"rates": Rates(1e6, 1e6), "failures": Rates(1e6, 1e6)}
+    service = Service(Door(store), authenticator(KnownKeys(store.keys)), **unbounded)
+    return schemathesis.openapi.from_asgi("/openapi.json", make_app(service))
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS, ids=map(" ".join, OPERATIONS))
@@ -60,6 +69,7 @@ def test_interface__answers_as_it_is_documented(schema, method, path):
     def check(case, known):
         if known and case.path_parameters:
             case.path_parameters |= {name: KNOWN.get(name, value) for name, value in case.path_parameters.items()}
-        case.call_and_validate(excluded_checks=BUT)
+        case.headers = {name: value for name, value in (case.headers or {}).items() if name.lower() not in SHOWN}
+        case.call_and_validate(excluded_checks=BUT, headers=HEADERS)
 
     check()

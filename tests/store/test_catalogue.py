@@ -175,7 +175,7 @@ def test_remove__takes_what_serves_the_run_along(where):
         catalogue.remove("b")
     catalogue.remove("child")
     catalogue.add(row("c", parent="b step", status="complete"))
-    with pytest.raises(BadSpec, match=r"run 'b step' has what-ifs, e\.g\. c; remove those first"):
+    with pytest.raises(BadSpec, match=r"run 'b' has what-ifs, e\.g\. c; remove those first"):
         catalogue.remove("b")
     assert catalogue.count() == 4
 
