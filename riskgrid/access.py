@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from riskgrid.change import Changes
 from riskgrid.engine.budget import Limits
 from riskgrid.errors import BadSpec, NotFinished, UnknownName
 from riskgrid.inputs import load_portfolio, load_scenarios, load_snapshot
+from riskgrid.lease import Lease, Released
 from riskgrid.portfolio import Portfolio
 from riskgrid.principal import Principal
 from riskgrid.result import Run
@@ -95,6 +97,8 @@ class Door:
         self._open: OrderedDict[Any, Run] = OrderedDict()
         self._inputs: OrderedDict[tuple[str, str, str], Any] = OrderedDict()
         self._making: dict[Any, threading.Lock] = {}
+        self._held: set[Lease] = set()
+        self._closed = False
         self._lock = threading.Lock()
         self.made: Callable[[Run], object] | None = None
 
@@ -132,6 +136,28 @@ class Door:
         with self._lock:
             self._open[row.run_id, row.result_id, row.status, ""] = run.within(self.limits)
             self._trim()
+
+    @contextmanager
+    def holding(self, lease: Lease) -> Iterator[None]:
+        """While this lasts, the lease of a run that is made here is one of those that :meth:`close` gives back."""
+        with self._lock:
+            self._held.add(lease)
+            closed = self._closed
+        if closed:
+            self.close()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held.discard(lease)
+
+    def close(self) -> int:
+        """Give back the runs that are being made here, so that a runner goes on with them; how many there are."""
+        with self._lock:
+            self._closed, held = True, list(self._held)
+        for lease in held:
+            lease.stop(Released("the service was told to end"))
+        return len(held)
 
     def rows(
         self, who: Principal, limit: int = 50, *, status: str | None = None, before: str | None = None

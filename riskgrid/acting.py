@@ -20,7 +20,7 @@ from riskgrid.errors import BadChanges, BadSpec, Forbidden, InputError, KeyReuse
 from riskgrid.hashing import digest
 from riskgrid.inputs import described, save_input
 from riskgrid.jobs import queued, queued_what_if
-from riskgrid.lease import LEASE_SECONDS, Lease, runner_name
+from riskgrid.lease import LEASE_SECONDS, Lease, Released, runner_name
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.portfolio import Portfolio
 from riskgrid.principal import Principal
@@ -307,9 +307,9 @@ def _answered(door: Door, run: Run, changes: Changes, seen: Seen) -> bool:
     if held is None:
         return False
     try:
-        with Lease(door.store, held) as lease:
+        with Lease(door.store, held, again=(Released,)) as lease, door.holding(lease):
             door.keep_open(answer_what_if(run, changes, lease, cluster="auto"))
-    except LeaseLost:  # another goes on with it
+    except (LeaseLost, Released):  # another goes on with it
         return False
     return True
 

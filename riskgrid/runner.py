@@ -63,6 +63,8 @@ class Runner:
 
     def stop(self) -> None:
         """Take no more runs, and give back those in hand: another runner goes on from their finished blocks."""
+        if not self._stopping.is_set():
+            _LOG.info("runner %s is told to stop and gives back what it holds: %d runs", self.name, len(self._held))
         self._stopping.set()
         for lease in list(self._held.values()):
             lease.stop(Released(f"runner {self.name} was stopped"))

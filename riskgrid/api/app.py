@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 from fastapi_offline import FastAPIOffline
@@ -26,6 +30,8 @@ from riskgrid.api.routes import (
 from riskgrid.api.service import Service
 
 __all__ = ["PREFIX", "make_app"]
+
+_LOG = logging.getLogger(__name__)
 
 #: Where this version of the interface lives.
 PREFIX = "/api/v1"
@@ -54,7 +60,13 @@ _SAID = [
 
 
 def make_app(service: Service) -> FastAPI:
-    """The HTTP interface of a service."""
+    """The HTTP interface of a service. As it ends, what is being made for requests is left to a runner."""
+
+    @asynccontextmanager
+    async def course(app: FastAPI) -> AsyncGenerator[None]:  # noqa: ARG001
+        yield
+        _LOG.info("the service ends, what is being made is given back: %d runs", service.door.close())
+
     app = FastAPIOffline(
         title="riskgrid",
         version="1",
@@ -62,6 +74,7 @@ def make_app(service: Service) -> FastAPI:
         docs_url="/docs",
         redoc_url=None,
         openapi_url="/openapi.json",
+        lifespan=course,
     )
     app.state.service = service
     add_handlers(app)

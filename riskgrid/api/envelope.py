@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
@@ -20,7 +21,7 @@ from riskgrid.api.body import SMALL, read_body
 from riskgrid.api.problem import of_library, problem, unforeseen
 from riskgrid.api.server import is_loopback
 from riskgrid.api.service import Service
-from riskgrid.errors import RiskgridError
+from riskgrid.errors import RiskgridError, Stopped
 
 __all__ = ["DEVELOPMENT", "Envelope"]
 
@@ -103,6 +104,10 @@ class Envelope:
             answer = problem(error.status_code, error.detail, request, headers=error.headers)
         except RiskgridError as error:
             answer = await of_library(request, error)
+        except asyncio.CancelledError:  # by the server, of what has not finished when the process ends
+            if course.status:
+                raise
+            answer = await of_library(request, Stopped("this process of the service ends; ask again, another answers"))
         except Exception as error:
             answer = await unforeseen(request, error)
             if course.status:  # the client has seen the beginning of an answer, and sees it break off

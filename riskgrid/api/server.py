@@ -7,6 +7,7 @@ import logging
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
@@ -67,12 +68,14 @@ def bound(host: str, port: int, *, move_on: bool = False) -> socket.socket:
     raise BadSpec(f"cannot listen at {where}: {reason}; a free --port is right")
 
 
-def listen(app: Any, at: socket.socket, *, proxies: str | None = None) -> None:
+def listen(app: Any, at: socket.socket, ending: Callable[[], object], *, proxies: str | None = None) -> None:
     """Serve an application until this process is told to end by SIGTERM or SIGINT.
 
+    ending : called as soon as it is told, to end what has no end of its own.
     proxies : addresses whose word on who asks, and how, is believed (X-Forwarded-For, X-Forwarded-Proto).
     """
-    server = uvicorn.Server(
+    server = _Server(
+        ending,
         uvicorn.Config(
             app,
             http=_Bounded,
@@ -86,7 +89,7 @@ def listen(app: Any, at: socket.socket, *, proxies: str | None = None) -> None:
             limit_concurrency=_CONNECTIONS,
             timeout_keep_alive=20,
             timeout_graceful_shutdown=GRACE,
-        )
+        ),
     )
     # what only waits for its turn in this process is not to wait for 5 ms of what computes
     sys.setswitchinterval(_TURN)
@@ -99,6 +102,19 @@ def listen(app: Any, at: socket.socket, *, proxies: str | None = None) -> None:
             signal.signal(number, handler)
         at.close()
     _LOG.info("the service has ended")
+
+
+class _Server(uvicorn.Server):
+    """Tells that it is about to end before it waits for requests to."""
+
+    def __init__(self, ending: Callable[[], object], config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._ending = ending
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End."""
+        self._ending()
+        await super().shutdown(sockets)
 
 
 class _Bounded(HttpToolsProtocol):

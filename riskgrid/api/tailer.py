@@ -27,7 +27,9 @@ _STREAMS = 20
 
 @dataclass(eq=False)
 class Following:
-    """One client that follows a run. events : all there are so far.   gone : the run is not there any more."""
+    """One client that follows a run. events : all there are so far.   gone : nothing comes any more: the run is not
+    there, or this process is told to end and another is to be asked.
+    """
 
     run_id: str
     loop: asyncio.AbstractEventLoop
@@ -45,7 +47,7 @@ class Following:
         return True
 
     def hand(self, events: tuple[Event, ...] | None) -> None:
-        """From another thread: all events there are by now, None where the run has gone."""
+        """From any thread: all events there are by now, None where none will come."""
 
         def handed() -> None:
             self.events, self.gone = (self.events, True) if events is None else (events, self.gone)
@@ -65,6 +67,7 @@ class Tailer:
         self._known: dict[str, tuple[Event, ...]] = {}
         self._held: Counter[str] = Counter()
         self._thread: threading.Thread | None = None
+        self._closed = False
 
     @property
     def open(self) -> int:
@@ -94,6 +97,8 @@ class Tailer:
             self._followers.setdefault(run_id, set()).add(made)
             if run_id in self._known:
                 made.hand(self._known[run_id])
+            if self._closed:
+                made.hand(None)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._tail, name="riskgrid-tailer", daemon=True)
                 self._thread.start()
@@ -105,6 +110,13 @@ class Tailer:
                 if not self._followers[run_id]:
                     del self._followers[run_id]
                     self._known.pop(run_id, None)
+
+    def close(self) -> None:
+        """End all streams: they would keep a process that is told to end, and their clients can ask another."""
+        with self._lock:
+            self._closed = True
+            for each in (one for followers in self._followers.values() for one in followers):
+                each.hand(None)
 
     def _tail(self) -> None:
         pause = threading.Event()

@@ -43,7 +43,7 @@ def serve(
             give_sample(service.door, trades=trades)
         with Child(runner_command(kept.where, cluster)):
             _say_where(at, service.development)
-            listen(make_app(service), at)
+            listen(make_app(service), at, service.tailer.close)
 
 
 @cli.command()
@@ -75,7 +75,7 @@ def api(
     service = open_service(store_of(store), host, development=development)
     with bound(host, port) as at, scraped(service.metrics.registry, metrics_host, metrics_port):
         _say_where(at, service.development)
-        listen(make_app(service), at, proxies=trusted_proxies)
+        listen(make_app(service), at, service.tailer.close, proxies=trusted_proxies)
 
 
 @cli.command()
