@@ -3,6 +3,7 @@
 ``RISKGRID_TEST_POSTGRES`` names another server, by the URL of a user who may create databases.
 """
 
+import contextlib
 import importlib.util
 import os
 import secrets
@@ -114,16 +115,23 @@ def postgres_server():
         server.close()
 
 
+@contextlib.contextmanager
+def fresh_database(server):
+    """URL of a fresh database of a server, dropped at the end."""
+    name = f"riskgrid_{secrets.token_hex(6)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"create database {name}")
+    beginning, _, options = server.partition("?")
+    yield beginning.rpartition("/")[0] + f"/{name}" + (f"?{options}" if options else "")
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"drop database {name} with (force)")
+
+
 @pytest.fixture
 def postgres(postgres_server):
     """URL of a fresh database, dropped after the test."""
-    name = f"riskgrid_{secrets.token_hex(6)}"
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f"create database {name}")
-    beginning, _, options = postgres_server.partition("?")
-    yield beginning.rpartition("/")[0] + f"/{name}" + (f"?{options}" if options else "")
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f"drop database {name} with (force)")
+    with fresh_database(postgres_server) as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -25,7 +25,7 @@ from riskgrid.store import Store
 from riskgrid.terms import Currency, Equity, Float
 from tests.run import made
 
-EXITS, FAULTS = 1.0, 2.0
+EXITS, FAULTS, WAITS = 1.0, 2.0, 3.0
 SCENARIOS = made.scenarios(count=6)
 PRICING = Pricing("USD", cut=16)
 
@@ -40,7 +40,7 @@ class Terms:
 
 
 def price(terms: Any, market: Any) -> Any:
-    """The strike times the spot; in a worker process it may sleep, or end the process."""
+    """The strike times the spot; in a worker process it may sleep, wait at a gate, or end the process."""
     worker = multiprocessing.parent_process() is not None or "DEADLY" in os.environ
     if worker and not market.reading.recording:
         time.sleep(float(np.sum(terms.seconds)))
@@ -48,10 +48,20 @@ def price(terms: Any, market: Any) -> Any:
             os._exit(3)
         if (terms.crash == FAULTS).any():
             ctypes.string_at(0)
+        if (terms.crash == WAITS).any():
+            _wait(Path(os.environ["DEADLY_GATE"]))
         if "DEADLY_LOG" in os.environ:  # one short line is written whole, whoever else writes
             with Path(os.environ["DEADLY_LOG"]).open("a") as log:
                 log.write(f"{int(np.min(terms.strike))}\n")
     return terms.strike * market.spot(terms.underlying)
+
+
+def _wait(gate: Path) -> None:
+    """Says that this process is at the gate, and stays there while it is shut."""
+    if (gate / "shut").exists():
+        (gate / str(os.getpid())).touch()
+    while (gate / "shut").exists():
+        time.sleep(0.005)
 
 
 DEADLY = Instrument("deadly", Terms, price, "currency", None, None, False, ("strike",))
