@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from riskgrid.books import Books
 from riskgrid.errors import Forbidden, UnknownName
 
-__all__ = ["EVERYTHING", "SCOPES", "Principal", "scopes_of"]
+__all__ = ["EVERYTHING", "SCOPES", "Principal", "included", "scopes_of"]
 
-#: What a principal may do: look, ask for runs and what-ifs and name inputs, and look after the whole service.
+#: What a principal may do: look, ask for runs and what-ifs and name inputs, and look after the whole service. Each
+#: includes those before it.
 SCOPES = ("read", "run", "admin")
 
 
@@ -30,8 +31,8 @@ class Principal:
     books: Books | None = field(default_factory=Books)
 
     def may(self, scope: str) -> bool:
-        """Whether it has a scope; an admin has all."""
-        return scope in self.scopes or "admin" in self.scopes
+        """Whether it has a scope, or one that includes it: an admin may run, and who runs may read."""
+        return scope in included(self.scopes)
 
     def require(self, scope: str) -> None:
         """Forbidden where it does not have a scope."""
@@ -51,6 +52,15 @@ class Principal:
 
 #: Who runs riskgrid on a machine of its own: nothing is hidden from it.
 EVERYTHING = Principal("local", frozenset(SCOPES), None)
+
+
+def included(scopes: Collection[str]) -> frozenset[str]:
+    """Scopes with all that they include.
+
+    >>> sorted(included({"run"}))
+    ['read', 'run']
+    """
+    return frozenset(scope for at, scope in enumerate(SCOPES) if any(each in scopes for each in SCOPES[at:]))
 
 
 def scopes_of(names: Iterable[str]) -> frozenset[str]:

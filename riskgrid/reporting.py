@@ -273,6 +273,8 @@ def _interval_sentences(interval: Mapping[str, Any]) -> list[str]:
 
 def coverage_sentence(table: xr.Dataset) -> str:
     """Whether the first node has a number for every trade, marked with ``*`` where it has not."""
+    if not int(table["trades"][0]):
+        return "* There is no trade in it."
     share, by_value, unpriced = (float(table[name][0]) for name in ("coverage", "coverage_value", "unpriced"))
     if share >= 1.0 and not unpriced:
         return "Every trade is priced in every scenario."

@@ -93,6 +93,8 @@ class Runner:
         except ClusterLost:
             self._disconnect()
             raise
+        except Released:  # back in the queue, as whoever stops this runner wants it
+            _LOG.info("run %s was given back", row.run_id)
         except Exception:  # the run has it as its reason; the next one is not to suffer
             _LOG.warning("run %s was not answered", row.run_id, exc_info=True)
         return self.store.catalogue.get(row.run_id)

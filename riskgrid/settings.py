@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import getpass
 import os
 import re
@@ -11,6 +12,9 @@ from pathlib import Path
 from riskgrid.errors import InputError
 
 __all__ = ["Settings", "Told", "settings", "told"]
+
+#: Variables that others read: the kernels, before anything is set, and the tests.
+_ELSEWHERE = ("RISKGRID_BACKEND", "RISKGRID_CHROMIUM", "RISKGRID_TEST_POSTGRES")
 
 #: Gigabytes of copies of a bucket's objects that a machine keeps.
 _CACHE_GB = 20.0
@@ -31,7 +35,7 @@ _VARIABLES = (
     ("RISKGRID_CATALOGUE", "catalogue", "URL of the database of runs [the store's own]"),
     ("RISKGRID_THREADS", "threads", "worker threads of a run in one process [all cores]"),
     ("RISKGRID_CACHE", "cache", "folder of the copies of a bucket's objects"),
-    ("RISKGRID_CACHE_GB", "cache_bytes", "gigabytes of such copies"),
+    ("RISKGRID_CACHE_GB", "cache_gigabytes", "gigabytes of such copies"),
     ("RISKGRID_S3_ENDPOINT", "s3_endpoint", "of a bucket that is not Amazon's"),
     ("RISKGRID_S3_TIMEOUT", "s3_seconds", "seconds that a request to a bucket may take"),
     ("RISKGRID_PATIENCE", "patience", "seconds that a run waits for a worker"),
@@ -87,6 +91,11 @@ class Settings:
     log_level: str = "info"
     rate: float = _RATE
 
+    @property
+    def cache_gigabytes(self) -> float:
+        """What the copies may take, as it is set."""
+        return self.cache_bytes / 1e9
+
 
 @dataclass(frozen=True)
 class Told:
@@ -99,9 +108,11 @@ class Told:
 
 
 def told() -> list[Told]:
-    """Every setting of this process, its value without secrets, and where that comes from."""
+    """Every setting of this process, its value without secrets, and where that comes from; and what is set in vain."""
     found = settings()
-    return [
+    known = [*(variable for variable, _, _ in _VARIABLES), *_ELSEWHERE]
+    vain = sorted(name for name in os.environ if name.startswith("RISKGRID_") and name not in known)
+    shown = [
         Told(
             variable,
             _shown(getattr(found, name)),
@@ -110,6 +121,12 @@ def told() -> list[Told]:
         )
         for variable, name, meaning in _VARIABLES
     ]
+    return [*shown, *(Told(name, "", "environment", _vain(name, known)) for name in vain)]
+
+
+def _vain(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"no setting; did you mean {near[0]}?" if near else "no setting"
 
 
 def settings() -> Settings:

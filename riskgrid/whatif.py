@@ -186,7 +186,7 @@ def _in_full(run: Run, changes: Changes, asking: _Asking, *, cluster: Any, tell:
         rights=run.row.rights if asking.rights is None else asking.rights,
     )
     if lease is not None:
-        return answer(asked, lease, cluster=cluster, progress=tell)
+        return answer(asked, lease, cluster="threads" if cluster == "auto" else cluster, progress=tell)
     return _asked_anew(run.store, asked, asking, cluster, tell)
 
 

@@ -131,6 +131,7 @@ def test_serve__gives_a_new_store_the_sample_and_ends_with_its_runner(started: C
     assert (only["name"], only["trades"]) == ("sample", 150)
     assert served.get("/ready") == {"status": "ok"}
     assert served.get("/version")["development"] is True
+    until(lambda: any(line["event"] == "run ended" for line in served.log))
     ended = next(line for line in served.log if line["event"] == "run ended")
     assert (ended["run"], ended["status"]) == (only["run_id"], "complete")
     (child,) = served.children()

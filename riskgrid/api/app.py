@@ -6,10 +6,12 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Security
+from fastapi import Depends, FastAPI, Security
+from fastapi.responses import RedirectResponse
 from fastapi.security import APIKeyHeader, HTTPBearer
 from fastapi_offline import FastAPIOffline
 
+from riskgrid.api.deps import only_known
 from riskgrid.api.envelope import Envelope
 from riskgrid.api.problem import PROBLEMS, add_handlers
 from riskgrid.api.routes import (
@@ -59,6 +61,11 @@ _SAID = [
 ]
 
 
+async def _documentation() -> RedirectResponse:
+    """Whoever opens the service in a browser looks for a page."""
+    return RedirectResponse("/docs")
+
+
 def make_app(service: Service) -> FastAPI:
     """The HTTP interface of a service. As it ends, what is being made for requests is left to a runner."""
 
@@ -79,8 +86,9 @@ def make_app(service: Service) -> FastAPI:
     app.state.service = service
     add_handlers(app)
     app.add_middleware(Envelope, service=service, prefix=PREFIX)
-    app.include_router(probes.router)
-    said = [] if service.development else _SAID
+    app.include_router(probes.router, dependencies=[] if service.development else _SAID)
+    app.add_api_route("/", _documentation, include_in_schema=False)
+    said = [Depends(only_known), *([] if service.development else _SAID)]
     for router in _ROUTERS:
         app.include_router(router, prefix=PREFIX, responses=PROBLEMS, dependencies=said)
     return app

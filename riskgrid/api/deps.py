@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
+from fastapi.routing import APIRoute
 from pydantic import AfterValidator
 
 from riskgrid import log
@@ -30,6 +31,7 @@ __all__ = [
     "Where",
     "Who",
     "named",
+    "only_known",
     "pairs",
 ]
 
@@ -51,6 +53,34 @@ def _who(request: Request, service: ServiceOf) -> Principal:
     who.require("read")
     request.state.who = who
     return who
+
+
+#: Query parameters of the routes that were asked.
+_PARAMETERS: dict[tuple[str, ...], frozenset[str]] = {}
+
+
+async def only_known(request: Request) -> None:
+    """UnknownName for a query parameter that the route does not have: what is misspelt would change nothing."""
+    route = request.scope.get("route")
+    if not request.url.query or not isinstance(route, APIRoute):
+        return
+    key = (route.path, *sorted(route.methods or ()))
+    if key not in _PARAMETERS:
+        _PARAMETERS[key] = _parameters(route)
+    known = _PARAMETERS[key]
+    for name in request.query_params:
+        if name not in known:
+            raise UnknownName("query parameter", name, known)
+
+
+def _parameters(route: APIRoute) -> frozenset[str]:
+    """The query parameters of a route and of all that it depends on."""
+    found, pending = set[str](), [route.dependant]
+    while pending:
+        one = pending.pop()
+        found |= {field.alias for field in one.query_params}
+        pending += one.dependencies
+    return frozenset(found)
 
 
 async def _door(service: ServiceOf) -> Door:

@@ -1,12 +1,18 @@
-"""Answers in the form a client asks for: JSON, Arrow IPC, Parquet or CSV, with an ETag and a guard on their size."""
+"""Answers in the form a client asks for, with an ETag and a guard on their size.
+
+JSON and Arrow hold the labelled data as it is (:mod:`riskgrid.wire` reads them); Parquet and CSV a table with a row for
+each combination of its labels, for pandas and spreadsheets.
+"""
 
 from __future__ import annotations
 
 import io
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import xarray as xr
@@ -115,7 +121,7 @@ def answered(request: Request, of: Sequence[Any], make: Callable[[], xr.Dataset]
     body = service.answers.get(etag)
     if body is None:
         made = make()
-        check_size(made, service.sizes.numbers, long=media == CSV)
+        check_size(made, service.sizes.numbers, long=media in (CSV, PARQUET))
         body = _WRITERS[media](made)
         service.answers.put(etag, body)
     return Response(body, media_type=media, headers=headers)
@@ -175,18 +181,26 @@ def _arrow(dataset: xr.Dataset) -> bytes:
 
 
 def _parquet(dataset: xr.Dataset) -> bytes:
+    """A table for people and their tools, with its attributes in the schema; the dataset itself is Arrow's."""
+    table = pa.Table.from_pandas(_long(dataset), preserve_index=False)
+    facts = json.dumps(wire.to_json(dataset.drop_vars(list(dataset.variables)))["attrs"])
     sink = io.BytesIO()
-    pq.write_table(wire.to_arrow(dataset), sink, compression="zstd")
+    pq.write_table(table.replace_schema_metadata({"riskgrid.attrs": facts}), sink, compression="zstd")
     return sink.getvalue()
 
 
-def _csv(dataset: xr.Dataset) -> bytes:
-    """A row for each combination of the dimensions; texts that a spreadsheet would take for formulas begin with '."""
+def _long(dataset: xr.Dataset) -> pd.DataFrame:
+    """A row for each combination of the dimensions, labels before what is said of them."""
     table = dataset.reset_coords()
     table = table if table.sizes else table.expand_dims("row")
     named = table.to_dataframe().reset_index()
     named = named.drop(columns=[name for name in named if name in table.sizes and name not in dataset.coords])
-    named = named[sorted(named, key=lambda name: name not in dataset.coords)]  # labels before what is said of them
+    return named[sorted(named, key=lambda name: name not in dataset.coords)]
+
+
+def _csv(dataset: xr.Dataset) -> bytes:
+    """A row for each combination of the dimensions; texts that a spreadsheet would take for formulas begin with '."""
+    named = _long(dataset)
     for name in named:
         if named[name].dtype.kind == "O" or str(named[name].dtype) in ("str", "string"):
             named[name] = [_harmless(each) for each in named[name]]

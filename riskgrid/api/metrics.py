@@ -10,10 +10,11 @@ from prometheus_client.registry import Collector
 
 from riskgrid.errors import StoreError
 from riskgrid.result import Run
-from riskgrid.store import Store
+from riskgrid.store import BATCH, ENDINGS, INTERACTIVE, Store, Waiting
 
 __all__ = ["Metrics"]
 
+_STATUSES = ("queued", "running", "interrupted", *ENDINGS)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
@@ -93,9 +94,11 @@ class _Stored(Collector):
         age = GaugeMetricFamily("riskgrid_queue_age_seconds", "Age of the oldest that waits.", labels=["priority"])
         up = 1.0
         try:
-            for status, count in self._store.catalogue.statuses().items():
+            # what is not there is 0: of what is missing an alarm would say that there is no data
+            for status, count in (dict.fromkeys(_STATUSES, 0) | dict(self._store.catalogue.statuses())).items():
                 jobs.add_metric([status], count)
-            for priority, waiting in self._store.queue.waiting().items():
+            none = dict.fromkeys((BATCH, INTERACTIVE), Waiting(0, 0.0))
+            for priority, waiting in (none | dict(self._store.queue.waiting())).items():
                 waits.add_metric([str(priority)], waiting.count)
                 age.add_metric([str(priority)], waiting.oldest)
         except StoreError:

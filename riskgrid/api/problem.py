@@ -136,7 +136,7 @@ async def of_library(request: Request, error: Exception) -> JSONResponse:
     headers = {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    if status in (429, 503):
+    if status in (429, 503) or isinstance(error, NotFinished):
         headers["Retry-After"] = str(max(round(getattr(error, "seconds", 1.0)), 1))
     if status >= 500:
         _LOG.warning("%s", error)
@@ -149,7 +149,7 @@ async def _of_request(request: Request, error: Exception) -> JSONResponse:
     found = error.errors()
     if any(each["type"] == "json_invalid" for each in found):
         return problem(400, "the body is no JSON", request)
-    reasons = [f"{_place(each['loc'])}: {each['msg']}" for each in found]
+    reasons = [_sentence(each) for each in found]
     return problem(422, "; ".join(reasons[:5]), request, errors=reasons)
 
 
@@ -173,6 +173,19 @@ def _reasons(error: Exception) -> list[str]:
         return list(error.reasons)
     lines = str(error).splitlines()
     return lines if len(lines) > 1 else []
+
+
+def _sentence(fault: Mapping[str, Any]) -> str:
+    """What is wrong at a place, in words of ours where those of the library that checks speak of patterns."""
+    place, given = _place(fault["loc"]), fault.get("input")
+    if fault["type"] == "extra_forbidden":
+        return f"{place}: unknown key '{fault['loc'][-1]}'"
+    if fault["type"] == "string_pattern_mismatch" and fault["loc"][-1] in _EXAMPLES:
+        return f"{place} is {given!r}; {_EXAMPLES[fault['loc'][-1]]} is right"
+    return f"{place}: {fault['msg']}"
+
+
+_EXAMPLES = {"var_level": "0.99", "es_level": "0.975", "level": "0.99"}
 
 
 def _place(where: Any) -> str:

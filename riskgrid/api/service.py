@@ -131,9 +131,8 @@ class Service:
 
     def known(self, headers: Mapping[str, str], address: str) -> Principal:
         """Who a request comes from. Unauthenticated; TooMany for an address that failed to say so too often."""
-        self.failures.take(address, 0.0)
         try:
-            return self.authenticate(headers)
+            return self.authenticate(headers)  # whoever says rightly who he is may share his address with others
         except Unauthenticated:
             self.failures.take(address)
             raise

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from riskgrid.errors import BadSpec
 from riskgrid.result import open_run
-from riskgrid.store import RunRow, Store
+from riskgrid.store import ENDINGS, RunRow, Store
 
 __all__ = ["counted", "when_input_ends"]
 
@@ -58,4 +58,5 @@ def when_input_ends(source: BinaryIO, stop: Callable[[], None]) -> None:
 def _said(row: RunRow) -> None:
     facts = {"run": row.run_id, "status": row.status, "seconds": round(row.seconds, 3)}
     level = logging.WARNING if row.status == "failed" else logging.INFO
-    _LOG.log(level, "run ended", extra={"facts": {**facts, **({"reason": row.reason} if row.reason else {})}})
+    ended = "run ended" if row.status in ENDINGS else "run given back"
+    _LOG.log(level, ended, extra={"facts": {**facts, **({"reason": row.reason} if row.reason else {})}})

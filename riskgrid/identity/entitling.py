@@ -8,9 +8,9 @@ from typing import Any
 
 from riskgrid.errors import Unauthenticated
 from riskgrid.identity.naming import name_of_token
-from riskgrid.identity.rights import all_scopes, named_grant
+from riskgrid.identity.rights import named_grant
 from riskgrid.identity.watching import RightsFile
-from riskgrid.principal import SCOPES, Principal
+from riskgrid.principal import SCOPES, Principal, included
 
 __all__ = ["Entitling"]
 
@@ -42,7 +42,7 @@ class Entitling:
         if self.file is None:
             return Principal(name, carried, named_grant(groups).books)
         grant = self.file.rights.grant(name, groups)
-        scopes = all_scopes(grant.scopes) & all_scopes(carried) if carried else grant.scopes
+        scopes = included(grant.scopes) & included(carried) if carried else grant.scopes
         return Principal(name, scopes, grant.books)
 
 

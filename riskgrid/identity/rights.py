@@ -13,7 +13,7 @@ from riskgrid.books import Books
 from riskgrid.errors import BadSpec, UnknownName
 from riskgrid.principal import SCOPES, scopes_of
 
-__all__ = ["Grant", "Rights", "all_scopes", "books_of", "named_grant"]
+__all__ = ["Grant", "Rights", "books_of", "named_grant"]
 
 #: Labels that rights go by: every trade has them.
 LABELS = ("region", "desk", "book")
@@ -110,11 +110,6 @@ def books_of(form: Any, place: str) -> Books | None:
     except (BadSpec, UnknownName) as error:
         raise BadSpec(f"{place}: {error}") from None
     return found
-
-
-def all_scopes(scopes: Collection[str]) -> frozenset[str]:
-    """With all that an admin may, where admin is among them."""
-    return frozenset(SCOPES if "admin" in scopes else scopes)
 
 
 def _grants(raw: Mapping[str, Any], part: str, path: Path) -> Mapping[str, Grant]:

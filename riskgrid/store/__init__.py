@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from riskgrid.store.database import Database
     from riskgrid.store.journal import Audited, Event, Journal
     from riskgrid.store.keys import KeyRow, Keys
-    from riskgrid.store.queue import Queue
+    from riskgrid.store.queue import Queue, Waiting
 
 __all__ = [
     "BATCH",
@@ -34,6 +34,7 @@ __all__ = [
     "RunRow",
     "Store",
     "Stored",
+    "Waiting",
     "explained",
     "store_of",
 ]
@@ -49,6 +50,7 @@ _HOME = {
     "Keys": "keys",
     "NamedInput": "catalogue",
     "Queue": "queue",
+    "Waiting": "queue",
 }
 
 

@@ -39,10 +39,19 @@ def test_what_if__that_is_waited_for_is_created_and_the_librarys(first):
     assert [item["run_id"] for item in client.get(address(first)).json()["items"]] == [told["run_id"]]
 
 
-def test_what_if__without_a_wait_is_accepted(first):
+def test_what_if__that_is_little_is_finished_where_it_is_asked_without_a_wait(first):
     answer = served.client(first.store).post(address(first), json={"changes": {"drop": of_desk(first, "Flow")[:1]}})
-    assert answer.status_code == 202
+    assert answer.status_code == 201
     assert "Preference-Applied" not in answer.headers
+
+
+@pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "in full"}])
+def test_what_if__that_is_answered_in_full_is_that_of_the_library(first, key):
+    changes = {"overlay": {"crash": {"equity:*": "-20%"}}}
+    answer = served.client(first.store, "ann").post(address(first), json={"changes": changes}, headers=key)
+    assert answer.status_code == 201, answer.text
+    made_run = open_run(answer.json()["run_id"], store=first.store)
+    assert made.same_bits(made_run, rg.what_if(first, changes))
 
 
 def test_what_if__under_a_key_is_made_once(first):
@@ -97,7 +106,7 @@ def test_what_if__that_is_wrong_tells_every_reason(shared):
         ({"overlay": "crash.yaml"}, "unknown named scenarios 'crash.yaml'"),
         ({"date": {"date": "2016-06-30", "history": "/etc"}}, "date.history"),
         ({"date": {"date": "soon"}}, "date is 'soon'; a date such as 2016-06-30 is right"),
-        ({"history": "sample"}, "history: Extra inputs are not permitted"),
+        ({"history": "sample"}, "history: unknown key 'history'"),
         ({"add": {"fx_fwd": [{"trade_id": "x"}]}}, "unknown instrument 'fx_fwd'"),
         ({"resize": {"a": "many"}}, "resize.a"),
     ],

@@ -167,7 +167,7 @@ def test_claims__that_say_nothing_give_nothing():
         (["rates-desk"], "read", {"read"}),
         (["rates-desk"], "read admin", {"read", "run"}),
         (["risk"], "read run", {"read"}),
-        (["risk"], "run", set()),
+        (["risk"], "run", {"read"}),  # who runs may read
         (["operators"], "read", {"read"}),
         (["operators"], None, {"admin"}),
         (["canteen"], "read run admin", set()),

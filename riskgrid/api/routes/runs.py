@@ -103,7 +103,7 @@ def ask_what_if(  # noqa: PLR0917, what a request consists of
         quota=service.quota,
     )
     waiting.applied(response)
-    if waiting.asked is not None and made.row.status in ENDINGS:
+    if made.row.status in ENDINGS:
         response.status_code = 201
     return _accepted(request, response, made)
 
