@@ -36,6 +36,9 @@ __all__ = ["QUOTA", "Asked", "ask_run", "ask_what_if", "cancel", "described", "k
 #: Valuations that are done while somebody waits, in the process that was asked; more are a runner's.
 _AT_ONCE = 20_000_000
 
+#: Scenarios of a what-if: an overlay multiplies them.
+_MOST_SCENARIOS = 20_000
+
 #: Runs that a principal may have waiting or at work at once.
 QUOTA = 20
 
@@ -253,11 +256,22 @@ def _check_trades(portfolio: Portfolio, who: Principal) -> None:
 
 
 def _little(run: Run, changes: Changes) -> bool:
-    """Whether the changes need few enough valuations, at most, to be made while somebody waits."""
+    """Whether the changes need few enough valuations, at most, to be made while somebody waits.
+
+    TooLarge for more scenarios than a what-if may have.
+    """
     everything = changes.replaces or bool(changes.shift)
     trades = run.row.trades if everything else len(changes.changed)
     trades += len(changes.add)
-    return trades * (run.row.scenarios + 1) <= _AT_ONCE
+    base = run.row.scenarios if changes.scenarios is None else changes.scenarios.sizes["scenario"]
+    over: Any = changes.overlay
+    times = 1 if over is None else over.sizes["scenario"] if isinstance(over, xr.Dataset) else len(over)
+    if base * times > _MOST_SCENARIOS:
+        raise TooLarge(
+            f"an overlay of {times:,} on each of {base:,} scenarios makes {base * times:,}; at most "
+            f"{_MOST_SCENARIOS:,} are right: lay over fewer"
+        )
+    return trades * (base * times + 1) <= _AT_ONCE
 
 
 @dataclass(frozen=True)

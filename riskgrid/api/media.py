@@ -167,7 +167,8 @@ def _check(count: int, sizes: Mapping[Any, int], most: int) -> None:
 
 def _etag(request: Request, of: Sequence[Any], media: str) -> str:
     """Of what decides an answer: this code, the runs' bits and names, the question, its form, the books seen."""
-    asked = [list(one) for one in sorted(request.query_params.multi_items())]
+    # of values of one name the order counts: by=region&by=desk is another tree than by=desk&by=region
+    asked = [list(one) for one in sorted(request.query_params.multi_items(), key=lambda one: one[0])]
     rights = request.state.who.rights
     found = digest("etag", environment()["riskgrid"], list(of), rights, request.url.path, asked, media)
     return f'"{found.hex()}"'

@@ -184,3 +184,18 @@ def test_answer__that_one_has_is_not_sent_again(served, name):
     assert (again.status_code, again.content) == (304, b"")
     other = served.client.get(url, params=query, headers={"If-None-Match": etag, "X-API-Key": "rates"})
     assert other.status_code != 304
+
+
+def test_answer__goes_by_the_order_of_the_labels(served):
+    first, second = (
+        served.client.get(f"/api/v1/runs/{served.run.run_id}/report", params=[("by", one), ("by", other)])
+        for one, other in (("region", "desk"), ("desk", "region"))
+    )
+    assert first.headers["etag"] != second.headers["etag"]
+    assert_bits(wire.from_json(second.json()), rg.report(served.seen(), ["desk", "region"]).table)
+    other_order = [("var_level", "0.9"), ("by", "region")], [("by", "region"), ("var_level", "0.9")]
+    tags = {
+        served.client.get(f"/api/v1/runs/{served.run.run_id}/report", params=params).headers["etag"]
+        for params in other_order
+    }
+    assert len(tags) == 1  # of different names it does not count

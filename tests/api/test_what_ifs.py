@@ -141,3 +141,10 @@ def test_what_if__of_a_run_that_is_not_finished_waits_for_it(first):
     assert answer.status_code == 409
     assert "is queued; its numbers are there once it is finished" in answer.json()["detail"]
     assert client.post("/api/v1/runs/none/what-ifs", json={"changes": {}}).status_code == 404
+
+
+def test_what_if__whose_overlay_makes_too_many_scenarios_is_refused_with_their_number(first):
+    changes = {"overlay": {f"s{at}": {"equity:*": "-5%"} for at in range(5_000)}}
+    answer = served.client(first.store, "ann").post(address(first), json={"changes": changes})
+    assert answer.status_code == 422
+    assert "at most 20,000 are right" in answer.json()["detail"]
