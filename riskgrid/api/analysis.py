@@ -43,10 +43,15 @@ def priced(request: Request, run: Run, make: Callable[[], xr.Dataset], **beside:
     service: Service = request.app.state.service
 
     def made() -> xr.Dataset:
-        with service.slots.taken():
+        with service.slots.taken():  # what it revalues is kept as runs that serve this one
+            service.door.store.journal.note(request.state.who.name, "measure", run.known_as, {"route": _route(request)})
             return make()
 
     return labelled(request, run, made, **beside)
+
+
+def _route(request: Request) -> str:
+    return str(request.url.path).rpartition(f"/{request.path_params['run_id']}/")[2].partition("/")[0]
 
 
 def note_detail(request: Request, run: Run, what: str, *, by: Sequence[str] = (), where: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 from fastapi_offline import FastAPIOffline
 
 from riskgrid.api.deps import only_known
+from riskgrid.api.documenting import documented
 from riskgrid.api.envelope import Envelope
 from riskgrid.api.problem import PROBLEMS, add_handlers
 from riskgrid.api.routes import (
@@ -86,9 +88,10 @@ def make_app(service: Service) -> FastAPI:
     app.state.service = service
     add_handlers(app)
     app.add_middleware(Envelope, service=service, prefix=PREFIX)
-    app.include_router(probes.router, dependencies=[] if service.development else _SAID)
+    app.include_router(probes.router)
     app.add_api_route("/", _documentation, include_in_schema=False)
     said = [Depends(only_known), *([] if service.development else _SAID)]
     for router in _ROUTERS:
         app.include_router(router, prefix=PREFIX, responses=PROBLEMS, dependencies=said)
+    app.openapi = functools.partial(documented, app)  # type: ignore[method-assign]
     return app

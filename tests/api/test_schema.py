@@ -33,6 +33,17 @@ HEADERS, SHOWN = {}, ("authorization", "x-api-key")
 BUT = [positive_data_acceptance]
 
 
+def test_document__says_what_every_parameter_means():
+    silent = [
+        (path, parameter["name"])
+        for path, methods in DOCUMENT["paths"].items()
+        for operation in methods.values()
+        for parameter in operation.get("parameters", ())
+        if not parameter.get("description")
+    ]
+    assert silent == []
+
+
 @schemathesis.serializer("application/zip", "application/vnd.apache.parquet")
 def as_bytes(ctx, value):
     """A body that says it is a file, and is none."""

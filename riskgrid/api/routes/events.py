@@ -33,10 +33,10 @@ def get_events(  # noqa: PLR0917, what a request consists of
     service: ServiceOf,
     who: Who,
     after: Annotated[int, Query(ge=0, le=_MOST, description="Number of the last event one has.")] = 0,
-    last_event_id: Annotated[int | None, Header(ge=0, le=_MOST, description="The same, of a stream cut off.")] = None,
+    last_event_id: Annotated[str | None, Header(pattern="^[0-9]{1,9}$", description="Of a stream cut off.")] = None,
 ) -> Page[EventModel] | Response:
     """Accept: text/event-stream keeps telling until the run has ended; a stream that was cut off goes on."""
-    since = after if last_event_id is None else last_event_id
+    since = after if last_event_id is None else int(last_event_id)
     told = service.door.events(seen.row.run_id, who)
     if chosen_media(request, (JSON, EVENTS)) == JSON:
         return Page(items=[EventModel.of(event) for event in told[since:]])
