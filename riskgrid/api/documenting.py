@@ -14,8 +14,8 @@ Ask a **run** by its id. Who asks says so with `Authorization: Bearer TOKEN` or 
 books: what it may not see is not there.
 
 * **Forms.** Labelled answers come as JSON or Arrow (`application/vnd.apache.arrow.stream`), which hold the dimensions
-  as `riskgrid.client` reads them, or as Parquet (`application/vnd.apache.parquet`) or CSV (`text/csv`), tables with a row
-  for each combination of the labels; `Accept` chooses. Each has an ETag.
+  as `riskgrid.client` reads them, or as Parquet (`application/vnd.apache.parquet`) or CSV (`text/csv`), tables with a
+  row for each combination of the labels; `Accept` chooses. Each has an ETag.
 * **Narrowing.** `by=region&by=desk` is a tree of labels, `where=desk=Rates` keeps trades; one label given twice means
   either. Lists have a `limit` and an opaque `cursor`.
 * **Errors** are problems (RFC 9457): `detail` is a sentence that says what would be right, `errors` lists every reason.
