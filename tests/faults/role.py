@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import riskgrid as rg
@@ -80,6 +81,20 @@ class Role:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(PATIENCE)
 
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """While this lasts, it does nothing at all."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
+    def ended(self, run_id: str) -> bool:
+        """Whether a runner says that it has ended a run."""
+        lines = [line for line in self.output().splitlines() if '"run ended"' in line]
+        return any(run_id in line for line in lines)
+
     def told_to_end(self) -> None:
         """Tell it to end."""
         self.process.send_signal(signal.SIGTERM)
@@ -112,7 +127,6 @@ class Grid:
 
     def mend(self) -> None:
         """Start again what has ended."""
-        self.open()
         for role in (*self.apis, *self.runners):
             if role.process.poll() is not None:
                 role.start()
@@ -128,15 +142,16 @@ class Grid:
         (found,) = (role for role in self.runners if str(row.runner).endswith(f":{role.process.pid}"))
         return found
 
-    def shut(self) -> None:
-        """Hold whoever prices a trade that waits."""
+    @contextlib.contextmanager
+    def shut(self) -> Iterator[None]:
+        """While this lasts, whoever prices a trade that waits is held."""
         for path in self.gate.iterdir():
             path.unlink()
         (self.gate / "shut").touch()
-
-    def open(self) -> None:
-        """Let them go on."""
-        (self.gate / "shut").unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            (self.gate / "shut").unlink()
 
     def at_gate(self, role: Role) -> bool:
         """Whether a process has come to the gate."""
@@ -156,7 +171,6 @@ class Grid:
 
     def close(self) -> None:
         """End all of it."""
-        self.open()
         for client in self._clients:
             client.close()
         for role in (*self.apis, *self.runners):

@@ -3,6 +3,7 @@ runs twice, and what clients follow goes on."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -133,10 +134,9 @@ def followed(run: rg.RemoteRun, seen: list[rg.Event]) -> rg.RemoteRun:
 def test_load__of_which_an_api_and_a_runner_are_killed_is_done_once_and_followed_without_a_gap(
     grid: Grid, tmp_path: Path
 ) -> None:
-    """Fails without leases that lapse (the run of the dead runner stays), without their fence (it is committed twice),
-    and without Last-Event-ID (events come twice).
+    """Fails without leases that lapse: the run of the dead runner stays. Fails without Last-Event-ID and the client's
+    own count, each of which sees to it that no event comes twice.
     """
-    grid.shut()
     before, lines = set(grid.rows()), len(grid.priced())
     streams: dict[str, list[rg.Event]] = {}
     asked: dict[tuple[int, int], tuple[str, str]] = {}
@@ -152,15 +152,13 @@ def test_load__of_which_an_api_and_a_runner_are_killed_is_done_once_and_followed
             asked[number, turn] = (run.run_id, changed.run_id)
 
     with ThreadPoolExecutor(CLIENTS) as pool:
-        try:
+        with grid.shut():
             clients = [pool.submit(load, number) for number in range(CLIENTS)]
             # every client follows a run, every runner holds one
             until(lambda: len([told for told in streams.values() if told]) == CLIENTS)
             until(lambda: all(grid.at_gate(runner) for runner in grid.runners))
             grid.runners[0].kill()
             grid.apis[0].kill()
-        finally:
-            grid.open()
         grid.mend()
         for client in clients:
             client.result()
@@ -204,20 +202,35 @@ def test_answer__that_was_lost_is_given_to_who_asks_again(grid: Grid) -> None:
 def test_what_if__whose_api_is_killed_while_it_makes_it_is_made_by_a_runner(grid: Grid, tmp_path: Path) -> None:
     """Fails where what is made in the process that was asked is not in the queue before."""
     run = submitted(grid.client(1), days=2).wait(timeout=120.0, progress=None)
-    grid.shut()
     here, other = grid.client(0, tries=1).run(run.run_id), grid.client(1).run(run.run_id)
     with ThreadPoolExecutor(1) as pool:
-        asking = pool.submit(here.submit_what_if, doubled(20), key="dies")
-        until(lambda: grid.at_gate(grid.apis[0]))
-        grid.apis[0].kill()
-        again = other.submit_what_if(doubled(20), key="dies")
-        grid.open()
+        with grid.shut():
+            asking = pool.submit(here.submit_what_if, doubled(20), key="dies")
+            until(lambda: grid.at_gate(grid.apis[0]))
+            grid.apis[0].kill()
+            again = other.submit_what_if(doubled(20), key="dies")
         with pytest.raises(ServiceLost, match="broke off"):
             asking.result()
     again.wait(timeout=120.0, progress=None)
     row = grid.rows()[again.run_id]
     assert grid.course(row.run_id) == ["queued", "running", "running", "complete"]
     assert (row.fence, row.result_id) == (2, undisturbed(tmp_path / "fresh", 2, 20)[1])
+
+
+def test_runner__that_was_away_and_comes_back_commits_nothing(grid: Grid, tmp_path: Path) -> None:
+    """Fails without the fence: the run would be finished twice, by who has taken it over and by who had it before."""
+    with contextlib.ExitStack() as away:
+        with grid.shut():
+            run = submitted(grid.client(1), days=3)
+            holder = grid.runner_of(until(lambda: (row := grid.rows()[run.run_id]).runner and row))
+            until(lambda: grid.at_gate(holder))
+            away.enter_context(holder.away())
+            until(lambda: grid.rows()[run.run_id].fence == 2)
+        run.wait(timeout=120.0, progress=None)
+    until(lambda: f"run {run.run_id} was not answered" in holder.output() or holder.ended(run.run_id))
+    assert grid.course(run.run_id) == ["queued", "running", "running", "complete"]
+    assert "another runner took it over" in holder.output()
+    assert grid.rows()[run.run_id].result_id == undisturbed(tmp_path / "fresh", 3, 0)[0]
 
 
 def test_runner__that_is_told_to_end_hands_its_run_to_the_other_at_once(grid: Grid, tmp_path: Path) -> None:
@@ -242,21 +255,20 @@ def test_api__that_is_told_to_end_hands_back_what_it_makes_and_ends_its_streams(
     """Fails where the process waits for streams, or ends with a what-if that is its own until the lease lapses."""
     client, other = grid.client(0), grid.client(1)
     run = submitted(other, days=2).wait(timeout=120.0, progress=None)
-    grid.shut()
     streams: list[list[rg.Event]] = [[], []]
     with ThreadPoolExecutor(3) as pool:
-        asking = pool.submit(client.run(run.run_id).submit_what_if, {"shift": {"equity:*": "-5%"}}, key="ends")
-        until(lambda: grid.at_gate(grid.apis[0]))
-        (changed,) = other.run(run.run_id).what_ifs()
-        following = [
-            pool.submit(followed, each.run(changed.run_id), seen)
-            for each, seen in zip((client, other), streams, strict=True)
-        ]
-        until(lambda: all(streams))
-        grid.apis[0].told_to_end()
-        until(lambda: "is given back: 1 runs" in grid.apis[0].output())
-        assert "Cancel 1 running task" in grid.apis[0].output()  # the what-if, no stream
-        grid.open()
+        with grid.shut():
+            asking = pool.submit(client.run(run.run_id).submit_what_if, {"shift": {"equity:*": "-5%"}}, key="ends")
+            until(lambda: grid.at_gate(grid.apis[0]))
+            (changed,) = other.run(run.run_id).what_ifs()
+            following = [
+                pool.submit(followed, each.run(changed.run_id), seen)
+                for each, seen in zip((client, other), streams, strict=True)
+            ]
+            until(lambda: all(streams))
+            grid.apis[0].told_to_end()
+            until(lambda: "is given back: 1 runs" in grid.apis[0].output())
+            assert "Cancel 1 running task" in grid.apis[0].output()  # the what-if, no stream
         assert grid.apis[0].process.wait(120) == 0
         grid.apis[0].again()
         assert [told.result().status for told in following] == ["complete"] * 2
