@@ -153,6 +153,15 @@ class Grid:
         finally:
             (self.gate / "shut").unlink()
 
+    @contextlib.contextmanager
+    def runners_away(self) -> Iterator[None]:
+        """While this lasts, no runner takes what an API has queued and is about to make itself."""
+        with contextlib.ExitStack() as away:
+            for runner in self.runners:
+                runner.ready()
+                away.enter_context(runner.away())
+            yield
+
     def at_gate(self, role: Role) -> bool:
         """Whether a process has come to the gate."""
         return (self.gate / str(role.process.pid)).exists()

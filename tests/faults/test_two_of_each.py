@@ -205,8 +205,9 @@ def test_what_if__whose_api_is_killed_while_it_makes_it_is_made_by_a_runner(grid
     here, other = grid.client(0, tries=1).run(run.run_id), grid.client(1).run(run.run_id)
     with ThreadPoolExecutor(1) as pool:
         with grid.shut():
-            asking = pool.submit(here.submit_what_if, doubled(20), key="dies")
-            until(lambda: grid.at_gate(grid.apis[0]))
+            with grid.runners_away():
+                asking = pool.submit(here.submit_what_if, doubled(20), key="dies")
+                until(lambda: grid.at_gate(grid.apis[0]))
             grid.apis[0].kill()
             again = other.submit_what_if(doubled(20), key="dies")
         with pytest.raises(ServiceLost, match="broke off"):
@@ -258,8 +259,9 @@ def test_api__that_is_told_to_end_hands_back_what_it_makes_and_ends_its_streams(
     streams: list[list[rg.Event]] = [[], []]
     with ThreadPoolExecutor(3) as pool:
         with grid.shut():
-            asking = pool.submit(client.run(run.run_id).submit_what_if, {"shift": {"equity:*": "-5%"}}, key="ends")
-            until(lambda: grid.at_gate(grid.apis[0]))
+            with grid.runners_away():
+                asking = pool.submit(client.run(run.run_id).submit_what_if, {"shift": {"equity:*": "-5%"}}, key="ends")
+                until(lambda: grid.at_gate(grid.apis[0]))
             (changed,) = other.run(run.run_id).what_ifs()
             following = [
                 pool.submit(followed, each.run(changed.run_id), seen)
