@@ -9,8 +9,10 @@ import sqlalchemy as sa
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from riskgrid.books import Books
 from riskgrid.errors import BadSpec, StoreError, UnknownName
-from riskgrid.store import Catalogue, Database, Journal, Queue, RunRow, migrating, tables
+from riskgrid.identity.keys import make_key
+from riskgrid.store import Catalogue, Database, Journal, Keys, Queue, RunRow, migrating, tables
 from tests.store.processes import together
 
 # as the catalogue was made before its revisions were noted
@@ -254,3 +256,25 @@ def test_served_runs__are_plain_runs_to_the_revision_before(database):
     migrating.downgrade(database, "0002")
     migrating.upgrade(database)
     assert [row.serves for row in Catalogue(database).list()] == [None, None]
+
+
+def test_runs_of_some_books__go_with_the_rights_that_hid_them(database):
+    rights = '[{"desk":["Rates"]}]'
+    catalogue = Catalogue(database)
+    catalogue.add(RunRow("a", "q", "daily", "2016-07-01", 9, 2, status="complete"))
+    catalogue.add(RunRow("v", "p", "", "2016-07-01", 3, 2, status="complete", parent="a", serves="a", rights=rights))
+    catalogue.add(RunRow("w", "o", "mine", "2016-07-01", 3, 2, status="complete", parent="v", rights=rights))
+    catalogue.call("w", "hedged")
+    Journal(database).tell("w", "progress", {})
+    catalogue.keep_name("portfolio", "book", "k1", "ann")
+    catalogue.keep_name("portfolio", "book", "k2", "kim", rights=rights)
+    text, key = make_key(Keys(database), "night", Books.of({"desk": "Rates"}), by="ann")
+    migrating.downgrade(database, "0003")
+    migrating.upgrade(database, tables.HEAD)
+    catalogue = Catalogue(database)
+    assert [(row.run_id, row.rights) for row in catalogue.list()] == [("a", "")]
+    assert [(one.key, one.rights) for one in catalogue.named_inputs("portfolio")] == [("k1", "")]
+    assert Journal(database).events("w") == []
+    assert Keys(database).list() == []  # nobody is let in by a key that knew of books
+    assert text.startswith("rgk_")
+    assert key.rights == rights
