@@ -17,8 +17,8 @@ from riskgrid.store.address import Address, address_of
 from riskgrid.store.clock import now
 from riskgrid.store.engines import ENGINES, Opened
 from riskgrid.store.failure import explained
+from riskgrid.store.revision import revision_of
 from riskgrid.store.tables import HEAD
-from riskgrid.store.versions import revision_of
 
 __all__ = ["ConnectionCut", "Database", "now"]
 

@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from riskgrid.errors import StoreError
 from riskgrid.store import embedded
 from riskgrid.store.address import Address
+from riskgrid.store.revision import revision_of
 from riskgrid.store.tables import HEAD
-from riskgrid.store.versions import make_ready, revision_of
+from riskgrid.store.versions import make_ready
 
 __all__ = ["ENGINES", "Opened"]
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-
 from riskgrid.errors import UnknownName
 from riskgrid.store import tables
+from riskgrid.store.altering import downgrade_on, upgrade_on
 from riskgrid.store.database import Database
-from riskgrid.store.versions import changing, revision_of
+from riskgrid.store.revision import changing, revision_of
 
-__all__ = ["current", "downgrade", "upgrade", "upgrade_on"]
+__all__ = ["current", "downgrade", "upgrade"]
 
 
 def upgrade(database: Database, to: str = "head") -> None:
@@ -30,7 +25,7 @@ def downgrade(database: Database, to: str) -> None:
     """
     _check(to)
     with database.unprepared() as engine, changing(engine) as connection:
-        command.downgrade(_noted(connection), to)
+        downgrade_on(connection, to)
 
 
 def current(database: Database) -> str | None:
@@ -39,25 +34,6 @@ def current(database: Database) -> str | None:
         return None
     with database.unprepared() as engine, engine.connect() as connection:
         return revision_of(connection)
-
-
-def upgrade_on(connection: sa.Connection, to: str) -> None:
-    """The same as :func:`upgrade` in a transaction that may change tables."""
-    command.upgrade(_noted(connection), to)
-
-
-def _noted(connection: sa.Connection) -> Config:
-    """Alembic's settings, for a database that says which revision it is at."""
-    found = revision_of(connection)
-    tables.version.create(connection, checkfirst=True)
-    if found is not None and connection.scalar(sa.select(tables.version.c.version_num)) is None:
-        connection.execute(tables.version.insert().values(version_num=found))
-    config = Config()
-    # the folder's path goes through a format that reads % as its own
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    return config
 
 
 def _check(to: str) -> None:
