@@ -121,11 +121,11 @@ def test_principal__that_asks_too_often_is_told_when_to_ask_again(tmp_path):
     assert client.get("/health").status_code == 200
 
 
-def test_address__that_fails_to_say_who_it_is_is_not_asked_any_more(tmp_path):
+def test_address__that_fails_to_say_who_it_is_is_put_off_and_not_who_shares_it(tmp_path):
     client = client_of(tmp_path, failures=Rates(0.01, 3.0))
     wrong = {"x-api-key": "guess"}
     assert [client.get("/api/v1/runs", headers=wrong).status_code for _ in range(4)] == [401, 401, 401, 429]
-    assert client.get("/api/v1/runs").status_code == 429  # the right key cannot be told from a lucky guess
+    assert client.get("/api/v1/runs").status_code == 200
 
 
 def test_log_line__of_a_request_has_its_id_route_and_principal_and_not_its_path(client, lines):
