@@ -13,6 +13,7 @@ import xarray as xr
 from riskgrid.errors import BadChanges
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.portfolio import Portfolio
+from riskgrid.portfolio.convert import columns_of
 
 __all__ = ["check_kinds", "number", "portfolio_of", "stated"]
 
@@ -62,8 +63,7 @@ def portfolio_of(tables: Mapping[str, Any]) -> Portfolio:
         rows = isinstance(table, (list, tuple))
         if rows and not all(isinstance(row, Mapping) for row in table):
             raise BadChanges(f"add of {name} holds a row that is no mapping of columns to values")
-        keys = dict.fromkeys(key for row in table for key in row) if rows else {}
-        columns[str(name)] = {key: [row.get(key) for row in table] for key in keys} if rows else table
+        columns[str(name)] = columns_of(str(name), table) if rows else table
     return Portfolio.from_tables(columns)
 
 

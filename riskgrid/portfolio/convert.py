@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -16,9 +17,10 @@ import pyarrow.parquet
 from riskgrid.errors import InputError
 from riskgrid.portfolio.parse import DICTIONARY
 from riskgrid.portfolio.read import SUFFIXES, portfolio_files
-from riskgrid.terms import Names
+from riskgrid.registry import INSTRUMENTS
+from riskgrid.terms import COMMON_TERMS, Names
 
-__all__ = ["arrow_table", "joined", "names_of", "pandas_frame", "sorted_by_id", "write_tables"]
+__all__ = ["arrow_table", "columns_of", "joined", "names_of", "pandas_frame", "sorted_by_id", "write_tables"]
 
 #: Rows of which a sort costs less than a look at every name of the table that they were taken from.
 _FEW = 1000
@@ -43,6 +45,22 @@ def arrow_table(place: str, table: Any) -> Any:
         told = ", ".join(f"'{name}' {length}" for name, length in lengths.items())
         raise InputError(f"{place} has columns of different lengths: {told}")
     return pa.Table.from_arrays(columns, names=names)
+
+
+def columns_of(instrument: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Rows as JSON has them as columns; what a row lacks is empty. UnknownName for another instrument.
+
+    A NaN is the text ``nan``, which is no number: here an empty cell is None, and a NaN what somebody failed to
+    compute. It stays one where a term is none by default, and is then written so.
+    """
+    terms = {term.name: term for term in (*COMMON_TERMS, *INSTRUMENTS[instrument].columns)}
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns = {name: [row.get(name) for row in rows] for name in names}
+    for name, term in terms.items():
+        none = not term.required and term.default_from is None and bool(pd.isna(term.default))
+        if name in columns and term.kind.storage != "name" and not none:
+            columns[name] = ["nan" if _is_nan(value) else value for value in columns[name]]
+    return columns
 
 
 def pandas_frame(table: Any) -> pd.DataFrame:
@@ -100,10 +118,14 @@ def write_tables(tables: Mapping[str, Any], folder: Path, kind: Literal["parquet
             pyarrow.csv.write_csv(_without_nan(_plain(table)), file)
 
 
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
 def _arrow_column(values: Any) -> Any:
     try:
         column = pa.array(values, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
         empty = pd.isna(pd.Series(list(values), dtype=object))
         texts = [None if is_empty else str(value) for value, is_empty in zip(values, empty, strict=True)]
         column = pa.array(texts, pa.string())

@@ -26,14 +26,15 @@ WANTED = {
     "name": "is no text",
 }
 
-_NUMBER = r"(?i)^-?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$|^-?inf$|^nan$"
+_NUMBER = r"(?i)^-?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$|^-?inf$"
 _WHOLE = r"^-?\d{1,18}(\.0*)?$"
 
 
 def parse(kind: Kind, raw: Any) -> tuple[Any, Flags]:
     """An Arrow array in the kind's storage, null where a cell is empty or does not fit, and which cells do not fit.
 
-    raw : Arrow chunked array of any type. Empty text, NaN and NaT count as empty. TypeError where no cell can fit.
+    raw : Arrow chunked array of any type. Empty text, and NaN and NaT of typed columns count as empty; the
+    text ``nan`` is no number. TypeError where no cell can fit.
 
     >>> parsed, unfit = parse(Kind("float"), pa.chunked_array([["1.5", "", "x"]]))
     >>> parsed.to_pylist(), unfit.tolist()

@@ -51,7 +51,8 @@ class Portfolio:
     def read(cls, path: str | Path, *, on_bad: OnBad = "raise") -> Self:
         """Read a folder of CSV or Parquet files, each named after its instrument: equity.csv, equity-2024.parquet.
 
-        A column that is no term is a label of the user's own. An empty cell of an optional column takes the default.
+        A column that is no term is a label of the user's own. An empty cell of an optional column takes the default,
+        and so does NaN in Parquet and pandas, which have it for empty; ``nan`` typed in CSV is a bad cell.
         BadRows with every bad cell of every file, or with ``on_bad="keep"`` the good rows; of two rows with one
         trade_id the earlier is good. InputError with a line for each unusable file, whatever ``on_bad`` says.
         """

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
@@ -106,7 +107,14 @@ def _read_csv(file: Path, instrument: Instrument) -> Checked:
     except pa.ArrowInvalid:
         return check(_csv_source(file, instrument, header))
     # a file with bad rows is read again as text, so that a report shows each cell as it was typed
-    return check(_csv_source(file, instrument, header)) if checked.findings else checked
+    again = bool(checked.findings) or _has_nan(table)
+    return check(_csv_source(file, instrument, header)) if again else checked
+
+
+def _has_nan(table: Any) -> bool:
+    """Whether a column of numbers holds NaN: as text an empty cell is null, so that somebody has typed it."""
+    floats = [column for column in table.columns if pa.types.is_floating(column.type)]
+    return any(pc.any(pc.is_nan(column)).as_py() for column in floats)
 
 
 def _csv_header(file: Path) -> tuple[list[str], bool]:

@@ -76,6 +76,15 @@ def test_portfolio__of_json_rows_lists_every_bad_cell(first):
     assert (answer.status_code, answer.json()["trades"], len(answer.json()["rejected"])) == (201, 1, 2)
 
 
+def test_portfolio__of_json_rows_has_no_cell_that_is_no_number_or_none(first):
+    client = served.client(first.store, "ann")
+    for cell in ("NaN", '"nan"', "1" + "0" * 400, "1e400"):
+        body = json.dumps({"equity": [ROW, {**ROW, "trade_id": "T-2", "quantity": 0}]}).replace(": 0", f": {cell}")
+        answer = client.put(f"{API}/portfolios/rows", content=body, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 422, answer.text
+        assert "table 'equity', line 3, column 'quantity': '" in answer.json()["detail"]
+
+
 def test_portfolio__outside_ones_books_is_refused_and_inside_them_ones_own(first):
     flow, macro = served.client(first.store, "flow"), served.client(first.store, "macro")
     answer = flow.put(f"{API}/portfolios/mine", json={"equity": [{**ROW, "desk": "Macro"}]})

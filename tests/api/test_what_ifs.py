@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 import riskgrid as rg
@@ -148,3 +150,26 @@ def test_what_if__whose_overlay_makes_too_many_scenarios_is_refused_with_their_n
     answer = served.client(first.store, "ann").post(address(first), json={"changes": changes})
     assert answer.status_code == 422
     assert "at most 20,000 are right" in answer.json()["detail"]
+
+
+ADDED = {"trade_id": "N-1", "region": "EMEA", "desk": "Flow", "book": "Flow A", "trade_date": "2016-06-01"}
+ADDED |= {"underlying": "SPX", "currency": "USD"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"add": {"equity": [{**ADDED, "quantity": float("nan")}]}},
+        {"add": {"equity": [{**ADDED, "quantity": 10**400}]}},
+        {"amend": {"TRADE": {"quantity": 10**400}}},
+        {"amend": {"TRADE": {"quantity": float("nan")}}},
+        {"amend": {"TRADE": {"trade_date": 10**30}}},
+        {"resize": {"TRADE": 10**400}},
+        {"resize": {"TRADE": float("nan")}},
+    ],
+)
+def test_what_if__of_a_number_that_is_none_is_refused(shared, changes):
+    content = json.dumps({"changes": changes}).replace("TRADE", of_desk(shared, "Flow")[0])
+    headers = {"Content-Type": "application/json"}
+    answer = served.client(shared.store).post(address(shared), content=content, headers=headers)
+    assert answer.status_code == 422, answer.text

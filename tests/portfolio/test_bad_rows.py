@@ -14,6 +14,7 @@ import pytest
 
 from riskgrid.errors import BadRow, BadRows
 from riskgrid.portfolio import Portfolio, check
+from riskgrid.portfolio.convert import columns_of
 
 Columns = dict[str, list[Any]]
 
@@ -36,6 +37,8 @@ def sentences(error: pytest.ExceptionInfo[BadRows]) -> list[str]:
         ("T-2,2024-03-28,AAPL,USD,put,12x,2025-01-17,1", "column 'strike': '12x' is no number"),
         ('T-2,2024-03-28,AAPL,USD,put,"1,000",2025-01-17,1', "column 'strike': '1,000' is no number"),
         ("T-2,2024-03-28,AAPL,USD,put,inf,2025-01-17,1", "column 'strike': 'inf' is no finite number"),
+        ("T-2,2024-03-28,AAPL,USD,put,7,2025-01-17,nan", "column 'lots': 'nan' is no whole number"),
+        ("T-2,2024-03-28,AAPL,USD,put,NaN,2025-01-17,1", "column 'strike': 'NaN' is no number"),
         ("T-2,2024-03-28,AAPL,USD,put,0,2025-01-17,1", "column 'strike': '0' is out of bounds: strike must be above 0"),
         (
             "T-2,2024-03-28,AAPL,USD,put,7,2025-01-17,1001",
@@ -141,6 +144,10 @@ def test_bad_rows__of_a_table_count_a_header_and_name_the_table(options: Columns
         ("strike", [180.0, None], "column 'strike': '' is empty, and the term has no default"),
         ("strike", np.array([180.0, np.nan]), "column 'strike': '' is empty, and the term has no default"),
         ("strike", pa.array([180.0, np.nan]), "column 'strike': 'nan' is empty, and the term has no default"),
+        ("strike", [180.0, 10**400], f"column 'strike': '{10**400}' is no finite number"),
+        ("lots", [3, 10**30], f"column 'lots': '{10**30}' is no whole number"),
+        ("lots", [3, 2**63], f"column 'lots': '{2**63}' is no whole number"),
+        ("expiry", ["2025-01-17", 10**30], f"column 'expiry': '{10**30}' is no date like 2024-03-28"),
         ("lots", [3, 2.5], "column 'lots': '2.5' is no whole number"),
         ("lots", [3.0, 1e300], "column 'lots': '1e+300' is no whole number"),
         (
@@ -186,3 +193,24 @@ def test_bad_row__is_found_by_line_in_a_file_of_many_blocks(tmp_path: Path) -> N
     kept = Portfolio.read(tmp_path, on_bad="keep")
     assert [(row.line, row.value) for row in kept.rejected] == [(31_002, "short,row"), (35_002, "usd")]
     assert len(kept) == 39_998
+
+
+def test_nan__typed_in_an_optional_column_is_no_empty_cell(tmp_path: Path) -> None:
+    header = "trade_id,trade_date,quantity,bought,sold,notional,maturity"
+    rows = ["A,2024-03-28,,EUR,USD,1,2024-06-28", "B,2024-03-28,nan,EUR,USD,1,2024-06-28"]
+    (tmp_path / "forward.csv").write_text("\n".join([header, *rows]))
+    kept = Portfolio.read(tmp_path, on_bad="keep")
+    assert [str(row) for row in kept.rejected] == ["forward.csv, line 3, column 'quantity': 'nan' is no number"]
+    assert kept.trade("A")["quantity"] == 1.0
+
+
+def test_nan__in_rows_is_no_number_but_where_a_term_is_none_by_default(options: Columns) -> None:
+    rows = [dict(zip(options, row, strict=True)) for row in zip(*options.values(), strict=True)]
+    rows[0] |= {"barrier": float("nan"), "quantity": None}
+    found = Portfolio.from_tables({"option": columns_of("option", rows)})
+    assert np.isnan(found.columns("option")["barrier"]).all()
+    for name in ("quantity", "premium", "strike"):
+        spoilt = [rows[0], {**rows[1], name: float("nan")}]
+        with pytest.raises(BadRows) as error:
+            Portfolio.from_tables({"option": columns_of("option", spoilt)})
+        assert sentences(error) == [f"table 'option', line 3, column '{name}': 'nan' is no number"]

@@ -14,6 +14,7 @@ from riskgrid.api.media import JSON, TABLES, answered, tagged
 from riskgrid.api.models import Page
 from riskgrid.api.upload import ZIP, Upload, Uploaded, described_body
 from riskgrid.portfolio import Portfolio
+from riskgrid.portfolio.convert import columns_of
 from riskgrid.store import NamedInput
 
 __all__ = ["router"]
@@ -75,10 +76,7 @@ def _read(upload: Upload, on_bad: Literal["raise", "keep"]) -> Portfolio:
     if upload.only(JSON, ZIP) == ZIP:
         with upload.unpacked((".csv", ".parquet")) as folder:
             return Portfolio.read(folder, on_bad=on_bad)
-    tables = {
-        name: {key: [row.get(key) for row in rows] for key in dict.fromkeys(key for row in rows for key in row)}
-        for name, rows in upload.json(_ROWS).items()
-    }
+    tables = {name: columns_of(name, rows) for name, rows in upload.json(_ROWS).items()}
     return Portfolio.from_tables(tables, on_bad=on_bad)
 
 
