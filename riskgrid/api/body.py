@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import re
 import zlib
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import Receive
 
-__all__ = ["SMALL", "check_depth", "decompressed", "read_body"]
+from riskgrid.errors import InputError
+
+__all__ = ["SMALL", "check_depth", "check_members", "decompressed", "read_body"]
 
 #: Bytes that are read from anybody; of more one has to say who one is.
 SMALL = 65_536
@@ -26,7 +31,8 @@ _NO_BRACKETS = bytes(sorted(set(range(256)) - set(b"[]{}")))
 
 
 async def read_body(receive: Receive, headers: Mapping[str, str], *, most: int, depth: int) -> bytes:
-    """The body, decompressed. HTTPException 400, 408, 413 or 415 where it may not be read.
+    """The body, decompressed. HTTPException 400, 408, 413 or 415 where it may not be read, InputError where
+    a member of its JSON stands twice.
 
     most : bytes, decompressed.   depth : of nested JSON.
     """
@@ -40,11 +46,11 @@ async def read_body(receive: Receive, headers: Mapping[str, str], *, most: int, 
         raise HTTPException(408, f"the body did not arrive within {_PATIENCE:g} s") from None
     if coding == "gzip":
         body = await run_in_threadpool(decompressed, body, most)
-    if "json" in headers.get("content-type", "json"):
+    if "json" in (headers.get("content-type") or "json").lower():
         if len(body) <= SMALL:
-            check_depth(body, depth)
+            _check_json(body, depth)
         else:
-            await run_in_threadpool(check_depth, body, depth)
+            await run_in_threadpool(_check_json, body, depth)
     return body
 
 
@@ -79,6 +85,62 @@ def check_depth(body: bytes, most: int) -> None:
     found = int(steps.cumsum().max(initial=0))
     if found > most:
         raise HTTPException(413, f"the JSON of the body is nested {found:,} deep; {most} is right at most")
+
+
+def check_members(body: bytes) -> None:
+    """InputError where an object of JSON has a member twice: whoever reads it would take the last without a word.
+
+    What is no JSON is left to whoever reads it. Nothing is kept of what is read, and numbers stay text.
+    """
+    with contextlib.suppress(_Twice, ValueError):
+        json.loads(body, object_pairs_hook=_no_member_twice, parse_int=str, parse_float=str)
+        return
+    with contextlib.suppress(ValueError):
+        found = _place_of(json.loads(body, object_pairs_hook=_with_place, parse_int=str, parse_float=str))
+        if found is not None:
+            *outer, name = (each if isinstance(each, int) else each[:100] for each in found)
+            where = ".".join(map(str, outer)) or "the body"
+            raise InputError(f"{where} has the member {name!r} twice; once is right")
+
+
+class _Twice(Exception):
+    """A member stands twice."""
+
+
+def _no_member_twice(pairs: list[tuple[str, Any]]) -> None:
+    if len(pairs) > 1 and len({name for name, _ in pairs}) < len(pairs):
+        raise _Twice
+
+
+def _with_place(pairs: list[tuple[str, Any]]) -> _Place | None:
+    """Where something stands twice within an object, None where nothing does."""
+    seen = set()
+    for name, value in pairs:
+        inside = _place_of(value)
+        if inside is not None:
+            return _Place((name, *inside))
+        if name in seen:
+            return _Place((name,))
+        seen.add(name)
+    return None
+
+
+class _Place(tuple[str | int, ...]):
+    """Names and numbers that lead to a member."""
+
+    __slots__ = ()
+
+
+def _place_of(value: Any) -> _Place | None:
+    if isinstance(value, list):
+        places = ((at, _place_of(each)) for at, each in enumerate(value))
+        return next((_Place((at, *place)) for at, place in places if place is not None), None)
+    return value if isinstance(value, _Place) else None
+
+
+def _check_json(body: bytes, depth: int) -> None:
+    check_depth(body, depth)
+    check_members(body)
 
 
 async def _received(receive: Receive, most: int) -> bytes:

@@ -7,7 +7,8 @@ import json
 import pytest
 from starlette.exceptions import HTTPException
 
-from riskgrid.api.body import check_depth, decompressed, read_body
+from riskgrid.api.body import check_depth, check_members, decompressed, read_body
+from riskgrid.errors import InputError
 
 
 def read(chunks, most=1000, depth=8, **headers):
@@ -101,3 +102,39 @@ def test_read_body__looks_for_depth_in_json_alone():
     assert read([b"[" * 100], content_type="application/vnd.apache.parquet") == b"[" * 100
     assert refused([b"[" * 100], content_type="application/json")[0] == 413
     assert refused([b"[" * 100_000], most=1_000_000)[0] == 413
+
+
+@pytest.mark.parametrize(
+    ("twice", "sentence"),
+    [
+        (b'{"equity": [], "equity": [1]}', "the body has the member 'equity' twice; once is right"),
+        (b'{"a": {"resize": {"EQ-1": 1, "x": 0, "EQ-\\u0031": 2}}}', "a.resize has the member 'EQ-1' twice"),
+        (b'{"equity": [{"a": 1}, [{"q": [], "q": {}}]]}', "equity.1.0 has the member 'q' twice"),
+        (b'{"a": {"b": 1, "b": 2}, "a": 3}', "a has the member 'b' twice"),
+        (b'{"n": ' + b"1" * 5000 + b', "a": NaN, "a": 1e999}', "the body has the member 'a' twice"),
+        ('{"a": 1, "a": 2}'.encode("utf-16"), "the body has the member 'a' twice"),
+        (b"\xef\xbb\xbf" + b'{"a": 1, "a": 2}', "the body has the member 'a' twice"),
+    ],
+    ids=["top", "escaped", "in lists", "two of them", "large numbers", "UTF-16", "byte order mark"],
+)
+def test_check_members__names_the_member_that_stands_twice_and_its_place(twice, sentence):
+    with pytest.raises(InputError) as found:
+        check_members(twice)
+    assert sentence in str(found.value)
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [b'{"a": {"x": 1}, "b": {"x": 1}}', b'[{"a": 1}, {"a": 1}]', b'{"a": 1, "A": 2}', b'{"a": 1, "a"', b"", b"\xff"],
+    ids=["elsewhere", "in a list", "another case", "no end", "nothing", "no text"],
+)
+def test_check_members__leaves_everything_else_to_others(plain):
+    check_members(plain)
+
+
+def test_read_body__looks_for_members_in_json_alone_and_in_bodies_of_any_size():
+    twice = b'{"a": 1, "a": 2}'
+    assert read([twice], content_type="text/csv") == twice
+    for padding in (b"", b" " * 100_000):
+        with pytest.raises(InputError):
+            read([twice, padding], most=1_000_000, content_type="application/JSON")

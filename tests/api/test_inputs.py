@@ -257,6 +257,7 @@ def test_market__whose_file_is_no_plain_mapping_is_refused(shared, attack):
         ('{"equity": 1}', "application/json", 422, "equity"),
         ('{"equity": [{"trade_id": {"a": 1}}]}', "application/json", 422, "equity.0.trade_id"),
         ("", "application/json", 400, "the body is no JSON"),
+        ('{"equity": [], "equity": [1]}', "application/json", 422, "the body has the member 'equity' twice"),
         ("x", "text/plain", 415, "Content-Type is 'text/plain'"),
         ("x", "", 415, "Content-Type is ''"),
         ('{"equity": [' + "0," * 600_000 + "0]}", "application/json", 413, "1,000,000 are right at most"),

@@ -173,3 +173,15 @@ def test_what_if__of_a_number_that_is_none_is_refused(shared, changes):
     headers = {"Content-Type": "application/json"}
     answer = served.client(shared.store).post(address(shared), content=content, headers=headers)
     assert answer.status_code == 422, answer.text
+
+
+def test_what_if__with_a_member_twice_is_refused(shared):
+    client, headers = served.client(shared.store), {"Content-Type": "application/json"}
+    for content, where in (
+        ('{"changes": {"resize": {"T-1": 1, "T-1": 2}}}', "changes.resize has the member 'T-1'"),
+        ('{"changes": {"add": {"equity": [{"quantity": 1, "quantity": 2}]}}}', "changes.add.equity.0 has the member"),
+        ('{"changes": {}, "changes": {"drop": ["T-1"]}}', "the body has the member 'changes'"),
+    ):
+        answer = client.post(address(shared), content=content, headers=headers)
+        assert (answer.status_code, where in answer.json()["detail"]) == (422, True), answer.text
+        assert answer.json()["type"] == "urn:riskgrid:error:InputError"
