@@ -4,15 +4,31 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, field_validator
 
 from riskgrid.acting import Asked
 from riskgrid.api.models import Strict
 from riskgrid.engine.budget import Limits
+from riskgrid.portfolio.header import MOST_COLUMNS
 from riskgrid.question import CELL_LABELS
 from riskgrid.store import BATCH
 
-__all__ = ["Cell", "ChangesBody", "LimitsBody", "Name", "Of", "RunBody", "Shock", "WhatIfBody"]
+__all__ = [
+    "MOST_LINES",
+    "MOST_RULES",
+    "MOST_TRADES",
+    "Cell",
+    "ChangesBody",
+    "LimitsBody",
+    "Name",
+    "Of",
+    "RunBody",
+    "Shock",
+    "WhatIfBody",
+]
+
+#: Trades of one kind of change, rules or patterns of one, and lines of an overlay.
+MOST_TRADES, MOST_RULES, MOST_LINES = 10_000, 1_000, 5_000
 
 Name = Annotated[str, Field(max_length=200)]
 # no type statements: a schema would refer to them, and these stand inline in the OpenAPI document
@@ -21,7 +37,13 @@ Cell = str | int | float | bool | None
 #: A shock of the stress grammar.
 Shock = str | float
 #: Labels and the values that are looked for.
-Choice = dict[str, str | list[str]]
+Choice = dict[str, str | Annotated[list[str], Field(max_length=MOST_TRADES)]]
+#: A row of a table: cells by column.
+Row = Annotated[dict[str, Cell], Field(max_length=MOST_COLUMNS)]
+#: Shocks by factor or pattern, of a scenario.
+Shocks = dict[str, Shock] | list[dict[str, Shock]]
+#: The same, so many at most.
+Lines = Annotated[Shocks, Field(max_length=MOST_RULES)]
 
 
 class Of(Strict):
@@ -78,37 +100,58 @@ class MarketDate(Strict):
 class ChangesBody(Strict):
     """What a what-if changes, in this order: trades, labels, market, shift, scenarios, overlay."""
 
-    only: Choice | list[Choice] | None = Field(
+    only: Choice | Annotated[list[Choice], Field(max_length=MOST_RULES)] | None = Field(
         None, description="Labels and values of the trades that stay; all others leave.", examples=[{"desk": "Rates"}]
     )
-    add: dict[str, list[dict[str, Cell]]] = Field(
+    add: dict[str, Annotated[list[Row], Field(max_length=MOST_TRADES)]] = Field(
         default_factory=dict,
+        max_length=MOST_RULES,
         description="Trades that come: rows by instrument, as its schema has them.",
         examples=[{"equity": [{"trade_id": "N-1", "book": "Flow A", "underlying": "SPX", "currency": "USD"}]}],
     )
-    amend: dict[str, dict[str, Cell]] = Field(
+    amend: dict[str, Row] = Field(
         default_factory=dict,
+        max_length=MOST_TRADES,
         description="Columns that change, by trade_id.",
         examples=[{"T-1": {"strike": 105.0}}],
     )
     resize: dict[str, float] = Field(
-        default_factory=dict, description="New quantities, by trade_id.", examples=[{"T-1": 200.0}]
+        default_factory=dict,
+        max_length=MOST_TRADES,
+        description="New quantities, by trade_id.",
+        examples=[{"T-1": 200.0}],
     )
-    drop: list[str] = Field(default_factory=list, description="Trade_ids that leave.", examples=[["T-1"]])
-    rehang: list[Rehang] = Field(default_factory=list, description="Rules that change labels, one after another.")
+    drop: list[str] = Field(
+        default_factory=list, max_length=MOST_TRADES, description="Trade_ids that leave.", examples=[["T-1"]]
+    )
+    rehang: list[Rehang] = Field(
+        default_factory=list, max_length=MOST_RULES, description="Rules that change labels, one after another."
+    )
     snapshot: Name | None = Field(None, description="Name of another market.")
     date: MarketDate | None = Field(None, description="The market of another date.")
     shift: dict[str, Shock] = Field(
         default_factory=dict,
+        max_length=MOST_RULES,
         description="Shocks of the base market by factor or pattern, under which every scenario is taken again.",
         examples=[{"equity:*": "-5%", "par:USD-TREASURY:*": "+50bp"}],
     )
     scenarios: Name | None = Field(None, description="Name of another scenario set.")
-    overlay: Name | dict[str, dict[str, Shock] | list[dict[str, Shock]]] | None = Field(
+    overlay: Name | dict[str, Shocks] | None = Field(
         None,
         description="A stress that comes after every scenario: its name, or shocks by scenario.",
         examples=[{"crash": {"equity:*": "-20%"}}],
     )
+
+    @field_validator("overlay")
+    @classmethod
+    def _few_lines(cls, overlay: Any) -> Any:
+        """ValueError where a stress has more lines than can be asked at once."""
+        stress = overlay.values() if isinstance(overlay, dict) else ()
+        # an empty line costs as much as one that says something
+        found = sum(max(len(part), 1) for lines in stress for part in (lines if isinstance(lines, list) else [lines]))
+        if found > MOST_LINES:
+            raise ValueError(f"{found:,} lines of shocks; {MOST_LINES:,} are right at most")
+        return overlay
 
     def form(self) -> dict[str, JsonValue]:
         """The plain form that the library reads."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,19 +16,25 @@ from riskgrid.errors import InputError
 
 __all__ = ["check_csv", "check_parquet", "check_yaml"]
 
+_LINE = re.compile(rb"[^\r\n]+")
+
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def check_csv(path: Path, sizes: Sizes) -> None:
-    """413 for a file of more lines than an upload may have rows."""
-    _check_rows(path, path.read_bytes().count(b"\n") - 1, sizes)
+    """413 for a file of more lines than an upload may have rows, or more columns."""
+    content = path.read_bytes()
+    _check_rows(path, content.count(b"\n") - 1, sizes)
+    header = _LINE.match(content.lstrip())
+    _check_columns(path, 1 + header[0].count(b",") if header else 0, sizes)
 
 
 def check_parquet(path: Path, sizes: Sizes) -> None:
-    """413 for a file that unfolds to more rows or bytes than an upload may have. InputError where it is none."""
+    """413 for a file that unfolds to more rows, columns or bytes than one may have. InputError where it is none."""
     try:
         facts = pq.read_metadata(path)
         _check_rows(path, facts.num_rows, sizes)
+        _check_columns(path, facts.num_columns, sizes)
         chunks = [
             facts.row_group(at).column(of) for at in range(facts.num_row_groups) for of in range(facts.num_columns)
         ]
@@ -74,6 +81,11 @@ def _is_text(kind: pa.DataType) -> bool:
 def _check_rows(path: Path, rows: int, sizes: Sizes) -> None:
     if rows > sizes.rows:
         raise HTTPException(413, f"{path.name} has {rows:,} rows; at most {sizes.rows:,} are right")
+
+
+def _check_columns(path: Path, columns: int, sizes: Sizes) -> None:
+    if columns > sizes.columns:
+        raise HTTPException(413, f"{path.name} has {columns:,} columns; at most {sizes.columns:,} are right")
 
 
 def _check_bytes(path: Path, size: int, sizes: Sizes) -> None:

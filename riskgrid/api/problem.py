@@ -182,6 +182,8 @@ def _sentence(fault: Mapping[str, Any]) -> str:
         return f"{place}: unknown key '{fault['loc'][-1]}'"
     if fault["type"] == "string_pattern_mismatch" and fault["loc"][-1] in _EXAMPLES:
         return f"{place} is {given!r}; {_EXAMPLES[fault['loc'][-1]]} is right"
+    if fault["type"] == "too_long" and isinstance(given, (list, dict)):
+        return f"{place} has {len(given):,} entries; {fault['ctx']['max_length']:,} are right at most"
     return f"{place}: {fault['msg']}"
 
 

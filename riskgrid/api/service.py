@@ -15,6 +15,7 @@ from riskgrid.api.metrics import Metrics
 from riskgrid.api.rate import Rates
 from riskgrid.api.tailer import Tailer
 from riskgrid.errors import TooMany, Unauthenticated
+from riskgrid.portfolio.header import MOST_COLUMNS
 from riskgrid.principal import EVERYTHING, Principal
 from riskgrid.settings import settings
 
@@ -28,7 +29,7 @@ type Authenticate = Callable[[Mapping[str, str]], Principal]
 class Sizes:
     """What one request may bring and take. numbers : of an answer.   body : bytes, decompressed.   depth : of JSON.
 
-    rows, files : of an upload.
+    rows, files, columns : of an upload.
     """
 
     numbers: int = 5_000_000
@@ -37,6 +38,7 @@ class Sizes:
     depth: int = 32
     rows: int = 1_000_000
     files: int = 100
+    columns: int = MOST_COLUMNS
 
 
 class Answers:

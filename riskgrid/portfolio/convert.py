@@ -15,6 +15,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from riskgrid.errors import InputError
+from riskgrid.portfolio.header import check_columns
 from riskgrid.portfolio.parse import DICTIONARY
 from riskgrid.portfolio.read import SUFFIXES, portfolio_files
 from riskgrid.registry import INSTRUMENTS
@@ -48,13 +49,17 @@ def arrow_table(place: str, table: Any) -> Any:
 
 
 def columns_of(instrument: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """Rows as JSON has them as columns; what a row lacks is empty. UnknownName for another instrument.
+    """Rows as JSON has them as columns; what a row lacks is empty. UnknownName for another instrument,
+    InputError for too many columns.
 
     A NaN is the text ``nan``, which is no number: here an empty cell is None, and a NaN what somebody failed to
     compute. It stays one where a term is none by default, and is then written so.
     """
     terms = {term.name: term for term in (*COMMON_TERMS, *INSTRUMENTS[instrument].columns)}
-    names = dict.fromkeys(name for row in rows for name in row)
+    names: dict[str, None] = {}
+    for row in rows:
+        names |= dict.fromkeys(row)
+        check_columns(f"table '{instrument}'", len(names))  # before there is a cell for each row and name
     columns = {name: [row.get(name) for row in rows] for name in names}
     for name, term in terms.items():
         none = not term.required and term.default_from is None and bool(pd.isna(term.default))

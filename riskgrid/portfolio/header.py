@@ -10,7 +10,10 @@ from riskgrid.errors import InputError
 from riskgrid.registry import INSTRUMENTS, Instrument
 from riskgrid.terms import COMMON_TERMS, LABELS, Kind, Term
 
-__all__ = ["DERIVED", "check_header", "layout"]
+__all__ = ["DERIVED", "MOST_COLUMNS", "check_columns", "check_header", "layout"]
+
+#: Columns of a table of trades: more are no labels that anybody would look at.
+MOST_COLUMNS = 1_000
 
 #: Labels that follow from the instrument and its terms; no column of a file may claim to be one.
 DERIVED = ("currency", "instrument")
@@ -26,6 +29,7 @@ def layout(instrument: Instrument, user_labels: Iterable[str] = ()) -> tuple[Ter
 
 def check_header(place: str, found: Sequence[str], instrument: Instrument) -> tuple[str, ...]:
     """The user's own labels among the columns found, sorted; InputError with a line for each fault of the header."""
+    check_columns(place, len(found))
     terms = layout(instrument)
     required = [term.name for term in terms if term.required]
     if not found:
@@ -42,6 +46,12 @@ def check_header(place: str, found: Sequence[str], instrument: Instrument) -> tu
     if faults:
         raise InputError("\n".join(faults))
     return tuple(own)
+
+
+def check_columns(place: str, count: int) -> None:
+    """InputError for more columns than a table may have."""
+    if count > MOST_COLUMNS:
+        raise InputError(f"{place} has {count:,} columns; {MOST_COLUMNS:,} are right at most")
 
 
 def _unusable(place: str, found: Sequence[str], instrument: Instrument) -> list[str]:

@@ -85,6 +85,18 @@ def test_portfolio__of_json_rows_has_no_cell_that_is_no_number_or_none(first):
         assert "table 'equity', line 3, column 'quantity': '" in answer.json()["detail"]
 
 
+def test_portfolio__of_too_many_columns_is_refused_in_any_form(first, tmp_path):
+    client, names = served.client(first.store), [f"label {at}" for at in range(1_001)]
+    pq.write_table(pa.table({name: ["x"] for name in names}), tmp_path / "equity.parquet")
+    for content, headers, status in (
+        (zipped({"equity.csv": ",".join(names) + "\nx"}), ZIP, 413),
+        (zipped({"equity.parquet": (tmp_path / "equity.parquet").read_bytes()}), ZIP, 413),
+        (json.dumps({"equity": [{name: "x"} for name in names]}).encode(), {"Content-Type": "application/json"}, 422),
+    ):
+        answer = client.put(f"{API}/portfolios/p", content=content, headers=headers)
+        assert (answer.status_code, "has 1,001 columns" in answer.json()["detail"]) == (status, True), answer.text
+
+
 def test_portfolio__outside_ones_books_is_refused_and_inside_them_ones_own(first):
     flow, macro = served.client(first.store, "flow"), served.client(first.store, "macro")
     answer = flow.put(f"{API}/portfolios/mine", json={"equity": [{**ROW, "desk": "Macro"}]})

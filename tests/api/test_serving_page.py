@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from riskgrid.access import Door
+from riskgrid.api.asking import MOST_LINES, MOST_RULES, MOST_TRADES
 from riskgrid.api.body import SMALL
 from riskgrid.api.service import Service, Sizes
 from riskgrid.settings import told
@@ -28,4 +29,7 @@ def test_page__gives_the_bounds_of_the_code(tmp_path):
     assert f"| {sizes.body // 1_000_000} MB, within 60 s; above {SMALL // 1024} kB" in PAGE
     assert f"| nesting of JSON | {sizes.depth} |" in PAGE
     assert f"| {sizes.numbers // 1_000_000} million |" in PAGE
+    assert f"| columns of a table that is uploaded | {sizes.columns:,} |" in PAGE
+    assert f"| trades of one kind of change of a what-if | {MOST_TRADES:,} |" in PAGE
+    assert f"of its overlay | {MOST_RULES:,}; {MOST_LINES:,} |" in PAGE
     assert f"at work | {service.quota} |" in PAGE

@@ -185,3 +185,23 @@ def test_what_if__with_a_member_twice_is_refused(shared):
         answer = client.post(address(shared), content=content, headers=headers)
         assert (answer.status_code, where in answer.json()["detail"]) == (422, True), answer.text
         assert answer.json()["type"] == "urn:riskgrid:error:InputError"
+
+
+MANY = {
+    "resize": ({"resize": {f"T-{at}": 1.0 for at in range(10_001)}}, "has 10,001 entries; 10,000 are right at most"),
+    "amend": ({"amend": {f"T-{at}": {} for at in range(10_001)}}, "amend has 10,001 entries"),
+    "drop": ({"drop": [f"T-{at}" for at in range(10_001)]}, "changes.drop has 10,001 entries"),
+    "add": ({"add": {"equity": [{}] * 10_001}}, "changes.add.equity has 10,001 entries"),
+    "rules": ({"rehang": [{"where": {}, "to": {}}] * 1_001}, "changes.rehang has 1,001 entries; 1,000 are right"),
+    "shifts": ({"shift": {f"fx:{at}*": 0.1 for at in range(1_001)}}, "changes.shift has 1,001 entries"),
+    "overlay": ({"overlay": {f"s{at}": {"a": 1, "b": 1} for at in range(3_000)}}, "6,000 lines of shocks; 5,000 are"),
+    "overlay of lists": ({"overlay": {f"s{at}": [{"a": 1, "b": 2}] * 900 for at in range(3)}}, "5,400 lines of shocks"),
+    "columns": ({"add": {"equity": [{f"c{at}": ""} for at in range(1_001)]}}, "'equity' has 1,001 columns; 1,000 are"),
+}
+
+
+@pytest.mark.parametrize("kind", MANY)
+def test_what_if__of_more_than_can_be_asked_at_once_is_refused_with_the_count(shared, kind):
+    changes, sentence = MANY[kind]
+    answer = served.client(shared.store).post(address(shared), json={"changes": changes})
+    assert (answer.status_code, sentence in answer.json()["detail"]) == (422, True), answer.text
