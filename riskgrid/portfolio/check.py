@@ -18,12 +18,15 @@ from riskgrid.portfolio.currencies import CURRENCIES
 from riskgrid.portfolio.header import check_header, layout
 from riskgrid.portfolio.parse import DICTIONARY, STORAGE, WANTED, flags, parse
 from riskgrid.registry import Instrument
-from riskgrid.terms import Flags, Term
+from riskgrid.terms import LABELS, Flags, Term
 
 __all__ = ["MOST_BAD_ROWS", "Checked", "Finding", "Source", "bad_rows", "check", "duplicates"]
 
 #: Bad cells that are listed one by one; the rest is counted in a last line.
 MOST_BAD_ROWS = 100_000
+
+#: Line ends, tabs and the like: an id stands in addresses, logs and files.
+_CONTROL = r"\p{Cc}"
 
 _FIRST_DAY, _LAST_DAY = np.datetime64("1900-01-01"), np.datetime64("2200-12-31")
 
@@ -161,6 +164,8 @@ def _rules(term: Term, values: Any) -> list[tuple[Flags, str]]:
 
 def _name_rules(term: Term, values: Any) -> list[tuple[Flags, str]]:
     found = []
+    if term.name == LABELS[0]:
+        found.append((_matching(values, _CONTROL), "holds a control character, which no id has"))
     if term.choices:
         options = ", ".join(f"'{option}'" for option in term.choices)
         found.append((_outside(values, term.choices), f"is no {term.name}; it is one of {options}"))
@@ -173,6 +178,11 @@ def _name_rules(term: Term, values: Any) -> list[tuple[Flags, str]]:
 def _outside(values: Any, allowed: Sequence[str] | frozenset[str]) -> Flags:
     wrong = np.array([name not in allowed for name in values.dictionary.to_pylist()] or [False])
     return np.asarray(wrong[values.indices.fill_null(0).to_numpy()], dtype=bool)
+
+
+def _matching(values: Any, pattern: str) -> Flags:
+    wrong = flags(pc.match_substring_regex(values.dictionary, pattern))
+    return np.asarray(wrong[values.indices.fill_null(0).to_numpy()] if len(wrong) else np.zeros(len(values), bool))
 
 
 def _with_defaults(terms: Sequence[Term], stated: dict[str, Any], rows: int) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 import json
+from urllib.parse import quote
 
 import pytest
 
 import riskgrid as rg
+from riskgrid import wire
 from riskgrid.result import open_run
 from tests.api import served
 from tests.run import made
@@ -205,3 +207,17 @@ def test_what_if__of_more_than_can_be_asked_at_once_is_refused_with_the_count(sh
     changes, sentence = MANY[kind]
     answer = served.client(shared.store).post(address(shared), json={"changes": changes})
     assert (answer.status_code, sentence in answer.json()["detail"]) == (422, True), answer.text
+
+
+@pytest.mark.parametrize("trade", ["N/1", "/N", "N/", "N 1 % ?#", "a/pnl/b"])
+def test_trade__whose_id_has_a_slash_is_found_by_it(shared, trade):
+    client = served.client(shared.store)
+    body = {"changes": {"add": {"equity": [{**ADDED, "trade_id": trade}]}}}
+    run = client.post(address(shared), json=body, headers={"Prefer": "wait=10"}).json()["run_id"]
+    for spelt in (quote(trade, safe=""), quote(trade, safe="/")):
+        for part, name in (("", "base_value"), ("/pnl", "pnl")):
+            answer = client.get(f"/api/v1/runs/{run}/trades/{spelt}{part}")
+            assert answer.status_code == 200, answer.text
+            found = wire.from_json(answer.json())
+            assert found["trade_id"].values.tolist() == [trade]
+            assert name in found

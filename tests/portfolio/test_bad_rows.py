@@ -148,6 +148,8 @@ def test_bad_rows__of_a_table_count_a_header_and_name_the_table(options: Columns
         ("lots", [3, 10**30], f"column 'lots': '{10**30}' is no whole number"),
         ("lots", [3, 2**63], f"column 'lots': '{2**63}' is no whole number"),
         ("expiry", ["2025-01-17", 10**30], f"column 'expiry': '{10**30}' is no date like 2024-03-28"),
+        ("trade_id", ["T-1", "T\t2"], r"column 'trade_id': 'T\t2' holds a control character, which no id has"),
+        ("trade_id", ["T-1", "T-2\x85"], r"column 'trade_id': 'T-2\x85' holds a control character, which no id has"),
         ("lots", [3, 2.5], "column 'lots': '2.5' is no whole number"),
         ("lots", [3.0, 1e300], "column 'lots': '1e+300' is no whole number"),
         (

@@ -16,6 +16,7 @@ from riskgrid.portfolio import Portfolio
 FORMATS: tuple[Literal["parquet", "csv"], ...] = ("parquet", "csv")
 
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+trade_ids = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=8)
 days = st.dates(min_value=np.datetime64("1900-01-01").item(), max_value=np.datetime64("2200-12-31").item())
 finite = st.floats(allow_nan=False, allow_infinity=False)
 positive = st.floats(min_value=0.0, exclude_min=True, allow_infinity=False)
@@ -58,7 +59,7 @@ def assert_same(one: Portfolio, other: Portfolio) -> None:
     assert one.digest == other.digest
 
 
-@hypothesis.given(rows=st.lists(row, min_size=1, max_size=6), ids=st.sets(names.filter(bool), min_size=6, max_size=9))
+@hypothesis.given(rows=st.lists(row, min_size=1, max_size=6), ids=st.sets(trade_ids, min_size=6, max_size=9))
 @hypothesis.settings(max_examples=60, deadline=None)
 def test_round_trip__is_exact_through_csv_parquet_and_pandas(rows: list[dict[str, Any]], ids: set[str]) -> None:
     columns: dict[str, Any] = {name: [each[name] for each in rows] for name in rows[0]}
@@ -87,7 +88,8 @@ def test_round_trip__keeps_one_row_and_no_rows(forwards: dict[str, list[Any]], r
     "text", ["a,b", 'say "hi"', "two\nlines", "NA", "null", "nan", "1.0", " blank ", "日本", "é́", "\ufeff"]
 )
 def test_round_trip__keeps_any_text(forwards: dict[str, list[Any]], text: str, kind: Any) -> None:
-    portfolio = Portfolio.from_tables({"forward": forwards | {"trade_id": [text], "trader": [text]}})
+    trade = text.replace("\n", " ")  # no id has a line end
+    portfolio = Portfolio.from_tables({"forward": forwards | {"trade_id": [trade], "trader": [text]}})
     again = written_and_read(portfolio, kind)
-    assert again.trade(text)["trader"] == text
+    assert again.trade(trade)["trader"] == text
     assert again.digest == portfolio.digest

@@ -19,7 +19,9 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/runs/{run_id}", tags=["trades"])
 
-TradeId = Annotated[str, Path(description="Id of a trade.", max_length=256, examples=["EO-000001"])]
+TradeId = Annotated[
+    str, Path(description="Id of a trade; a slash in it may stand as %2F.", max_length=256, examples=["EO-000001"])
+]
 Names = Annotated[list[str], Query(max_length=32)]
 
 
