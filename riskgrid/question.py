@@ -211,6 +211,9 @@ def _spec(
     for label in cell_labels:
         if label not in labels and not held:
             raise UnknownName("label", label, labels)
+    twice = [label for at, label in enumerate(cell_labels) if label in cell_labels[:at]]
+    if twice:
+        raise BadSpec(f"cell_labels name '{twice[0]}' twice; once is right")
     always = [label for label in ("region", "desk", "book") if label not in cell_labels and label in labels]
     chosen = bits(portfolio, market, currency) if callable(bits) else bits
     return Spec(Pricing(currency, chosen, cut, _wide(chosen)), (*always, *cell_labels))

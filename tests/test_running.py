@@ -218,6 +218,7 @@ def test_run__of_an_empty_portfolio_is_nothing_at_all(tmp_path):
         ({"bits": 33}, BadSpec, "bits is 33; 0 to 32 is right"),
         ({"bits": -1}, BadSpec, "bits is -1"),
         ({"cell_labels": ("desk", "colour")}, UnknownName, "unknown label 'colour'"),
+        ({"cell_labels": ("desk", "book", "desk")}, BadSpec, "cell_labels name 'desk' twice; once is right"),
         ({"cluster": "mainframe"}, BadSpec, "unknown cluster 'mainframe'"),
     ],
 )

@@ -70,6 +70,7 @@ def test_ask_run__of_the_inputs_of_a_run_is_the_run_as_one_sees_it(first):
         ({**ASKED, "limits": {"seconds": -1}}, 422, "limits.seconds: Input should be greater than 0"),
         ({**ASKED, "store": "x"}, 422, "store: unknown key 'store'"),
         ({**ASKED, "cell_labels": ["desc"]}, 422, "desc"),
+        ({**ASKED, "cell_labels": ["desk"] * 12}, 422, "cell_labels name 'desk' twice; once is right"),
         ({}, 422, "portfolio: Field required"),
     ],
 )
