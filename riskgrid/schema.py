@@ -99,7 +99,14 @@ DICTIONARY: dict[str, Entry] = {
         Entry("trades", "variable", ("*",), _WHOLE, "trades", "trades of the node, priced or not"),
         Entry("unpriced", "variable", ("*",), _WHOLE, "trades", "trades without a number, left out of every sum"),
         Entry("coverage", "variable", ("*",), _NUMBER, "1", "share of trade x scenario pairs with a number"),
-        Entry("coverage_value", "variable", ("*",), _NUMBER, "1", "share of |PV| with a number in every scenario"),
+        Entry(
+            "coverage_value",
+            "variable",
+            ("*",),
+            _NUMBER,
+            "1",
+            "share of known |PV| with a number in every scenario; beyond 9e15 it counts as 4.4e12, so is at most this",
+        ),
         Entry("piece", "dimension", ("piece",), _TEXT, "", "one part of the P&L between two runs; they add up"),
         Entry("total", "variable", ("*",), _NUMBER, "reporting currency", "sum of all pieces of P&L"),
         Entry(

@@ -50,6 +50,7 @@ CASES = {
     "drop of one instrument": {"drop": IDS["equity"]},
     "drop of all": {"drop": EVERY},
     "resize": {"resize": {IDS["interest_rate_swap"][0]: -4.0, IDS["equity"][1]: 0.0}},
+    "beyond the range": {"resize": {IDS["equity"][1]: 1e17, IDS["equity"][2]: 1e300}},
     "amend": {"amend": {IDS["equity_option"][5]: {"strike": 95.0, "expiry": "2017-06-16"}}},
     "other currency": {"amend": {IDS["fx_forward"][2]: {"sold": "GBP", "bought": "EUR"}}},
     "other book": {"amend": {IDS["equity_option"][5]: {"book": "A new one"}}},
@@ -544,3 +545,10 @@ def test_only__leaves_no_word_of_rows_that_were_no_trades(tmp_path):
         assert child.portfolio.rejected == ()
         assert child.manifest["rejected_rows"] == 0
         assert not child.manifest["rejected"]
+
+
+def test_coverage__by_value_counts_what_is_beyond_the_range(parent):
+    total = rg.what_if(parent, {"resize": {IDS["equity"][1]: 1e17}}).aggregate()
+    assert (int(total["unpriced"][0]), float(total["coverage"][0]) > 0.9) == (1, True)
+    assert 0.0 < float(total["coverage_value"][0]) < 0.01
+    assert float(parent.aggregate()["coverage_value"][0]) == 1.0

@@ -31,6 +31,10 @@ __all__ = ["BASE_BITS", "Priced", "only_rows", "price_block", "sum_block"]
 BASE_BITS = 10
 _EAGER_ROWS = 256
 
+#: Ticks that a value beyond the range of ticks counts as among those known: less than it is, so that coverage by value
+#: is an upper bound, far above what else is in a book, and 2,047 of them still have a sum.
+_BEYOND = 2.0**52
+
 
 @dataclass
 class Priced:
@@ -199,7 +203,8 @@ def sum_block(priced: Priced, cell: NDArray[np.int64], cells: int) -> dict[str, 
     """Sums of a block by cell, exact: a trade with a missing pair is left out whole and counted as unpriced.
 
     cell : (trade,), row of the sums, -1 for a trade that is left out.   Gives pnl (cell, scenario), base and gross
-    base value (cell,) in ticks of 2^-10, trades and unpriced (cell,).   MoneyOverflow where a sum leaves int64.
+    base value (cell,) in ticks of 2^-10, trades and unpriced (cell,); gross_known has that of unpriced trades too, of
+    each whose value is beyond the range 2^42.   MoneyOverflow where a sum leaves int64.
     """
     every, cell = cell >= 0, np.maximum(cell, 0)
     use = every & (priced.status <= Status.EXPIRED)
@@ -211,7 +216,8 @@ def sum_block(priced: Priced, cell: NDArray[np.int64], cells: int) -> dict[str, 
         fits &= formulas.sum_cells(priced.wide_ticks, cell[priced.wide], use[priced.wide], pnl)
     base = np.rint(np.where(use, np.nan_to_num(priced.base_value), 0.0) * 2.0**BASE_BITS).astype(np.int64)
     counted = np.abs(priced.base_value) * 2.0**BASE_BITS
-    known = np.rint(np.where(counted < 2.0**63, counted, 0.0)).astype(np.int64)
+    beyond = np.where(np.isnan(counted), 0.0, _BEYOND)
+    known = np.rint(np.where(counted < 2.0**63, counted, beyond)).astype(np.int64)
     values = np.zeros((cells, 3), np.int64)
     fits &= formulas.sum_cells(np.stack([base, np.abs(base), known], axis=1), cell, every, values)
     if not fits:

@@ -187,6 +187,15 @@ def test_sum_block__leaves_a_trade_with_a_missing_pair_out_as_a_whole(two_cells)
     assert sums["unpriced"].tolist() == [1, 0]
 
 
+def test_sum_block__knows_more_value_than_it_has_where_a_trade_is_beyond_the_range(instrument, columns, level):
+    found = priced(instrument(), columns([1e6, -1e17, 1e300, np.nan]), {"equity:A": level(10.0, 10.0)})
+    assert found.status.tolist()[:3] == [Status.PRICED, Status.OUT_OF_RANGE, Status.OUT_OF_RANGE]
+    sums = sum_block(found, np.zeros(4, np.int64), 1)
+    assert sums["unpriced"].tolist() == [3]
+    assert (sums["gross"] / 2**BASE_BITS).tolist() == [1e7]
+    assert (sums["gross_known"] / 2**BASE_BITS).tolist() == [1e7 + 2 * 2**42]
+
+
 def test_sum_block__refuses_a_sum_that_leaves_64_bits():
     wide = np.full((2, 1), 2**62)
     status = np.zeros(2, np.uint8)
