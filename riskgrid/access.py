@@ -45,6 +45,9 @@ _COURSE = {
 #: Particulars of events that name the machines and files of the service.
 _WITHIN = ("block", "into", "runner", "scheduler", "worker")
 
+#: Particulars of progress that depend on what the store had.
+_PRICED = frozenset({"found", "priced", "valuations"})
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -297,7 +300,8 @@ class Door:
 def told_of(seen: Seen, events: Sequence[Event], after: int = 0) -> Sequence[SeenEvent]:
     """All events of a run as who has ``seen`` it sees them, those after a number."""
     if seen.whole:
-        return [SeenEvent(event.seq, event.at, event.kind, _outward(event.data)) for event in events[after:]]
+        outward = _outward_of_some if seen.row.rights else _outward
+        return [SeenEvent(event.seq, event.at, event.kind, outward(event.data)) for event in events[after:]]
     course = (event for event in events if event.kind in _COURSE)
     told = [SeenEvent(at, event.at, _COURSE[event.kind], {}) for at, event in enumerate(course, 1)]
     return told[after:]
@@ -316,3 +320,11 @@ def _seen(row: RunRow, who: Principal) -> bool:
 
 def _outward(data: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in data.items() if name not in _WITHIN}
+
+
+def _outward_of_some(data: dict[str, Any]) -> dict[str, Any]:
+    """Of a run of some books: which blocks it found in the store tells what others, who see more, have had priced."""
+    told = _outward(data)
+    if _PRICED.issubset(told):
+        told["done"] = told["priced"] + told["found"]
+    return {name: value for name, value in told.items() if name not in _PRICED}

@@ -123,7 +123,8 @@ def _fitting(
 ) -> list[Piece]:
     """The pieces, if what they need is within the limits of the run."""
     planned, store = list(pieces), lease.store
-    stored = stored_blocks(planned, store)
+    # what is refused must not tell who sees some books which blocks others have had priced
+    stored = set() if lease.row.rights else stored_blocks(planned, store)
     needed = estimate(planned, states, asked.spec.pricing, stored=stored, costs=learned(store), workers=workers)
     check(needed, lease.limits or Limits(), store.free_bytes())
     return planned

@@ -55,7 +55,8 @@ class _Bar:
             return
         self._last = at.seconds
         speed = at.valuations / at.seconds if at.seconds else 0.0
-        parts = [f"{at.priced:,} priced", f"{at.found:,} found"] + ([f"{at.failed:,} failed"] if at.failed else [])
+        parts = [f"{at.priced:,} priced", f"{at.found:,} found"] if at.valuations or at.found else []
+        parts += [f"{at.failed:,} failed"] if at.failed else []
         parts += [f"{speed / 1e6:.1f} M valuations/s"] if at.valuations else []
         self._bar.update(
             self._task, description="blocks", total=at.total, completed=at.done, detail=", ".join(parts), refresh=True

@@ -8,6 +8,8 @@ import riskgrid as rg
 from riskgrid.access import Door
 from riskgrid.acting import Asked, ask_run, ask_what_if, cancel, keep_input, resume
 from riskgrid.books import Books
+from riskgrid.engine.budget import Limits
+from riskgrid.engine.outcome import Progress
 from riskgrid.errors import BadChanges, BadSpec, Forbidden, NameTaken, TooMany, UnknownName
 from riskgrid.principal import EVERYTHING, Principal
 from tests.run import made
@@ -224,3 +226,29 @@ def test_keep_input__is_of_ones_own_books_and_names(door, book):
     keep_input(door, BOB, "book", door.load("portfolio", "book", BOB))
     with pytest.raises(BadSpec, match="the name is ' '; at most 100 letters"):
         keep_input(door, ANN, " ", flow)
+
+
+@pytest.mark.parametrize("limits", [{"disk": 1}, {"memory": 1}, {"valuations": 1}])
+def test_ask_run__is_refused_alike_whatever_others_have_had_priced(door, book, tmp_path, limits):
+    asked = dataclasses.replace(ASKED, limits=Limits(**limits))
+    who = Principal("guesser", SCOPES, Books.of({"desk": ["Flow", "Macro", "Exotic"]}))  # of just those blocks
+    never = Door(rg.Store(tmp_path / "never"))
+    for name, given in (("book", book), ("close", made.market()), ("history", made.scenarios(count=5))):
+        rg.keep(given, name, store=never.store)
+    reasons = []
+    for each in (door, never):
+        seen = ask_run(each, who, asked)
+        rg.Runner(each.store, cluster="threads:1").step()
+        reasons.append(each.row(seen.row.run_id, who).row.reason)
+    assert reasons[0] == reasons[1] != ""
+
+
+def test_events__of_a_run_of_some_books_do_not_part_what_was_found_from_what_was_priced(door):
+    told = dataclasses.asdict(Progress(5, 1, 3, 0, 700, 0.5, planned=False))
+    seen = {who: ask_run(door, who, ASKED).row for who in (BOTH, EVERYTHING)}
+    for row in seen.values():
+        door.store.journal.tell(row.run_id, "progress", told)
+    assert door.events(seen[EVERYTHING].run_id, EVERYTHING)[-1].data == told
+    for who in (BOTH, EVERYTHING):
+        data = door.events(seen[BOTH].run_id, who)[-1].data
+        assert data == {"total": 5, "done": 4, "failed": 0, "seconds": 0.5, "planned": False}

@@ -34,8 +34,9 @@ class Watching:
 
         self.seen = event.seq
         if self._bar is not None and event.kind == "progress":
-            names = Progress.__dataclass_fields__
-            self._bar(Progress(**{name: event.data[name] for name in names}))
+            # of a run of some books it is not told which blocks were found
+            told = {"priced": event.data.get("done"), "found": 0, "valuations": 0, **event.data}
+            self._bar(Progress(**{name: told[name] for name in Progress.__dataclass_fields__}))
 
     def pause(self) -> float:
         """Seconds before one looks again at a run whose events have ended; TimeoutError where none are left."""

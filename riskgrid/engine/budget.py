@@ -61,8 +61,8 @@ class Estimate:
 class Limits:
     """What a run may need: ``seconds``, bytes of ``memory``, bytes of ``disk``, ``valuations`` that the store lacks.
 
-    None where there is no limit. Text is read as a number (YAML has ``8e9`` as text). BadSpec for what is none, or not
-    above 0.
+    None where there is no limit. Text is read as a number (YAML has ``8e9`` as text). A run of some books is held to
+    what it would need of an empty store.  BadSpec for what is none, or not above 0.
     """
 
     seconds: float | None = None
