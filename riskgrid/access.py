@@ -252,12 +252,16 @@ class Door:
     def names(self, kind: str, who: Principal) -> dict[str, NamedInput]:
         """Named inputs of a kind, by name.
 
-        Names that were given under one's own rights come before those of everybody, and these before names of
-        principals who see less: what these name cannot take the place of anything.
+        What one has named oneself, under the rights one has, comes before everybody's, these before what others of
+        the same rights have named, and last come principals who see less: none takes the place of another's name.
         """
-        found: dict[str, NamedInput] = {}
-        for entry in sorted(self._named(kind, who), key=lambda entry: (entry.rights == who.rights, not entry.rights)):
-            found[entry.name] = entry
+        latest = {(entry.name, entry.rights): entry for entry in self._named(kind, who)}
+
+        def rank(entry: NamedInput) -> tuple[bool, bool, bool]:
+            same = entry.rights == who.rights
+            return same and entry.principal == who.name, not entry.rights, same
+
+        found = {entry.name: entry for entry in sorted(latest.values(), key=rank)}
         return dict(sorted(found.items()))
 
     def named(self, kind: str, name: str, who: Principal) -> NamedInput:

@@ -169,7 +169,7 @@ def resume(door: Door, who: Principal, run_id: str) -> Seen:
 def keep_input(door: Door, who: Principal, name: str, given: Portfolio | MarketSnapshot | xr.Dataset) -> str:
     """Keep an input under a name, seen by those who may see all that ``who`` may; its kind.
 
-    NameTaken for the name of another's, Forbidden for trades outside one's books.
+    NameTaken for the name of another's, and of everybody's where one sees some books. Forbidden for trades outside one's books.
     """
     who.require("run")
     if not _NAME.fullmatch(name):

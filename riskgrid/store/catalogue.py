@@ -251,22 +251,24 @@ class Catalogue:
     ) -> None:
         """Name an input. kind : ``portfolio``, ``market`` or ``scenarios``.   The latest input of a name has it.
 
-        rights : the books of who names it, by which names are kept apart.   owned : NameTaken for a name that another
-        principal has given.
+        rights : the books of who names it, by which names are kept apart; NameTaken for one that everybody has, where
+        they are not all.   owned : NameTaken for a name that another principal has given.
         """
         _check_kind(kind)
         values = {"kind": kind, "name": name, "key": key, "principal": principal, "rights": rights}
         named = tables.input_name.c
         holder = (
             sa.select(named.principal)
-            .where(named.kind == kind, named.name == name, named.rights == rights)
+            .where(named.kind == kind, named.name == name, named.rights == sa.bindparam("whose"))
             .order_by(named.id.desc())
             .limit(1)
         )
 
         def work(connection: sa.Connection) -> None:
-            held = connection.scalar(holder) if owned else None
-            if held is not None and held != principal:
+            everybodys = connection.scalar(holder, {"whose": ""}) if rights else None
+            held = connection.scalar(holder, {"whose": rights}) if owned else None
+            held = everybodys if everybodys is not None else held if held != principal else None
+            if held is not None:
                 raise NameTaken(f"the {kind} name '{name}' was given by '{held}'; another name is right")
             connection.execute(tables.input_name.insert().values(created=stamp()), values)
             noted(connection, principal, "name", name, {"kind": kind, "key": key})
