@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
+
 from riskgrid.answering import answer, row_for
 from riskgrid.books import Books
 from riskgrid.branch import Branch
@@ -15,7 +17,7 @@ from riskgrid.branching import BlockCut, Making, live_of
 from riskgrid.change import Changes
 from riskgrid.cluster import Workers
 from riskgrid.engine.outcome import Progress
-from riskgrid.errors import DamagedObject
+from riskgrid.errors import BadChanges, DamagedObject
 from riskgrid.lease import Lease, taken_up
 from riskgrid.live import Live
 from riskgrid.manifest import answered_by, by_this_code
@@ -69,6 +71,7 @@ def what_if(
     with shown(progress) as tell:
         return _made(run, asked, asking, cluster=cluster, tell=tell)
 
+    _check_only(run, asked)
 
 @dataclass(frozen=True)
 class _Asking:
@@ -91,6 +94,7 @@ def what_if_row(run: Run, changes: Changes, *, name: str = "", rights: str | Non
     after = changes.portfolio(run.portfolio)
     market = changes.market(run.market)
     scenarios = changes.scenario_set(run.scenarios, run.market, market)
+    _check_only(run, changes)
     return RunRow(
         uuid.uuid4().hex[:12],
         _content(run, changes, rights),
@@ -105,6 +109,23 @@ def what_if_row(run: Run, changes: Changes, *, name: str = "", rights: str | Non
 
 def _content(run: Run, changes: Changes, rights: str | None) -> str:
     return what_if_content(run.content_id, changes.digest, None if rights == run.row.rights else rights)
+
+def _check_only(run: Run, changes: Changes) -> None:
+    """BadChanges for ``only`` that keeps no trade, as a misspelt value does; what one sees of a run may be nothing."""
+    if not isinstance(changes.only, Books):
+        return
+    live, only = live_of(run), changes.only
+    only.check((*live.ledger.label_names, "instrument", "currency"))
+    there = live.cell >= 0
+    if (only.held(live.ledger.label, len(there)) & there).any():
+        return
+    known = {}
+    for label in only.labels:
+        names = live.ledger.label(label)
+        known[label] = sorted({names.names[code] for code in np.unique(names.codes.ravel()[there]).tolist()})
+    told = "; ".join(f"{label}: {', '.join(map(repr, values[:12]))}" for label, values in known.items())
+    raise BadChanges(f"only {only} keeps no trade{f'; known {told}' if told else ''}")
+
 
 
 def _made(run: Run, changes: Changes, asking: _Asking, *, cluster: Any, tell: Told, lease: Lease | None = None) -> Run:

@@ -90,8 +90,6 @@ ONLY = {
     "a label of no cell": {"only": {"strategy": "carry"}},
     "an instrument": {"only": {"instrument": ["equity", "fx_option"]}},
     "a currency": {"only": {"currency": "USD"}},
-    "nothing": {"only": []},
-    "no such value": {"only": {"desk": "Nobody"}},
     "a desk, and more": {"only": {"desk": "Macro"}, "add": row_of(IDS["commodity_option"][0], "N-1")},
     "a desk, re-hung": {"only": {"desk": "Macro"}, "rehang": [rule({"desk": "Macro"}, {"desk": "One"})]},
     "a desk, shifted": {"only": {"desk": "Macro"}, "shift": {"equity:AAPL": "-3%"}},
@@ -494,7 +492,7 @@ def test_only__of_a_label_of_no_cell_reads_what_it_must_and_prices_nothing(paren
     assert str(Changes(only={"strategy": "carry"})) == "only strategy carry"
 
 
-@pytest.mark.parametrize("form", [ONLY["a desk"], ONLY["a label of no cell"], ONLY["nothing"]])
+@pytest.mark.parametrize("form", [ONLY["a desk"], ONLY["a label of no cell"]])
 def test_what_if__goes_on_from_some_books(parent, tmp_path, form):
     first = rg.what_if(parent, form)
     staying = [row["trade_id"] for name in first.portfolio.tables for row in first.portfolio.tables[name].to_pylist()]
@@ -526,6 +524,25 @@ def test_only__with_a_trade_that_it_leaves_out_and_changes_is_refused(parent):
     gone = next(row["trade_id"] for row in parent.portfolio.tables["equity"].to_pylist() if row["desk"] == "Flow")
     with pytest.raises(BadChanges, match=f"trade '{gone}' is changed, and left out by only desk Macro; one of both"):
         rg.what_if(parent, {"only": {"desk": "Macro"}, "resize": {gone: 2.0}})
+
+
+@pytest.mark.parametrize("more", [{}, {"snapshot": LATER}, {"add": row_of(IDS["equity"][0], "N-1")}])
+def test_only__that_keeps_no_trade_is_refused(parent, more):
+    known = "desk: 'Exotic', 'Flow', 'Macro'"
+    for only, told in (({"desk": "Nobody"}, f"desk Nobody keeps no trade; known {known}"), ([], "none keeps no trade")):
+        with pytest.raises(BadChanges, match=f"^only {told}$"):
+            rg.what_if(parent, {"only": only, **more})
+        with pytest.raises(BadChanges, match=f"^only {told}$"):
+            rg.submit_what_if(parent, {"only": only, **more})
+    both = {"only": [{"desk": "Nobody"}, {"desk": "Macro"}], **more}
+    assert "Macro" in rg.what_if(parent, both).trade_table().desk.values
+
+
+def test_only__that_keeps_what_a_what_if_before_it_dropped_is_refused(parent):
+    macro = parent.trade_table({"desk": "Macro"}).trade_id.values.tolist()
+    child = rg.what_if(parent, {"drop": macro})
+    with pytest.raises(BadChanges, match=r"^only desk Macro keeps no trade; known desk: 'Exotic', 'Flow'$"):
+        rg.what_if(child, {"only": {"desk": "Macro"}})
 
 
 def test_only__of_a_label_that_no_trade_has_lists_those_there_are(parent):
