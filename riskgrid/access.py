@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -100,6 +100,7 @@ class Door:
         self._open: OrderedDict[Any, Run] = OrderedDict()
         self._inputs: OrderedDict[tuple[str, str, str], Any] = OrderedDict()
         self._making: dict[Any, threading.Lock] = {}
+        self._asking: dict[Hashable, tuple[threading.Lock, int]] = {}
         self._held: set[Lease] = set()
         self._closed = False
         self._lock = threading.Lock()
@@ -153,6 +154,21 @@ class Door:
         finally:
             with self._lock:
                 self._held.discard(lease)
+
+    @contextmanager
+    def alone(self, asked: Hashable) -> Iterator[None]:
+        """One at a time of those in this process that ask the same, so that the next finds what the first has made."""
+        with self._lock:
+            lock, waiting = self._asking.get(asked, (threading.Lock(), 0))
+            self._asking[asked] = lock, waiting + 1
+        try:
+            with lock:
+                yield
+        finally:
+            with self._lock:
+                _, waiting = self._asking.pop(asked)
+                if waiting > 1:
+                    self._asking[asked] = lock, waiting - 1
 
     def close(self) -> int:
         """Give back the runs that are being made here, so that a runner goes on with them; how many there are."""

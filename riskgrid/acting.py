@@ -51,6 +51,9 @@ _SHIFTS = 10_000_000
 #: Seconds for which a little what-if waits for others that are made here, before it is left to a runner.
 _PATIENCE = 1.0
 
+#: Statuses, as they are stored, of a run that waits or is at work.
+_ACTIVE = ("queued", "running")
+
 #: Names of inputs: what a path or an address needs is not among them.
 _NAME = re.compile(r"\w[\w .+@=-]{0,99}")
 
@@ -130,26 +133,38 @@ def ask_what_if(
         _check_books(run, changes, who)
         if not changes:
             return door.row(run_id, who)
-        # who sees more than the run's maker may put more into it: it is for those who see as much
-        here = _little(run, changes) and door.room.acquire(timeout=_PATIENCE)
-        try:
-            if here and key is None:
-                made = what_if(run, changes, name=name, principal=who.name, rights=who.rights)
-                door.keep_open(made)
-                return door.seen(made.row, who)
-            if not here:
-                _check_quota(door, who, quota)
-            seen = _queue(door, who, sent, queued_what_if(run, changes, name=name, rights=who.rights))
-            if here and _answered(door, run, changes, seen):
-                return replace(door.row(seen.row.run_id, who), again=seen.again)
-        finally:
-            if here:
-                door.room.release()
+        with door.alone((run.run_id, changes.digest, who.name, who.rights, name, key)):
+            seen = _what_if(door, who, run, changes, sent, name=name, quota=quota)
     except KeyReused:
         raise
     except InputError as error:
         raise with_reasons(error, plain, live_of(run).ledger, run.market) from None
     return _waited(door, who, seen, wait)
+
+
+def _what_if(door: Door, who: Principal, run: Run, changes: Changes, sent: _Sent, *, name: str, quota: int) -> Seen:
+    """A what-if that is made here and now where it is little work and there is room, else queued."""
+    # who sees more than the run's maker may put more into it: it is for those who see as much
+    here = _little(run, changes) and door.room.acquire(timeout=_PATIENCE)
+    try:
+        if here and sent.key is None:
+            made = what_if(run, changes, name=name, principal=who.name, rights=who.rights)
+            door.keep_open(made)
+            return door.seen(made.row, who)
+        row = queued_what_if(run, changes, name=name, rights=who.rights)
+        if sent.key is None:
+            waiting = door.store.catalogue.asked(row.content_id, who.name, name, _ACTIVE)
+            if waiting is not None:
+                return door.seen(waiting, who)
+        if not here:
+            _check_quota(door, who, quota)
+        seen = _queue(door, who, sent, row)
+        if here and _answered(door, run, changes, seen):
+            return replace(door.row(seen.row.run_id, who), again=seen.again)
+        return seen
+    finally:
+        if here:
+            door.room.release()
 
 
 def cancel(door: Door, who: Principal, run_id: str) -> Seen:
@@ -169,7 +184,8 @@ def resume(door: Door, who: Principal, run_id: str) -> Seen:
 def keep_input(door: Door, who: Principal, name: str, given: Portfolio | MarketSnapshot | xr.Dataset) -> str:
     """Keep an input under a name, seen by those who may see all that ``who`` may; its kind.
 
-    NameTaken for the name of another's, and of everybody's where one sees some books. Forbidden for trades outside one's books.
+    NameTaken for the name of another's, and of everybody's where one sees some books; Forbidden for trades outside
+    one's books.
     """
     who.require("run")
     if not _NAME.fullmatch(name):

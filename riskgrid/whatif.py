@@ -32,6 +32,8 @@ from riskgrid.store import RunRow, Store
 
 __all__ = ["answer_what_if", "what_if", "what_if_row"]
 
+_COMPLETE = ("complete",)
+
 type Told = Callable[[Progress], None] | None
 
 
@@ -54,8 +56,9 @@ def what_if(
     equal content. Its numbers are those of a full run of the changed inputs, to the last bit. The same changes asked of
     the same run again find it; processes that ask at the same time make one each, with the same answer.
     cluster : as for a run; ``auto`` takes threads, or none at all for a little work.   serves : id of the run of which
-    a measure asks it, see :func:`riskgrid.running.revalue`.   principal : who asks, by default this process's user.
-    rights : the books of who asks, by default those of the run; see :class:`riskgrid.store.RunRow`.
+    a measure asks it, see :func:`riskgrid.running.revalue`.   principal : who asks, by default this process's user;
+    one that is said finds runs of its own alone, under the name it asks for.   rights : the books of who asks, by
+    default those of the run; see :class:`riskgrid.store.RunRow`.
     UnknownName, BadChanges, BadRows or BadScenarios before any work.
     """
     asked = changes if isinstance(changes, Changes) else Changes.from_dict(changes, store=run.store)
@@ -65,13 +68,13 @@ def what_if(
     if not asked:
         return replace(run, found=True)
     asking = _Asking(name, serves, principal, rights)
-    found = _found(run.store, _content(run, asked, rights), run.run_id, name)
+    found = _found(run.store, _content(run, asked, rights), run.run_id, name, principal)
     if found is not None:
         return found
+    _check_only(run, asked)
     with shown(progress) as tell:
         return _made(run, asked, asking, cluster=cluster, tell=tell)
 
-    _check_only(run, asked)
 
 @dataclass(frozen=True)
 class _Asking:
@@ -91,10 +94,10 @@ def answer_what_if(run: Run, changes: Changes, lease: Lease, *, cluster: Any, pr
 
 def what_if_row(run: Run, changes: Changes, *, name: str = "", rights: str | None = None) -> RunRow:
     """The row of a what-if that is to be queued; rights and errors as of :func:`what_if`, as far as inputs tell."""
+    _check_only(run, changes)
     after = changes.portfolio(run.portfolio)
     market = changes.market(run.market)
     scenarios = changes.scenario_set(run.scenarios, run.market, market)
-    _check_only(run, changes)
     return RunRow(
         uuid.uuid4().hex[:12],
         _content(run, changes, rights),
@@ -106,9 +109,6 @@ def what_if_row(run: Run, changes: Changes, *, name: str = "", rights: str | Non
         rights=run.row.rights if rights is None else rights,
     )
 
-
-def _content(run: Run, changes: Changes, rights: str | None) -> str:
-    return what_if_content(run.content_id, changes.digest, None if rights == run.row.rights else rights)
 
 def _check_only(run: Run, changes: Changes) -> None:
     """BadChanges for ``only`` that keeps no trade, as a misspelt value does; what one sees of a run may be nothing."""
@@ -126,6 +126,9 @@ def _check_only(run: Run, changes: Changes) -> None:
     told = "; ".join(f"{label}: {', '.join(map(repr, values[:12]))}" for label, values in known.items())
     raise BadChanges(f"only {only} keeps no trade{f'; known {told}' if told else ''}")
 
+
+def _content(run: Run, changes: Changes, rights: str | None) -> str:
+    return what_if_content(run.content_id, changes.digest, None if rights == run.row.rights else rights)
 
 
 def _made(run: Run, changes: Changes, asking: _Asking, *, cluster: Any, tell: Told, lease: Lease | None = None) -> Run:
@@ -167,9 +170,13 @@ def _beside(run: Run, changes: Changes, cluster: Any, tell: Told, lease: Lease |
     return made, branch, live
 
 
-def _found(store: Store, content: str, parent: str, name: str) -> Run | None:
-    """The finished answer to the same question about the same parent, whole and by this code."""
-    found = store.catalogue.finished(content)
+def _found(store: Store, content: str, parent: str, name: str, principal: str | None = None) -> Run | None:
+    """The finished answer to the same question about the same parent, whole and by this code.
+
+    principal : by whom it was asked, under this name if there is one; None for anybody and any name.
+    """
+    catalogue = store.catalogue
+    found = catalogue.finished(content) if principal is None else catalogue.asked(content, principal, name, _COMPLETE)
     if found is None or found.parent != parent or not by_this_code(found.manifest):
         return None
     opened = open_run(found.run_id, store=store)

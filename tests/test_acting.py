@@ -1,6 +1,8 @@
 """Acting: whoever asks changes nothing that is not its own, and puts nothing where it may not."""
 
 import dataclasses
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -272,3 +274,33 @@ def test_names__that_one_gave_first_stay_ones_own_and_no_colleagues_stand_before
     keep_input(door, EVERYTHING, "tomorrow", made.market({"fx:EUR": 1.5}))
     levels = {who.name: door.load("market", "tomorrow", who).level("fx:EUR") for who in (ANN, amy, BOB)}
     assert levels == {"ann": 2.0, "amy": 1.5, "bob": 1.5}
+
+
+@pytest.mark.parametrize("form", [UP, {"scenarios": "history", **UP}])
+def test_ask_what_if__found_by_content_is_ones_own_under_the_name_one_asks(door, run_id, form):
+    first = ask_what_if(door, ANN, run_id, form, name="alpha").row
+    amy = Principal("amy", SCOPES, ANN.books)
+    theirs = ask_what_if(door, amy, run_id, form, name="beta").row
+    assert (theirs.principal, theirs.name, theirs.result_id) == ("amy", "beta", first.result_id)
+    other = ask_what_if(door, ANN, run_id, form, name="gamma").row
+    assert (other.principal, other.name) == ("ann", "gamma")
+    for name, found in (("alpha", first), ("gamma", other), ("", other)):
+        assert ask_what_if(door, ANN, run_id, form, name=name).row.run_id == found.run_id
+    assert ask_what_if(door, amy, run_id, form).row.run_id == theirs.run_id
+    assert sum(row.manifest["blocks"]["priced"] for row in (theirs, other)) == 0
+
+
+@pytest.mark.parametrize("at_once", [4, 0])
+def test_ask_what_if__by_many_at_once_is_one_run(door, run_id, at_once):
+    """With room here, and without any: then it is queued."""
+    crowd = Door(door.store, at_once=at_once)
+    start = threading.Barrier(8)
+
+    def ask(_):
+        start.wait()
+        return ask_what_if(crowd, ANN, run_id, UP, name="same").row.run_id
+
+    with ThreadPoolExecutor(8) as threads:
+        assert len(set(threads.map(ask, range(8)))) == 1
+    assert len(door.what_ifs(run_id, ANN)) == 1
+    assert not crowd._asking

@@ -36,6 +36,11 @@ SELECTED = sa.select(*(_STATUS.label("status") if field == "status" else _RUN[fi
 _ASKED = SELECTED.where(_RUN.content_id == sa.bindparam("question")).order_by(*_LATEST).limit(1)
 _FINISHED = _ASKED.where(_RUN.status == "complete")
 _ANSWERED = _ASKED.where(_RUN.status.in_(("complete", "partial")))
+_MINE = _ASKED.where(
+    _RUN.principal == sa.bindparam("principal"),
+    _RUN.serves.is_(None),
+    sa.or_(sa.bindparam("name", type_=sa.String) == "", _RUN.name == sa.bindparam("name", type_=sa.String)),
+)
 # what waits in the queue is a runner's, and what was cancelled is meant to be left
 _UNFINISHED = _ASKED.where(
     _RUN.status.in_(("running", "interrupted", "failed")), _RUN.principal == sa.bindparam("principal")
@@ -182,6 +187,14 @@ class Catalogue:
     def finished(self, content_id: str, *, partial: bool = False) -> RunRow | None:
         """The latest complete run of the same question, if there is one. partial : or a partial one."""
         return self._first(_ANSWERED if partial else _FINISHED, question=content_id)
+
+    def asked(self, content_id: str, principal: str, name: str, statuses: Sequence[str]) -> RunRow | None:
+        """The latest run of the same question by the same principal under that name, which serves no other.
+
+        name : empty for any.   statuses : as they are stored, of which it has one.
+        """
+        query = _MINE.where(_RUN.status.in_(statuses))
+        return self._first(query, question=content_id, principal=principal, name=name)
 
     def unfinished(self, content_id: str, principal: str = "") -> RunRow | None:
         """The latest run of the same question by the same principal that was left unfinished, if there is one."""
