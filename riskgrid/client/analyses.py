@@ -102,7 +102,7 @@ def spot_vol_ladder(run: Asked, /, factor: str, *, by: By = (), where: Where = N
 def stress_report(
     run: Asked,
     /,
-    scenarios: Mapping[str, str | float] | str | None = None,
+    scenarios: Mapping[str, Any] | str | None = None,
     by: By = ("desk",),
     *,
     where: Where = None,
@@ -111,14 +111,18 @@ def stress_report(
 ) -> Steps[StressReport]:
     """P&L of the run under stress, see :func:`riskgrid.stress_report`.
 
-    scenarios : the name of a set that the service keeps, or the lines of one scenario, ``{"equity:*": "-20%"}``; the
-    round shocks of each kind of factor by default.   history : ``sample`` adds its episodes.
+    scenarios : the name of a set that the service keeps, or the lines of one scenario, ``{"equity:*": "-20%"}``, or
+    of several by name, ``{"crash": {"equity:*": "-20%"}}``; the round shocks of each kind of factor by default.
+    history : ``sample`` adds its episodes.
     """
     from riskgrid.analysis.stressing import StressReport
 
     if hasattr(scenarios, "dims"):
         raise BadSpec("stress takes the name of a set: keep the set under a name, client.keep(scenarios, 'mine')")
-    asked = _lines("shock", scenarios) if isinstance(scenarios, Mapping) else _options({"scenarios": scenarios})
+    if isinstance(scenarios, Mapping):
+        asked = _lines("shock", _by_scenario(scenarios))
+    else:
+        asked = _options({"scenarios": scenarios})
     params = [*by_of(by), *where_of(where), *_lines("classes", classes or {}), *asked, *_options({"history": history})]
     table, told = yield from _table(run, "stress", params)
     return _with_notices(lambda said: StressReport(table, run.run_id, said), told["sentences"])
@@ -179,6 +183,21 @@ def _options(options: Mapping[str, Any]) -> list[tuple[str, str]]:
     for name, value in options.items():
         several = isinstance(value, (list, tuple))
         found += [(name, str(each)) for each in (value if several else [value]) if each is not None]
+    return found
+
+
+def _by_scenario(scenarios: Mapping[str, Any]) -> dict[str, Any]:
+    """Lines of scenarios, each behind the name of its own where they have names."""
+    found: dict[str, Any] = {}
+    for name, lines in scenarios.items():
+        if isinstance(lines, (str, int, float)):
+            found[name] = lines
+            continue
+        if {"|", "="} & set(name):
+            raise BadSpec(f"the scenario is called {name!r}; a name without '|' and '=' is right")
+        for each in [lines] if isinstance(lines, Mapping) else lines:
+            for pattern, shock in each.items():
+                found.setdefault(f"{name}|{pattern}", []).append(shock)
     return found
 
 

@@ -15,7 +15,7 @@ from riskgrid.client.connection import Credentials, Secret, answer_of, fault_of,
 from riskgrid.client.exchange import Answer, Ask, Manner, Pause, Steps
 from riskgrid.client.following import Event, Following
 from riskgrid.client.refusal import refused
-from riskgrid.client.remote import Remote
+from riskgrid.client.remote import Remote, signed
 from riskgrid.errors import RiskgridError, ServiceLost
 
 if TYPE_CHECKING:
@@ -107,9 +107,11 @@ def _run_later[**P](
     async def method(self: Any, /, *args: P.args, **options: P.kwargs) -> AsyncRemoteRun:
         return AsyncRemoteRun.of(await self.connection.done(verb(self, *args, **options)), self.connection)
 
+    method.__annotations__["return"] = "AsyncRemoteRun"
     return method
 
 
+@signed
 @dataclass(frozen=True, repr=False)
 class AsyncRemoteRun(Remote):
     """A run that a service holds, with the verbs of :class:`riskgrid.client.blocking.RemoteRun`, to be awaited."""
@@ -184,6 +186,7 @@ class AsyncRemoteRun(Remote):
         return now
 
 
+@signed
 class AsyncClient:
     """A service that holds runs, as :class:`riskgrid.client.blocking.Client`, of one event loop."""
 

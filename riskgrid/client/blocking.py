@@ -22,7 +22,7 @@ from riskgrid.client.connection import (
 from riskgrid.client.exchange import Answer, Ask, Manner, Pause, Steps
 from riskgrid.client.following import Event, Following
 from riskgrid.client.refusal import refused
-from riskgrid.client.remote import Remote
+from riskgrid.client.remote import Remote, signed
 from riskgrid.errors import RiskgridError, ServiceLost
 
 if TYPE_CHECKING:
@@ -112,9 +112,11 @@ def _run_now[**P](
     def method(self: Any, /, *args: P.args, **options: P.kwargs) -> RemoteRun:
         return RemoteRun.of(self.connection.done(verb(self, *args, **options)), self.connection)
 
+    method.__annotations__["return"] = "RemoteRun"
     return method
 
 
+@signed
 @dataclass(frozen=True, repr=False)
 class RemoteRun(Remote):
     """A run that a service holds, with the verbs of :class:`riskgrid.result.Run` and of the library."""
@@ -195,6 +197,7 @@ class RemoteRun(Remote):
         return now
 
 
+@signed
 class Client:
     """A service that holds runs. Close it, or use it in a ``with``.
 

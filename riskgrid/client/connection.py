@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from riskgrid.client.exchange import Answer, Ask, Manner
+from riskgrid.client.orders import ROOT
 from riskgrid.errors import BadSpec, RiskgridError, ServiceLost
 
 __all__ = ["Credentials", "answer_of", "fault_of", "manner_of", "request_of", "settings_of"]
@@ -48,6 +49,9 @@ def manner_of(url: str, tries: int) -> Manner:
         raise BadSpec(f"the address of the service is {url!r}; one such as 'http://localhost:8000' is right")
     if read.userinfo:
         raise BadSpec("the address of the service has a user or password in it; token= or key= is right")
+    if read.path.rstrip("/").endswith(ROOT):
+        root = str(read).rstrip("/").removesuffix(ROOT)
+        raise BadSpec(f"the address of the service is {url!r}; its root is right, {root!r}")
     if tries < 1:
         raise BadSpec(f"tries is {tries}; 1 or more is right")
     return Manner(str(read).rstrip("/"), tries)

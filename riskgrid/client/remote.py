@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
@@ -10,7 +11,25 @@ from typing import Any
 from riskgrid.client.exchange import Manner
 from riskgrid.client.orders import run_path
 
-__all__ = ["Remote"]
+__all__ = ["Remote", "signed"]
+
+
+def signed[C](methods: type[C]) -> type[C]:
+    """A class whose methods, made of verbs, show names and signatures of their own."""
+    for name, method in vars(methods).items():
+        verb = getattr(method, "__wrapped__", None)
+        if verb is None:
+            continue
+        shown = inspect.signature(verb)
+        first, *rest = shown.parameters.values()
+        comes = method.__annotations__["return"].removeprefix("Steps[").removesuffix("]")
+        mine = first.replace(name="self", annotation=inspect.Parameter.empty)
+        method.__signature__ = shown.replace(parameters=[mine, *rest], return_annotation=comes)
+        method.__annotations__ = {key: value for key, value in method.__annotations__.items() if key != first.name}
+        method.__annotations__["return"] = comes
+        method.__name__, method.__qualname__ = name, f"{methods.__name__}.{name}"
+        method.__module__ = methods.__module__
+    return methods
 
 
 @dataclass(frozen=True, repr=False)
@@ -54,6 +73,12 @@ class Remote:
     def parent_id(self) -> str | None:
         """Id of the run that a what-if changes."""
         return self.facts["parent"] and str(self.facts["parent"])
+
+    def __getattr__(self, name: str) -> Any:
+        said = f"'{type(self).__name__}' object has no attribute {name!r}"
+        if not name.startswith("_"):  # a function of the library may have been given it
+            said += "; a run of a service is asked itself: run.report(...), not riskgrid.report(run, ...)"
+        raise AttributeError(said, name=name, obj=self)
 
     def __repr__(self) -> str:
         told = f", what-if of {self.parent_id}" if self.parent_id else ""

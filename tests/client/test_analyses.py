@@ -1,6 +1,8 @@
 """Analyses over HTTP are the library's results, to the last bit and word."""
 
 import asyncio
+import inspect
+import pydoc
 
 import pytest
 import xarray as xr
@@ -82,6 +84,34 @@ def test_stress_report__is_the_librarys(run, remote):
     xr.testing.assert_equal(mine.table, theirs.table)
     assert (str(mine), mine.sentences()) == (str(theirs), theirs.sentences())
     assert str(remote.stress_report()) == str(rg.stress_report(run))
+
+
+def test_stress_report__of_scenarios_by_name_is_the_librarys(run, remote):
+    shocks = {"crash": {"equity:*": "-20%", "vol:*": "x1.5"}, "up": [{"fx:*": "+1%"}, {"fx:EUR": "+1%"}]}
+    mine, theirs = remote.stress_report(shocks), rg.stress_report(run, shocks)
+    xr.testing.assert_equal(mine.table, theirs.table)
+    assert str(mine) == str(theirs)
+    with pytest.raises(BadSpec, match=r"called 'a\|b'; a name without '\|' and '=' is right"):
+        remote.stress_report({"a|b": {"equity:*": "-20%"}})
+
+
+@pytest.mark.parametrize("verb", [rg.compare, rg.explain])
+def test_a_function_of_the_library__given_a_run_of_a_service_says_what_is_right(remote, verb):
+    with pytest.raises(AttributeError, match=r"a run of a service is asked itself: run\.report\(\.\.\.\), not"):
+        verb(remote, remote)
+
+
+def test_verbs__show_their_own_names_and_what_they_come_to(client, remote):
+    assert str(inspect.signature(client.submit)).endswith("-> 'RemoteRun'")
+    assert str(inspect.signature(remote.report)).endswith("-> 'Report'")
+    assert str(inspect.signature(rg.AsyncClient.run)) == "(self, /, run_id: 'str') -> 'AsyncRemoteRun'"
+    assert (client.submit.__name__, client.submit.__qualname__) == ("submit", "Client.submit")
+    assert "Steps" not in pydoc.render_doc(type(remote)) + pydoc.render_doc(rg.Client)
+
+
+def test_address__of_the_interface_is_refused_with_the_root(served):
+    with pytest.raises(BadSpec, match=rf"its root is right, '{served.url}'"):
+        rg.connect(f"{served.url}/api/v1/")
 
 
 @pytest.mark.parametrize("by", [("region", "desk"), ()])

@@ -36,7 +36,11 @@ def get_stress(  # noqa: PLR0913, PLR0917, options of an analysis
     classes: Classes = [],  # noqa: B006
     shock: Annotated[
         list[str],
-        Query(description="Lines of one scenario, as pattern=shock.", max_length=64, examples=[["equity:*=-20%"]]),
+        Query(
+            description="Lines of one scenario, as pattern=shock; of several, as scenario|pattern=shock.",
+            max_length=256,
+            examples=[["equity:*=-20%"], ["crash|equity:*=-20%", "crash|vol:*=x1.5"]],
+        ),
     ] = [],  # noqa: B006
     scenarios: Annotated[str | None, Query(description="Name of a kept scenario set.", max_length=128)] = None,
     history: Annotated[Literal["sample"] | None, Query(description="Adds the episodes of a history.")] = None,
@@ -45,14 +49,13 @@ def get_stress(  # noqa: PLR0913, PLR0917, options of an analysis
     if shock and scenarios is not None:
         raise BadSpec("both 'shock' and 'scenarios' say what is asked; one of them is right")
     kept = None if scenarios is None else door.named("scenarios", scenarios, who)
-    lines = [
-        {name: value}
-        for name, values in pairs("shock", shock, "pattern=shock", "fx:EUR=-5%").items()
-        for value in values
-    ]
+    lines: dict[str, list[dict[str, str]]] = {}
+    for label, values in pairs("shock", shock, "pattern=shock", "fx:EUR=-5%").items():
+        name, _, pattern = label.rpartition("|")
+        lines.setdefault(name or "asked", []).extend({pattern: value} for value in values)
 
     def make() -> Any:
-        asked = {"asked": lines} if lines else None if kept is None else door.load("scenarios", kept.name, who)
+        asked = lines if lines else None if kept is None else door.load("scenarios", kept.name, who)
         past: dict[str, Any] = {} if history is None else {"history": sample.history(), "proxies": sample.proxies()}
         made = stress_report(run, asked, by, where=where, **classes_of(classes), **past)
         return told(made.table, made)
