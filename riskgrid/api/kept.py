@@ -148,7 +148,7 @@ def listed(kind: str) -> Callable[..., Page[InputModel]]:
     """A route: the names of a kind that one sees."""
 
     def list_inputs(door: TheDoor, who: Who) -> Page[InputModel]:
-        """One's own names hide those of everybody."""
+        """Of one name that several have given, one's own, else that of everybody."""
         return Page(items=[InputModel.of(entry) for entry in door.names(kind, who).values()])
 
     return list_inputs
