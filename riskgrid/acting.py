@@ -16,7 +16,7 @@ from riskgrid.access import Door, Seen
 from riskgrid.branching import live_of
 from riskgrid.change import Changes
 from riskgrid.engine.budget import Limits
-from riskgrid.errors import BadChanges, BadSpec, Forbidden, InputError, KeyReused, LeaseLost, TooLarge, TooMany
+from riskgrid.errors import BadChanges, BadSpec, Forbidden, InputError, KeyReused, LeaseLost, TooLarge
 from riskgrid.hashing import digest
 from riskgrid.inputs import described, save_input
 from riskgrid.jobs import queued, queued_what_if
@@ -99,9 +99,9 @@ def ask_run(door: Door, who: Principal, asked: Asked, *, key: str | None = None,
         cut=asked.cut,
         rights=who.rights,
     )
-    _check_quota(door, who, quota)
+    door.store.queue.check_quota(who.name, quota)
     options: Any = {"name": asked.name, "limits": asked.limits, "priority": asked.priority}
-    return _queue(door, who, sent, queued(question, door.store, **options))
+    return _queue(door, who, sent, queued(question, door.store, **options), quota)
 
 
 def ask_what_if(
@@ -156,9 +156,8 @@ def _what_if(door: Door, who: Principal, run: Run, changes: Changes, sent: _Sent
             waiting = door.store.catalogue.asked(row.content_id, who.name, name, _ACTIVE)
             if waiting is not None:
                 return door.seen(waiting, who)
-        if not here:
-            _check_quota(door, who, quota)
-        seen = _queue(door, who, sent, row)
+        # what is made here at once waits for nobody
+        seen = _queue(door, who, sent, row, None if here else quota)
         if here and _answered(door, run, changes, seen):
             return replace(door.row(seen.row.run_id, who), again=seen.again)
         return seen
@@ -320,10 +319,10 @@ def _earlier(door: Door, who: Principal, sent: _Sent) -> Seen | None:
     return replace(door.seen(row, who), again=True)
 
 
-def _queue(door: Door, who: Principal, sent: _Sent, row: RunRow) -> Seen:
+def _queue(door: Door, who: Principal, sent: _Sent, row: RunRow, quota: int | None) -> Seen:
     row = replace(row, principal=who.name, request_key=sent.kept, request_digest=sent.said)
     try:
-        kept = door.store.queue.submit(row)
+        kept = door.store.queue.submit(row, quota=quota)
     except KeyReused as error:
         raise KeyReused.of(str(sent.key), error.run_id) from None
     return replace(door.seen(kept, who), again=kept.run_id != row.run_id)
@@ -351,13 +350,6 @@ def _waited(door: Door, who: Principal, asked: Seen, wait: float) -> Seen:
         if seen.row.status in ENDINGS or time.monotonic() >= until:
             return seen
         time.sleep(_POLL)
-
-
-def _check_quota(door: Door, who: Principal, quota: int) -> None:
-    """TooMany where as many runs wait or work as may."""
-    active = door.store.queue.active(who.name)
-    if active >= quota:
-        raise TooMany(f"'{who.name}' has {active} runs waiting or at work, as many as may be at once", 5.0)
 
 
 def _check_priority(priority: int, who: Principal) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from riskgrid.errors import BadSpec, KeyReused, WrongStatus
+from riskgrid.errors import BadSpec, KeyReused, TooMany, WrongStatus
 from riskgrid.store import tables
 from riskgrid.store.catalogue import SELECTED, inserted, row_of, unknown, with_parent
 from riskgrid.store.clock import age, arrival, now, stamp
@@ -44,9 +44,10 @@ class Queue:
     def __init__(self, where: Database | Path | str) -> None:
         self.database = Database(where)
 
-    def submit(self, row: RunRow) -> RunRow:
+    def submit(self, row: RunRow, *, quota: int | None = None) -> RunRow:
         """Queue a run. Where its principal has used its ``request_key`` before, the earlier run comes back.
 
+        quota : runs of its principal that may wait or work at once; TooMany beyond.
         KeyReused where that earlier one asked for something else.
         """
 
@@ -55,6 +56,8 @@ class Queue:
 
         def work(connection: sa.Connection) -> RunRow:
             with_parent(connection, row)
+            if quota is not None:
+                _one_by_one(connection, row.principal)
             _forget_key(connection, row)
             statement, values = inserted(replace(row, status="queued", events=1), _INSERT[connection.dialect.name])
             statement = statement.on_conflict_do_nothing(
@@ -63,6 +66,8 @@ class Queue:
             made = connection.execute(statement.returning(_RUN.run_id), values).first() is not None
             if not made:
                 return self._earlier(connection, row)
+            if quota is not None:  # with the one that was just put in, which goes again where it is one too many
+                _check_quota(row.principal, _active(connection, row.principal) - 1, quota)
             told(connection, row.run_id, 1, "queued", {"principal": row.principal})
             noted(connection, row.principal, "submit", row.run_id, {"priority": row.priority})
             return self._row(connection, row.run_id)
@@ -194,11 +199,9 @@ class Queue:
         found = self.database.read(lambda connection: connection.execute(query).first())
         return None if found is None else row_of(found)
 
-    def active(self, principal: str) -> int:
-        """How many runs of a principal wait or are being executed."""
-        unended = _RUN.status.in_(("queued", "running"))
-        query = sa.select(sa.func.count()).where(_RUN.principal == principal, unended, _RUN.request != "{}")
-        return int(self.database.read(lambda connection: connection.scalar(query) or 0))
+    def check_quota(self, principal: str, quota: int) -> None:
+        """TooMany where as many runs of a principal wait or are being executed as may; ``submit`` looks again."""
+        _check_quota(principal, self.database.read(lambda connection: _active(connection, principal)), quota)
 
     def waiting(self) -> Mapping[int, Waiting]:
         """How many runs wait for a runner and for how long, by priority, the largest first."""
@@ -255,6 +258,23 @@ class Queue:
         if found is None:
             raise unknown(connection, run_id)
         return row_of(found)
+
+
+def _one_by_one(connection: sa.Connection, principal: str) -> None:
+    """Hold what others of the principal submit at the same time until this one is counted; SQLite holds everybody."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(principal, 0))))
+
+
+def _active(connection: sa.Connection, principal: str) -> int:
+    unended = _RUN.status.in_(("queued", "running"))
+    query = sa.select(sa.func.count()).where(_RUN.principal == principal, unended, _RUN.request != "{}")
+    return int(connection.scalar(query) or 0)
+
+
+def _check_quota(principal: str, active: int, quota: int) -> None:
+    if active >= quota:
+        raise TooMany(f"'{principal}' has {active} runs waiting or at work, as many as may be at once", 5.0)
 
 
 def _forget_key(connection: sa.Connection, row: RunRow) -> None:

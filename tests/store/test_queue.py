@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from riskgrid.errors import BadSpec, LeaseLost, StoreError, UnknownName
+from riskgrid.errors import BadSpec, LeaseLost, StoreError, TooMany, UnknownName
 from riskgrid.store import BATCH, INTERACTIVE, Catalogue, Journal, Queue, RunRow
 from tests.store.processes import together
 
@@ -52,6 +52,22 @@ def test_submit__queues_a_run_with_all_that_it_asks_for(queue, catalogue):
     assert (found.status, found.principal, found.request, found.priority) == ("queued", "ann", row.request, INTERACTIVE)
     assert (found.parent, found.runner, found.fence, found.attempts, found.lease_until) == (None, None, 0, 0, None)
     assert abs(datetime.now(UTC) - datetime.fromisoformat(found.created)) < timedelta(minutes=1)
+
+
+def test_submit__by_many_at_once_keeps_to_the_quota(queue, catalogue):
+    def submitted(number):
+        try:
+            queue.submit(job(f"{number:02d}", principal="ann"), quota=3)
+        except TooMany:
+            return 0
+        return 1
+
+    with ThreadPoolExecutor(12) as threads:
+        assert sum(threads.map(submitted, range(24))) == 3
+    assert catalogue.count() == 3
+    with pytest.raises(TooMany, match="'ann' has 3 runs waiting or at work, as many as may be at once"):
+        queue.submit(job("late", principal="ann"), quota=3)
+    queue.submit(job("another", principal="bob"), quota=1)
 
 
 def test_submit__of_an_id_that_is_there_is_refused(queue):
