@@ -40,6 +40,18 @@ class Principal:
             held = ", ".join(each for each in SCOPES if each in self.scopes) or "nothing"
             raise Forbidden(f"'{self.name}' may {held}; this needs the scope '{scope}'")
 
+    def require_service(self) -> None:
+        """Forbidden for all but an admin from whom nothing is hidden: who looks at the service sees all that it did.
+
+        >>> Principal("kim", frozenset({"admin"}), Books.of({"desk": "Rates"})).require_service()
+        Traceback (most recent call last):
+        ...
+        riskgrid.errors.Forbidden: 'kim' sees desk Rates; this needs all books
+        """
+        self.require("admin")
+        if self.books is not None:
+            raise Forbidden(f"'{self.name}' sees {self.books}; this needs all books")
+
     def sees_all(self, books: Books | None) -> bool:
         """Whether nothing in some books is hidden from it. books : None for all there are."""
         return self.books is None or (books is not None and self.books.covers(books))

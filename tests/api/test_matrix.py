@@ -5,6 +5,7 @@ import pytest
 from riskgrid.access import Door
 from riskgrid.api.app import PREFIX, make_app
 from riskgrid.api.service import Service
+from riskgrid.principal import Principal
 from riskgrid.store import Store
 from tests.api.worlds import HIDDEN, SEEN, World
 
@@ -239,3 +240,14 @@ def test_answer__after_a_runner_has_worked_is_the_same_too(worlds):
         full, bare = (each.asked("GET", path, path) for each in worlds)
         assert full == bare
         assert full[0] == 200
+
+
+@pytest.mark.parametrize("path", [f"{PREFIX}/audit", "/metrics"])
+def test_an_admin_of_some_books__is_told_nothing_that_tells_of_all(worlds, path):
+    answers = []
+    for each in worlds:
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            monkeypatch.setattr(each, "who", Principal("somebody", frozenset({"admin"}), each.who.books))
+            answers.append(each.asked("GET", path, path))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 403

@@ -44,7 +44,7 @@ def list_audit(  # noqa: PLR0917, what a request consists of
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: Annotated[int | None, Query(ge=1, le=2**62, description="As the page before gave it.")] = None,
 ) -> Page[AuditModel]:
-    """Needs the scope admin."""
+    """Needs the scope admin and all books: it tells of every trade that anybody looked at."""
     lines = door.audit(who, subject=subject, principal=principal, limit=limit + 1, before=cursor)
     following = str(lines[limit - 1].number) if len(lines) > limit else None
     return Page(items=[AuditModel.of(line) for line in lines[:limit]], next=following)

@@ -69,6 +69,6 @@ async def version(service: ServiceOf) -> Version:
     "/metrics", summary="Counts, as Prometheus reads them", responses={**PROBLEMS, **_TEXT}, response_class=Response
 )
 def metrics(service: ServiceOf, who: Who) -> Response:
-    """Needs the scope admin; scrapers without a token take the port of --metrics-port."""
-    who.require("admin")
+    """Needs the scope admin and all books; scrapers without a token take the port of --metrics-port."""
+    who.require_service()
     return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)
