@@ -83,6 +83,7 @@ def make_app(service: Service) -> FastAPI:
         docs_url="/docs",
         redoc_url=None,
         openapi_url="/openapi.json",
+        redirect_slashes=False,  # to a host that whoever asks has named
         lifespan=course,
     )
     app.state.service = service

@@ -24,6 +24,7 @@ __all__ = [
     "Of",
     "RunBody",
     "Shock",
+    "Text",
     "WhatIfBody",
 ]
 
@@ -32,16 +33,18 @@ MOST_TRADES, MOST_RULES, MOST_LINES = 10_000, 1_000, 5_000
 
 Name = Annotated[str, Field(max_length=200)]
 # no type statements: a schema would refer to them, and these stand inline in the OpenAPI document
-#: A cell of a trade.
-Cell = str | int | float | bool | None
+#: Any other text: a label, a trade, a factor.
+Text = Annotated[str, Field(max_length=200)]
+#: A cell of a trade; a schedule within one takes room.
+Cell = Annotated[str, Field(max_length=20_000)] | int | float | bool | None
 #: A shock of the stress grammar.
-Shock = str | float
+Shock = Text | float
 #: Labels and the values that are looked for.
-Choice = dict[str, str | Annotated[list[str], Field(max_length=MOST_TRADES)]]
+Choice = dict[Text, Text | Annotated[list[Text], Field(max_length=MOST_TRADES)]]
 #: A row of a table: cells by column.
-Row = Annotated[dict[str, Cell], Field(max_length=MOST_COLUMNS)]
+Row = Annotated[dict[Text, Cell], Field(max_length=MOST_COLUMNS)]
 #: Shocks by factor or pattern, of a scenario.
-Shocks = dict[str, Shock] | list[dict[str, Shock]]
+Shocks = dict[Text, Shock] | list[dict[Text, Shock]]
 #: The same, so many at most.
 Lines = Annotated[Shocks, Field(max_length=MOST_RULES)]
 
@@ -67,12 +70,12 @@ class RunBody(Strict):
     portfolio: Name | Of = Field(description="Name of a portfolio, or of which run.", examples=["sample"])
     market: Name | Of = Field(description="Name of a market, or of which run.", examples=["sample"])
     scenarios: Name | Of = Field(description="Name of a scenario set, or of which run.", examples=["sample"])
-    reporting: str | None = Field(None, description="Currency of all figures; by default the market's numeraire.")
+    reporting: Text | None = Field(None, description="Currency of all figures; by default the market's numeraire.")
     cell_labels: list[Name] = Field(
         list(CELL_LABELS), max_length=12, description="Labels whose combinations are summed and kept in memory."
     )
     bits: int | None = Field(None, description="P&L is counted in 2^-bits of the currency: 20, 10 or 4.")
-    cut: int = Field(4096, ge=1, description="Trades of a block, at most; a power of two.")
+    cut: int = Field(4096, ge=1, le=2**31, description="Trades of a block, at most; a power of two.")
     limits: LimitsBody | None = None
     priority: int = Field(BATCH, description="Larger ones go first; 0 to 10, more for an admin.")
 
@@ -87,13 +90,13 @@ class Rehang(Strict):
     """Labels that change."""
 
     where: Choice = Field(description="Which trades.", examples=[{"book": "Flow A"}])
-    to: dict[str, str] = Field(description="Their new labels.", examples=[{"desk": "Macro"}])
+    to: dict[Text, Text] = Field(description="Their new labels.", examples=[{"desk": "Macro"}])
 
 
 class MarketDate(Strict):
     """The market of a date."""
 
-    date: str = Field(examples=["2016-06-30"])
+    date: Text = Field(examples=["2016-06-30"])
     history: str = Field("sample", description="The history that comes with riskgrid.", pattern="^sample$")
 
 
@@ -103,25 +106,25 @@ class ChangesBody(Strict):
     only: Choice | Annotated[list[Choice], Field(max_length=MOST_RULES)] | None = Field(
         None, description="Labels and values of the trades that stay; all others leave.", examples=[{"desk": "Rates"}]
     )
-    add: dict[str, Annotated[list[Row], Field(max_length=MOST_TRADES)]] = Field(
+    add: dict[Text, Annotated[list[Row], Field(max_length=MOST_TRADES)]] = Field(
         default_factory=dict,
         max_length=MOST_RULES,
         description="Trades that come: rows by instrument, as its schema has them.",
         examples=[{"equity": [{"trade_id": "N-1", "book": "Flow A", "underlying": "SPX", "currency": "USD"}]}],
     )
-    amend: dict[str, Row] = Field(
+    amend: dict[Text, Row] = Field(
         default_factory=dict,
         max_length=MOST_TRADES,
         description="Columns that change, by trade_id.",
         examples=[{"T-1": {"strike": 105.0}}],
     )
-    resize: dict[str, float] = Field(
+    resize: dict[Text, float] = Field(
         default_factory=dict,
         max_length=MOST_TRADES,
         description="New quantities, by trade_id.",
         examples=[{"T-1": 200.0}],
     )
-    drop: list[str] = Field(
+    drop: list[Text] = Field(
         default_factory=list, max_length=MOST_TRADES, description="Trade_ids that leave.", examples=[["T-1"]]
     )
     rehang: list[Rehang] = Field(
@@ -129,14 +132,14 @@ class ChangesBody(Strict):
     )
     snapshot: Name | None = Field(None, description="Name of another market.")
     date: MarketDate | None = Field(None, description="The market of another date.")
-    shift: dict[str, Shock] = Field(
+    shift: dict[Text, Shock] = Field(
         default_factory=dict,
         max_length=MOST_RULES,
         description="Shocks of the base market by factor or pattern, under which every scenario is taken again.",
         examples=[{"equity:*": "-5%", "par:USD-TREASURY:*": "+50bp"}],
     )
     scenarios: Name | None = Field(None, description="Name of another scenario set.")
-    overlay: Name | dict[str, Shocks] | None = Field(
+    overlay: Name | dict[Text, Shocks] | None = Field(
         None,
         description="A stress that comes after every scenario: its name, or shocks by scenario.",
         examples=[{"crash": {"equity:*": "-20%"}}],

@@ -188,5 +188,11 @@ def _check_local(headers: Headers) -> None:
     """HTTPException 403 for what a page from elsewhere, open in a browser of this machine, has it ask."""
     for name in ("host", "origin"):
         given = headers.get(name)
-        if given is not None and not is_loopback(urlsplit(given if "//" in given else f"//{given}").hostname or ""):
+        if given is None:
+            continue
+        try:
+            host = urlsplit(given if "//" in given else f"//{given}").hostname or ""
+        except ValueError:
+            raise HTTPException(400, f"the {name} is {given!r}, which is none") from None
+        if not is_loopback(host):
             raise HTTPException(403, f"development mode is for this machine alone, and the {name} is {given!r}")

@@ -10,7 +10,7 @@ from fastapi import Depends, Path, Response
 from pydantic import BaseModel, Field
 
 from riskgrid import acting
-from riskgrid.api.asking import Lines, Name, Row
+from riskgrid.api.asking import Lines, Name, Row, Text
 from riskgrid.api.deps import TheDoor, Who
 from riskgrid.api.models import Page, Strict
 from riskgrid.api.problem import NotFound
@@ -38,7 +38,7 @@ __all__ = [
 InputName = Annotated[str, Path(description="Name of an input.", max_length=200, examples=["sample"])]
 
 #: Rows by instrument.
-Rows = dict[str, list[Row]]
+Rows = dict[Text, list[Row]]
 
 
 class InputModel(BaseModel):
@@ -118,7 +118,7 @@ class StressBody(Strict):
     """Scenarios by name, each with shocks by factor or pattern."""
 
     market: Name = Field(description="Name of the market whose factors move.", examples=["sample"])
-    stress: dict[str, Lines] = Field(
+    stress: dict[Text, Lines] = Field(
         min_length=1, max_length=10_000, examples=[{"crash": {"equity:*": "-20%", "vol:*": "+5vol"}}]
     )
 
@@ -129,7 +129,7 @@ class GeneratorBody(Strict):
     market: Name = Field(description="Name of the market whose factors move.", examples=["sample"])
     generator: Name = Field(examples=["ladder"])
     options: dict[str, Any] = Field(default_factory=dict, description="As /scenario-generators has them.")
-    history: str | None = Field(None, description="Where one is needed: sample, the one that comes with riskgrid.")
+    history: Text | None = Field(None, description="Where one is needed: sample, the one that comes with riskgrid.")
 
 
 def the_input(kind: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from riskgrid.errors import BadSpec, Unauthenticated
 from riskgrid.principal import EVERYTHING
@@ -33,6 +34,9 @@ def name_of_token(subject: object) -> str:
     """
     if not isinstance(subject, str) or not subject.strip() or len(subject) > _LONGEST or not subject.isprintable():
         raise Unauthenticated(f"the token's subject is no name; 1 to {_LONGEST} printable characters are right")
-    if subject.startswith(_KEY) or subject == EVERYTHING.name:
+    if subject != subject.strip():
+        raise Unauthenticated(f"the token's subject is {subject!r}; a name without blanks around it is right")
+    read = unicodedata.normalize("NFKC", subject).strip().casefold()  # as somebody who reads a list takes it
+    if read.startswith(_KEY) or read == EVERYTHING.name:
         raise Unauthenticated(f"the token's subject is {subject!r}, a name that no token may have")
     return subject

@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from riskgrid.access import Door
-from riskgrid.api.app import make_app
+from riskgrid.api.app import PREFIX, make_app
 from riskgrid.api.service import Service, Sizes, Slots
 from riskgrid.engine.budget import Limits
 from riskgrid.errors import TooMany
@@ -149,3 +149,33 @@ def _refused(slots):
             return False
     except TooMany:
         return True
+
+
+LONG = "x" * 201
+CHANGES = {
+    "reporting": {"portfolio": "a", "market": "a", "scenarios": "a", "reporting": LONG},
+    "name": {"portfolio": "a", "market": "a", "scenarios": "a", "name": LONG},
+    "changes.only": {"changes": {"only": {"desk": LONG}}},
+    "changes.drop.0": {"changes": {"drop": [LONG]}},
+    "changes.amend": {"changes": {"amend": {LONG: {"strike": 1.0}}}},
+    "changes.add": {"changes": {"add": {"equity": [{"trade_id": LONG * 100}]}}},
+    "changes.rehang.0.to": {"changes": {"rehang": [{"where": {"desk": "a"}, "to": {"desk": LONG}}]}},
+    "changes.shift": {"changes": {"shift": {"fx:EUR": LONG}}},
+    "changes.date.date": {"changes": {"date": {"date": LONG}}},
+}
+
+
+@pytest.mark.parametrize("place", CHANGES)
+def test_a_text_without_an_end__is_refused_where_it_stands(served, place):
+    body = CHANGES[place]
+    path = f"runs/{served.run.run_id}/what-ifs" if "changes" in body else "runs"
+    said = served.client.post(f"{PREFIX}/{path}", json=body)
+    assert said.status_code == 422
+    assert said.json()["detail"].startswith(place)
+    assert "should have at most" in said.json()["detail"]
+
+
+def test_a_slash_at_the_end__is_not_led_to_a_host_that_was_named_by_whoever_asks(served):
+    said = served.client.get(f"{PREFIX}/runs/", headers={"Host": "evil.example"}, follow_redirects=False)
+    assert (said.status_code, said.json()["detail"]) == (404, f"nothing is at {PREFIX}/runs/")
+    assert "location" not in said.headers

@@ -167,6 +167,12 @@ def test_development__is_said_with_every_answer(tmp_path):
     assert "x-riskgrid-development" not in client_of(tmp_path).get("/health").headers
 
 
+@pytest.mark.parametrize("name", ["Host", "Origin"])
+def test_development__refuses_what_is_no_host(tmp_path, name):
+    said = client_of(tmp_path, development=True).get("/health", headers={"Host": "localhost", name: "http://[::1"})
+    assert (said.status_code, said.json()["detail"]) == (400, f"the {name.lower()} is 'http://[::1', which is none")
+
+
 @pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}, {"Origin": "null"}])
 def test_development__refuses_what_a_page_from_elsewhere_has_a_browser_ask(tmp_path, headers):
     client = client_of(tmp_path, development=True)

@@ -200,7 +200,13 @@ def test_subject__that_is_no_name_is_refused(subject):
         Entitling().principal({**CLAIMS, "sub": subject})
 
 
-@pytest.mark.parametrize("subject", ["key:nightly", "key:", "local"])
+@pytest.mark.parametrize("subject", [" alice", "alice ", " key:nightly"])
+def test_subject__with_blanks_around_it_is_refused(subject):
+    with pytest.raises(Unauthenticated, match="a name without blanks around it is right"):
+        Entitling().principal({**CLAIMS, "sub": subject})
+
+
+@pytest.mark.parametrize("subject", ["key:nightly", "key:", "local", "KEY:nightly", "\uff4b\uff45\uff59:nightly", "Local"])
 def test_subject__is_never_the_name_of_a_key_or_of_development_mode(subject):
     with pytest.raises(Unauthenticated, match="a name that no token may have"):
         Entitling().principal({**CLAIMS, "sub": subject})
