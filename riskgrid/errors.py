@@ -243,17 +243,25 @@ class NotAQuantity(RiskgridError):
 
 
 class StoreError(RiskgridError):
-    """The block store cannot be read or written. ``transient`` : trying again in a moment may help."""
+    """The block store cannot be read or written. ``transient`` : trying again in a moment may help.
+
+    outward : the sentence for who asks from afar, which names no file, address or key of the store.
+    """
 
     transient = False
+    outward = "the store of the service cannot be used; its log says why"
 
 
 class DamagedObject(StoreError):
     """A stored object is not what was written, e.g. cut short by a copy."""
 
+    outward = "what the store keeps of this is damaged; ask the same question again, it is made anew"
+
 
 class LeaseLost(StoreError):
     """A run that this process worked on was taken over or ended meanwhile; what it holds of it is to be dropped."""
+
+    outward = "the run was taken over by another process or ended meanwhile; ask for it again"
 
 
 class Stopped(RiskgridError):

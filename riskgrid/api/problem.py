@@ -49,6 +49,8 @@ _LOG = logging.getLogger(__name__)
 
 _MEDIA = "application/problem+json"
 
+_UNFORESEEN = "something went wrong that nobody foresaw; the log has it under this request's id"
+
 
 class Problem(BaseModel):
     """What went wrong, as RFC 9457 has it. errors : every single reason, where there are several.
@@ -141,7 +143,7 @@ async def of_library(request: Request, error: Exception) -> JSONResponse:
     if status >= 500:
         _LOG.warning("%s", error)
     kind = getattr(error, "kind", None) if isinstance(error, (NotFound, Conflict)) else type(error)
-    return problem(status, str(error), request, errors=_reasons(error), headers=headers, kind=kind)
+    return problem(status, _outward(error, status), request, errors=_reasons(error), headers=headers, kind=kind)
 
 
 async def _of_request(request: Request, error: Exception) -> JSONResponse:
@@ -163,7 +165,16 @@ async def _of_server(request: Request, error: Exception) -> JSONResponse:
 async def unforeseen(request: Request, error: Exception) -> JSONResponse:
     """The problem of an error that is nobody's fault but ours."""
     _LOG.error("the request failed", exc_info=error)
-    return problem(500, "something went wrong that nobody foresaw; the log has it under this request's id", request)
+    return problem(500, _UNFORESEEN, request)
+
+
+def _outward(error: Exception, status: int) -> str:
+    """The sentence for who asks: where files, addresses and keys of the service lie is for its log."""
+    if isinstance(error, StoreError):
+        return error.outward
+    if isinstance(error, ClusterLost):
+        return "the service lost what it computes with; ask again to go on"
+    return _UNFORESEEN if status == 500 else str(error)
 
 
 def _reasons(error: Exception) -> list[str]:
@@ -171,7 +182,7 @@ def _reasons(error: Exception) -> list[str]:
         return [str(row) for row in error.rows]
     if isinstance(error, BadChanges) and error.reasons:
         return list(error.reasons)
-    lines = str(error).splitlines()
+    lines = [] if isinstance(error, StoreError) else str(error).splitlines()
     return lines if len(lines) > 1 else []
 
 

@@ -13,6 +13,7 @@ from riskgrid.access import Door
 from riskgrid.acting import QUOTA
 from riskgrid.api.metrics import Metrics
 from riskgrid.api.rate import Rates
+from riskgrid.api.readiness import Readiness
 from riskgrid.api.tailer import Tailer
 from riskgrid.errors import TooMany, Unauthenticated
 from riskgrid.portfolio.header import MOST_COLUMNS
@@ -125,6 +126,11 @@ class Service:
     def tailer(self) -> Tailer:
         """Reads events for all streams of this process."""
         return Tailer(self.door.store)
+
+    @functools.cached_property
+    def readiness(self) -> Readiness:
+        """Whether this process can work."""
+        return Readiness(self.door.store)
 
     @functools.cached_property
     def metrics(self) -> Metrics:

@@ -126,7 +126,7 @@ class Bucket:
         """Raise the StoreError that a ``put`` would raise, before any work is done."""
         probe = f"probe/{uuid.uuid4().hex}"
         with self._told("write"):
-            self._obstore.put(self._store, probe, b"", use_multipart=False)
+            self._obstore.put(self._store, probe, b"0", use_multipart=False)
             self._obstore.delete(self._store, probe)
 
     def free_bytes(self) -> None:

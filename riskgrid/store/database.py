@@ -98,10 +98,12 @@ class Database:
             return  # made with the first run
         found = self.read(revision_of)
         if found not in (None, HEAD):
-            raise StoreError(
+            other = StoreError(
                 f"the catalogue {self.address} is at revision {found} and this riskgrid needs {HEAD}; run `riskgrid "
                 "migrate`, or the riskgrid that fits"
             )
+            other.outward = f"the catalogue is at revision {found} and this riskgrid needs {HEAD}; run `riskgrid migrate`"
+            raise other
 
     def write[T](self, work: Callable[[sa.Connection], T]) -> T:
         """What ``work`` returns, done in one transaction; again where the connection was cut before its commit."""

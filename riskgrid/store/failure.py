@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 from riskgrid.errors import StoreError
@@ -11,6 +12,8 @@ __all__ = ["explained"]
 
 #: What a shared file system says while a server or the way to it is down.
 _TRANSIENT = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN})
+
+_DONE = {"read": "read", "write": "written", "remove": "written"}
 
 
 def explained(verb: str, path: Path | str, error: Exception) -> StoreError:
@@ -24,5 +27,7 @@ def explained(verb: str, path: Path | str, error: Exception) -> StoreError:
         errno.EROFS: "the file system is read-only; set RISKGRID_HOME to a folder this user may write to",
     }.get(number or 0, str(error) or type(error).__name__)
     made = StoreError(f"cannot {verb} {path}: {reason}")
+    why = f": {os.strerror(number).lower()}" if number else "; the log of the service says why"
+    made.outward = f"the store cannot be {_DONE.get(verb, 'used')}{why}"
     made.transient = number in _TRANSIENT or isinstance(error, TimeoutError)
     return made

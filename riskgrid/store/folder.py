@@ -16,6 +16,9 @@ from riskgrid.store.failure import explained
 
 __all__ = ["Folder", "begun_file", "finish_file", "sync_folder", "write_file"]
 
+#: Bytes that are written to see whether any can be.
+_PROBE = 4096
+
 
 class Folder:
     """Objects as ``kind/ab/abcd...``: two hexadecimal digits of the key spread them over folders."""
@@ -118,8 +121,11 @@ class Folder:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             probe = self.root / f".probe.{uuid.uuid4().hex}"
-            probe.touch()
-            probe.unlink()
+            try:
+                with probe.open("wb", buffering=0) as file:
+                    _write_all(file, bytes(_PROBE))  # a full disk still takes names
+            finally:
+                probe.unlink(missing_ok=True)
         except OSError as error:
             raise explained("write", self.root, error) from error
 

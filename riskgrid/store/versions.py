@@ -41,6 +41,7 @@ def _refuse(found: str, connection: sa.Connection, address: Address) -> None:
         return
     if not sa.inspect(connection).has_table(version.name):
         raise StoreError(f"the database {address} has a table 'run' that riskgrid did not make; an empty one is right")
-    raise StoreError(
-        f"the catalogue {address} is at revision {found} and this riskgrid needs {HEAD}; run `riskgrid migrate`"
-    )
+    wrong = f"is at revision {found} and this riskgrid needs {HEAD}; run `riskgrid migrate`"
+    refused = StoreError(f"the catalogue {address} {wrong}")
+    refused.outward = f"the catalogue {wrong}"
+    raise refused

@@ -1,6 +1,7 @@
 """Health, readiness, version and counts."""
 
 import re
+import resource
 
 import pytest
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from riskgrid import sample
 from riskgrid.access import Door
 from riskgrid.acting import ask_what_if
 from riskgrid.api.app import make_app
+from riskgrid.api.readiness import FRESH_SECONDS, Readiness
 from riskgrid.api.service import Service
 from riskgrid.principal import EVERYTHING, Principal
 from riskgrid.running import run
@@ -44,8 +46,35 @@ def test_ready__of_a_store_that_can_be_used(tmp_path, made):
 def test_ready__says_that_a_store_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("no folder")
     said = client_of(Store(tmp_path / "file"))[0].get("/ready")
+    assert (said.status_code, said.json()["detail"]) == (503, "the store cannot be written: file exists")
+
+
+def test_ready__of_a_full_disk_says_so_and_no_path_and_looks_again_soon(tmp_path):
+    now = [0.0]
+    client, service = client_of(Store(tmp_path))
+    service.__dict__["readiness"] = Readiness(service.door.store, clock=lambda: now[0])
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))  # no file takes a byte, as on a disk that is full
+    try:
+        first = client.get("/ready")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (first.status_code, first.json()["detail"]) == (503, "the store cannot be written: file too large")
+    assert str(tmp_path) not in first.text
+    assert client.get("/ready").status_code == 503  # not written anew for each that asks
+    now[0] = FRESH_SECONDS
+    assert client.get("/ready").status_code == 200
+    assert list(tmp_path.glob(".probe*")) == []
+
+
+def test_a_store_that_cannot_be_read__is_said_without_its_places(tmp_path):
+    made = run(sample.portfolio(20), sample.market(), sample.scenarios(count=5), store=tmp_path, progress=None)
+    for path in (path for path in tmp_path.rglob("*") if path.is_file() and "catalogue" not in path.name):
+        path.unlink()
+    said = client_of(Store(tmp_path))[0].get(f"/api/v1/runs/{made.run_id}/report")
     assert said.status_code == 503
-    assert "cannot write" in said.json()["detail"]
+    assert said.json()["detail"] == "the store of the service cannot be used; its log says why"
+    assert str(tmp_path) not in said.text
 
 
 def test_ready__says_that_tables_are_another_versions(postgres, tmp_path):

@@ -46,8 +46,7 @@ async def health() -> Alive:
 @router.get("/ready", summary="Whether it can work", responses={503: PROBLEMS[503]})
 def ready(service: ServiceOf) -> Alive:
     """The store can be written and the catalogue answers with the tables of this version; else 503 with the reason."""
-    service.door.store.check_writable()
-    service.door.store.catalogue.database.check()
+    service.readiness.check()
     return Alive()
 
 
