@@ -141,6 +141,19 @@ def test_serve__gives_a_new_store_the_sample_and_ends_with_its_runner(started: C
 
 
 @pytest.mark.slow
+def test_api__told_twice_to_end_ends_in_order(started: Callable[..., Process]) -> None:
+    served = started("api", "--development", "--port", "0")
+    served.get("/health")
+    for _ in range(2):
+        served.process.send_signal(signal.SIGINT)
+        time.sleep(0.03)
+    served.process.wait(60)
+    said = [line["event"] for line in served.log]
+    assert any("what is being made is given back" in each for each in said)
+    assert not any("Error" in line for line in served._log.read_text().splitlines())
+
+
+@pytest.mark.slow
 def test_serve__told_to_end_gives_back_the_run_in_hand(started: Callable[..., Process], tmp_path: Path) -> None:
     asked = question()
     served = started("serve", "--port", "0", "--no-sample", "--cluster", "threads:1")

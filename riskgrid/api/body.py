@@ -25,6 +25,9 @@ SMALL = 65_536
 #: Seconds in which a body has to arrive.
 _PATIENCE = 60.0
 
+#: Seconds from one piece of it to the next.
+_IDLE = 15.0
+
 #: Texts of JSON, of which nothing is nested; one that does not end runs to the end of the body.
 _TEXTS = re.compile(rb'"(?:[^"\\]++|\\.?)*+(?:"|\Z)', re.DOTALL)
 _NO_BRACKETS = bytes(sorted(set(range(256)) - set(b"[]{}")))
@@ -43,7 +46,9 @@ async def read_body(receive: Receive, headers: Mapping[str, str], *, most: int, 
         async with asyncio.timeout(_PATIENCE):
             body = await _received(receive, most)
     except TimeoutError:
-        raise HTTPException(408, f"the body did not arrive within {_PATIENCE:g} s") from None
+        raise HTTPException(
+            408, f"the body did not arrive within {_PATIENCE:g} s, or nothing of it for {_IDLE:g} s"
+        ) from None
     if coding == "gzip":
         body = await run_in_threadpool(decompressed, body, most)
     if "json" in (headers.get("content-type") or "json").lower():
@@ -146,7 +151,8 @@ def _check_json(body: bytes, depth: int) -> None:
 async def _received(receive: Receive, most: int) -> bytes:
     parts, size, more = [], 0, True
     while more:
-        message = await receive()
+        async with asyncio.timeout(_IDLE):
+            message = await receive()
         if message["type"] == "http.disconnect":
             raise HTTPException(400, "the client left before its body had arrived")
         part = message.get("body", b"")

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from riskgrid.api.connection import protocol
 from riskgrid.errors import BadSpec
 
 __all__ = ["GRACE", "bound", "is_loopback", "listen"]
@@ -21,9 +21,6 @@ _LOG = logging.getLogger(__name__)
 
 #: Seconds that requests have to finish once the process is told to end; an event stream never does by itself.
 GRACE = 10
-
-#: Bytes of a request before its body: its address and its headers.
-_HEAD = 65_536
 
 #: Seconds after which a thread that computes lets others go on.
 _TURN = 0.001
@@ -78,7 +75,7 @@ def listen(app: Any, at: socket.socket, ending: Callable[[], object], *, proxies
         ending,
         uvicorn.Config(
             app,
-            http=_Bounded,
+            http=protocol(proxies),
             loop="auto",
             ws="none",
             log_config=None,
@@ -115,29 +112,5 @@ class _Server(uvicorn.Server):
         """End."""
         self._ending()
         await super().shutdown(sockets)
-
-
-class _Bounded(HttpToolsProtocol):
-    """Ends a request whose head grows without an end; its parser has no bound of its own."""
-
-    _head = 0
-
-    def on_message_begin(self) -> None:
-        """Another request on the connection."""
-        self._head = 0
-        super().on_message_begin()
-
-    def on_url(self, url: bytes) -> None:
-        """A piece of the address."""
-        self._count(len(url))
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A header."""
-        self._count(len(name) + len(value) + 4)
-        super().on_header(name, value)
-
-    def _count(self, size: int) -> None:
-        self._head += size
-        if self._head > _HEAD:
-            raise ValueError(f"the head of a request has more than {_HEAD} bytes")
+        if self.force_exit:  # told twice: requests are not waited for, but the application still ends in order
+            await self.lifespan.shutdown()
