@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -120,11 +120,8 @@ class Door:
 
     def row(self, run_id: str, who: Principal) -> Seen:
         """What the catalogue knows of a run, by its whole id. UnknownName."""
-        try:
-            row = self.store.catalogue.get(run_id)
-        except (UnknownName, BadSpec):
-            raise self._unknown(run_id, who) from None
-        if row.run_id != run_id or row.serves is not None or not _seen(row, who):
+        row = self.store.catalogue.find(run_id)
+        if row is None or row.serves is not None or not _seen(row, who):
             raise self._unknown(run_id, who)
         return self._told(row, who)
 
@@ -185,14 +182,16 @@ class Door:
 
         status : of those to list, as ``who`` sees it.
         """
-        found: list[Seen] = []
-        # which of its endings a run has may tell of what is hidden
-        kept = None if status in ("complete", "partial", "finished") else status
         if before is not None:
             self.row(before, who)
+        # which of its endings a run has may tell of what is hidden
+        ended = status in ("complete", "partial", "finished") and who.books is not None
+        statuses = None if status is None else ("complete", "partial") if ended else (status,)
+        rights = self._rights(who)
+        found: list[Seen] = []
         while len(found) < limit:
-            rows = self.store.catalogue.list(limit, status=kept, before=before, served=False)
-            told = [self._told(row, who) for row in rows if _seen(row, who)]
+            rows = self.store.catalogue.list(limit, status=statuses, before=before, served=False, rights=rights)
+            told = [self._told(row, who) for row in rows]
             found += [seen for seen in told if status is None or seen.status == status]
             if len(rows) < limit:
                 break
@@ -202,11 +201,7 @@ class Door:
     def what_ifs(self, run_id: str, who: Principal) -> Sequence[Seen]:
         """The what-ifs of a run, latest first."""
         self.row(run_id, who)
-        children = self.store.catalogue.children(run_id)
-        views = [row.run_id for row in children if row.manifest.get("shows") and _seen(row, who)]
-        rows = [*children, *(row for view in views for row in self.store.catalogue.children(view))]
-        rows.sort(key=lambda row: row.created, reverse=True)
-        return [self._told(row, who) for row in rows if row.serves is None and _seen(row, who)]
+        return [self._told(row, who) for row in self.store.catalogue.what_ifs(run_id, self._rights(who))]
 
     def events(self, run_id: str, who: Principal, after: int = 0) -> Sequence[SeenEvent]:
         """What happened to a run, in order, those after a number. UnknownName."""
@@ -253,6 +248,12 @@ class Door:
 
     def _told(self, row: RunRow, who: Principal) -> Seen:
         return Seen(row, who.books is None or bool(row.rights), self._parent(row))
+
+    def _rights(self, who: Principal) -> Collection[str] | None:
+        """Rights of runs of which one sees all; None for those of everybody."""
+        if who.books is None:
+            return None
+        return [rights for rights in self.store.catalogue.rights() if rights and who.sees_all(Books.read(rights))]
 
     def _parent(self, row: RunRow) -> str | None:
         if row.parent is None or not row.rights:

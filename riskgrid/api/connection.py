@@ -83,9 +83,7 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
         return None
 
 
-def protocol(
-    trusted: str | None = None, *, each: int = EACH, seconds: float = HEAD_SECONDS
-) -> type[HttpToolsProtocol]:
+def protocol(trusted: str | None = None, *, each: int = EACH, seconds: float = HEAD_SECONDS) -> type[HttpToolsProtocol]:
     """The protocol of one server. trusted : as of :class:`Addresses`.   seconds : for a head."""
     addresses = Addresses(trusted, each=each)
     return type("Connection", (_Connection,), {"addresses": addresses, "seconds": seconds})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -200,28 +200,51 @@ class Catalogue:
         """The latest run of the same question by the same principal that was left unfinished, if there is one."""
         return self._first(_UNFINISHED, question=content_id, principal=principal)
 
+    def find(self, run_id: str) -> RunRow | None:
+        """A run by its whole id, None where there is none."""
+        query = SELECTED.where(_RUN.run_id == run_id)
+        found = self.database.read(lambda connection: connection.execute(query).first())
+        return None if found is None else row_of(found)
+
     def list(
-        self, limit: int = 1000, *, status: str | None = None, before: str | None = None, served: bool = True
+        self,
+        limit: int = 1000,
+        *,
+        status: str | Collection[str] | None = None,
+        before: str | None = None,
+        served: bool = True,
+        rights: Collection[str] | None = None,
     ) -> Sequence[RunRow]:
         """Runs, latest first. before : the id of a run, for those that follow it in this list.
 
-        served : those, too, that only serve another run.
+        status : any of these.   served : those, too, that only serve another run.
+        rights : those of all books that change no other, and those of any of these rights; None for every run.
         """
 
         def work(connection: sa.Connection) -> Sequence[RunRow]:
-            query = SELECTED.order_by(*_LATEST).limit(limit)
+            chosen: list[sa.ColumnElement[bool]] = []
             if status is not None:
-                query = query.where(_STATUS.in_((status,)))
+                chosen.append(_STATUS.in_((status,) if isinstance(status, str) else status))
             if not served:
-                query = query.where(_RUN.serves.is_(None))
+                chosen.append(_RUN.serves.is_(None))
             if before is not None:
                 place = connection.execute(sa.select(_RUN.created, arrival()).where(_RUN.run_id == before)).first()
                 if place is None:
                     raise unknown(connection, before)
-                query = query.where(sa.tuple_(_RUN.created, arrival()) < sa.tuple_(*place))
-            return _rows(connection, query)
+                chosen.append(sa.tuple_(_RUN.created, arrival()) < sa.tuple_(*place))
+            if rights is not None:
+                chosen = [_RUN.run_id.in_(_visible(rights, chosen, limit))]
+            return _rows(connection, SELECTED.where(*chosen).order_by(*_LATEST).limit(limit))
 
         return self.database.read(work)
+
+    def rights(self) -> Sequence[str]:
+        """The rights under which any run was made, each once. Looks at as many rows as there are rights."""
+        least = sa.select(sa.func.min(_RUN.rights).label("rights")).cte("held", recursive=True)
+        following = sa.select(sa.func.min(_RUN.rights)).where(_RUN.rights > least.c.rights).scalar_subquery()
+        held = least.union_all(sa.select(following).where(least.c.rights.is_not(None)))
+        query = sa.select(held.c.rights).where(held.c.rights.is_not(None))
+        return self.database.read(lambda connection: connection.scalars(query).all())
 
     def count(self, *, served: bool = True) -> int:
         """How many runs there are. served : counting those that only serve another run."""
@@ -234,6 +257,16 @@ class Catalogue:
         """The what-ifs of a run, latest first."""
         query = SELECTED.where(_RUN.parent == run_id).order_by(*_LATEST)
         return self.database.read(lambda connection: _rows(connection, query))
+
+    def what_ifs(self, run_id: str, rights: Collection[str] | None = None) -> Sequence[RunRow]:
+        """The what-ifs of a run and of its views, which serve it, latest first; None of rights: of all."""
+        views = sa.select(_RUN.run_id).where(_RUN.serves == run_id, _RUN.parent == run_id)
+        if rights is not None:
+            views = views.where(_RUN.rights.in_(rights))
+        query = SELECTED.where(sa.or_(_RUN.parent == run_id, _RUN.parent.in_(views)), _RUN.serves.is_(None))
+        if rights is not None:
+            query = query.where(_RUN.rights.in_(rights))
+        return self.database.read(lambda connection: _rows(connection, query.order_by(*_LATEST)))
 
     def remove(self, run_id: str) -> None:
         """Forget a run and those that serve it, with their names, events and attempts.
@@ -356,6 +389,18 @@ def unknown(connection: sa.Connection, run: str) -> UnknownName:
 
 def _rows(connection: sa.Connection, query: sa.Select[Any]) -> Sequence[RunRow]:
     return [row_of(found) for found in connection.execute(query)]
+
+
+def _visible(
+    rights: Collection[str], chosen: Sequence[sa.ColumnElement[bool]], limit: int
+) -> sa.CompoundSelect[tuple[str]]:
+    """Ids of the latest runs of all books, and of the latest of some rights: each from an index that has no others."""
+    of_all = sa.and_(_RUN.rights == "", _RUN.parent.is_(None))
+    parts = [
+        sa.select(_RUN.run_id).where(condition, *chosen).order_by(*_LATEST).limit(limit).subquery()
+        for condition in (of_all, _RUN.rights.in_(rights))
+    ]
+    return sa.union_all(*(sa.select(part.c.run_id) for part in parts))
 
 
 def _check_kind(kind: str) -> None:

@@ -102,7 +102,9 @@ class Database:
                 f"the catalogue {self.address} is at revision {found} and this riskgrid needs {HEAD}; run `riskgrid "
                 "migrate`, or the riskgrid that fits"
             )
-            other.outward = f"the catalogue is at revision {found} and this riskgrid needs {HEAD}; run `riskgrid migrate`"
+            other.outward = (
+                f"the catalogue is at revision {found} and this riskgrid needs {HEAD}; run `riskgrid migrate`"
+            )
             raise other
 
     def write[T](self, work: Callable[[sa.Connection], T]) -> T:

@@ -206,7 +206,9 @@ def test_subject__with_blanks_around_it_is_refused(subject):
         Entitling().principal({**CLAIMS, "sub": subject})
 
 
-@pytest.mark.parametrize("subject", ["key:nightly", "key:", "local", "KEY:nightly", "\uff4b\uff45\uff59:nightly", "Local"])
+@pytest.mark.parametrize(
+    "subject", ["key:nightly", "key:", "local", "KEY:nightly", "\uff4b\uff45\uff59:nightly", "Local"]
+)
 def test_subject__is_never_the_name_of_a_key_or_of_development_mode(subject):
     with pytest.raises(Unauthenticated, match="a name that no token may have"):
         Entitling().principal({**CLAIMS, "sub": subject})

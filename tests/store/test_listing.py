@@ -176,3 +176,48 @@ def test_catalogue__that_may_only_be_read_is_read_and_not_written(tmp_path, monk
         Catalogue(tmp_path).add(row("b"))
     assert [path.name for path in tmp_path.iterdir()] == ["catalogue.sqlite"]
     Catalogue(tmp_path).close()
+
+
+def test_list__of_rights_has_runs_of_all_books_and_of_these(catalogue):
+    rights = {"a": "", "b": "[1]", "c": "[2]", "d": "[3]", "e": "", "f": "[2]"}
+    for run_id, held in rights.items():
+        catalogue.add(row(run_id, rights=held, parent="a" if run_id in "ef" else None))
+    assert sorted(catalogue.rights()) == ["", "[1]", "[2]", "[3]"]
+    assert [one.run_id for one in catalogue.list(rights=["[1]", "[2]"])] == ["f", "c", "b", "a"]
+    assert [one.run_id for one in catalogue.list(2, rights=["[1]", "[2]"], before="f")] == ["c", "b"]
+    assert [one.run_id for one in catalogue.list(rights=[])] == ["a"]
+    assert [one.run_id for one in catalogue.what_ifs("a", ["[2]"])] == ["f"]
+    assert [one.run_id for one in catalogue.what_ifs("a")] == ["f", "e"]
+
+
+def test_list__of_rights_reads_no_run_of_others(tmp_path):
+    """However many others there are: what SQLite does is counted in its own steps."""
+    steps = []
+    for hidden in (10, 400):
+        kept = Catalogue(tmp_path / str(hidden))
+        kept.add(row("a"))
+        for number in range(hidden):
+            kept.add(row(f"h{number}", rights="[9]" if number % 2 else "", parent="a"))
+        kept.rights()  # the connection has been opened
+
+        def counted(kept=kept):
+            made = 0
+
+            def step():
+                nonlocal made
+                made += 1
+
+            with kept.database.reading() as connection:
+                connection.connection.dbapi_connection.set_progress_handler(step, 1)
+            try:
+                assert [one.run_id for one in kept.list(12, rights=["[1]"], served=False)] == ["a"]
+                assert sorted(kept.rights()) == ["", "[9]"]
+                assert list(kept.what_ifs("a", ["[1]"])) == []
+            finally:
+                with kept.database.reading() as connection:
+                    connection.connection.dbapi_connection.set_progress_handler(None, 1)
+            return made
+
+        steps.append(counted())
+        kept.close()
+    assert 0 < steps[1] < 1.5 * steps[0], steps

@@ -1,4 +1,4 @@
-"""Runs and named inputs know the books of who made them; keys of services."""
+"""Runs and named inputs know the books of who made them and are found by them; keys of services."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ _OLDER = ("run", "input_name")
 
 
 def upgrade() -> None:
-    """Add ``rights``, empty for all books as everybody had them before, and the table of keys."""
+    """Add ``rights``, with indexes by them, empty for all books as everybody had them before, and the table of keys."""
     for table in _OLDER:
         with op.batch_alter_table(table) as changed:
             changed.add_column(sa.Column("rights", _WORDS, nullable=False, server_default=""))
+    op.drop_index("run_by_parent", "run")
+    op.create_index("run_by_parent", "run", ["parent", "rights"])
+    op.create_index("run_by_rights", "run", ["rights", "parent", "created"])
     op.create_table(
         "api_key",
         sa.Column("key_id", _WORDS, primary_key=True),
@@ -44,6 +47,9 @@ def downgrade() -> None:
     named = sa.table("input_name", sa.column("rights"))
     op.execute(named.delete().where(named.c.rights != ""))
     op.drop_table("api_key")
+    for index in ("run_by_rights", "run_by_parent"):
+        op.drop_index(index, "run")
     for table in _OLDER:
         with op.batch_alter_table(table) as changed:
             changed.drop_column("rights")
+    op.create_index("run_by_parent", "run", ["parent"])
