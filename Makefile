@@ -18,7 +18,7 @@ serve: .venv/.stamp ## Serve the API on this machine, with the sample in a new s
 
 test: lint ## Run every check: lint, tests, doctests, coverage gate
 	rm -f .coverage .coverage.*
-	$(PYTEST) -n 2
+	$(PYTEST) -n 3 # of which one mostly waits: for processes to start, leases to lapse, sockets to close
 	@# the second pass measures the bodies of the compiled kernels
 	if [ -d tests/formulas ]; then NUMBA_DISABLE_JIT=1 $(PYTEST) --cov-append -m "not slow" tests/formulas; fi
 	$(BIN)/coverage report

@@ -123,7 +123,7 @@ class World:
             ask_what_if(self.door, who, self.runs["before"], {"resize": {"fx_option-1": 5.0}}, key="their key")
         for name, given in (("secret", made.market({"fx:EUR": 2.0})), ("secret", made.scenarios(count=2))):
             keep_input(self.door, HIDDEN, name, given)
-        for name in ("book", "secret", "mine"):
+        for name in ("secret", "mine"):
             keep_input(self.door, HIDDEN, name, made.portfolio(3))
         rg.sensitivities(self.door.run(today, HIDDEN))
 

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import riskgrid as rg
 from riskgrid.cli import cli
@@ -204,8 +205,8 @@ def _die_after_submit(once: Path) -> None:
     """End the process when a run has been accepted and nobody was told, the first time."""
     kept = Queue.submit
 
-    def submit(self: Queue, row: RunRow) -> RunRow:
-        found = kept(self, row)
+    def submit(self: Queue, row: RunRow, **options: Any) -> RunRow:
+        found = kept(self, row, **options)
         if once.exists():
             once.unlink()
             os.kill(os.getpid(), signal.SIGKILL)

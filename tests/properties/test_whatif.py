@@ -128,7 +128,7 @@ def sentence_of(ask):
 
 @pytest.mark.slow
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
 @given(first=mixtures(), second=mixtures(), again=st.booleans())
 def test_what_if__of_any_mixture_of_changes_is_a_full_run(parent, stores, first, second, again):

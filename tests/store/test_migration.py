@@ -267,7 +267,7 @@ def test_runs_of_some_books__go_with_the_rights_that_hid_them(database):
     catalogue.call("w", "hedged")
     Journal(database).tell("w", "progress", {})
     catalogue.keep_name("portfolio", "book", "k1", "ann")
-    catalogue.keep_name("portfolio", "book", "k2", "kim", rights=rights)
+    catalogue.keep_name("portfolio", "mine", "k2", "kim", rights=rights)
     text, key = make_key(Keys(database), "night", Books.of({"desk": "Rates"}), by="ann")
     migrating.downgrade(database, "0003")
     migrating.upgrade(database, tables.HEAD)
