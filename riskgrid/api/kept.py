@@ -16,6 +16,7 @@ from riskgrid.api.models import Page, Strict
 from riskgrid.api.problem import NotFound
 from riskgrid.api.service import Service
 from riskgrid.errors import UnknownName
+from riskgrid.inputs import described
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.portfolio import Portfolio
 from riskgrid.principal import Principal
@@ -162,7 +163,7 @@ def keep(
     response: Response,
 ) -> NamedInput:
     """Keep an input: 201 where the name is new to the one who asks."""
-    kind, _ = acting.described(given)
+    kind, _ = described(given)
     known = name in service.door.names(kind, who)
     acting.keep_input(service.door, who, name, given)
     response.status_code = 200 if known else 201

@@ -191,11 +191,11 @@ class Grid:
 
 def main() -> None:
     """The command line with the deadly instrument, short leases and grace, and a death where ``DIES`` says."""
-    from riskgrid import acting
+    from riskgrid.acting import supposing
     from riskgrid.api import server
 
     INSTRUMENTS.add("deadly", deadly.DEADLY)
-    acting.LEASE_SECONDS, server.GRACE = LEASE, GRACE
+    supposing.LEASE_SECONDS, server.GRACE = LEASE, GRACE
     if "DIES" in os.environ:
         _die_after_submit(Path(os.environ["DIES"]))
     cli()
