@@ -65,9 +65,10 @@ def test_python_version__is_the_same_everywhere() -> None:
     assert project["tool"]["ruff"]["target-version"] == "py312"
 
 
-def test_requirements__have_lower_bounds_only() -> None:
+def test_requirements__have_lower_bounds_only_but_for_panel() -> None:
+    """Panel's server side changes between minor versions, and pages live on it."""
     operators = {name: [s.operator for s in requirement.specifier] for name, requirement in declared().items()}
-    assert {name: found for name, found in operators.items() if found != [">="]} == {}
+    assert {name: found for name, found in operators.items() if found != [">="]} == {"panel": [">=", "<"]}
 
 
 def test_requirements_lock__covers_every_declared_package_within_its_bounds() -> None:
