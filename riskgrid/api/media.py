@@ -7,21 +7,18 @@ each combination of its labels, for pandas and spreadsheets.
 from __future__ import annotations
 
 import io
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import xarray as xr
 from fastapi import Request, Response
 from pydantic import BaseModel
 from pydantic_core import to_json as json_bytes
 from starlette.exceptions import HTTPException
 
-from riskgrid import wire
+from riskgrid import sheet, wire
 from riskgrid.api.service import Service
 from riskgrid.errors import TooLarge
 from riskgrid.hashing import digest
@@ -46,9 +43,6 @@ JSON = "application/json"
 ARROW = "application/vnd.apache.arrow.stream"
 PARQUET = "application/vnd.apache.parquet"
 CSV = "text/csv"
-
-#: With what a text begins that a spreadsheet would take for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Column(BaseModel):
@@ -181,41 +175,9 @@ def _arrow(dataset: xr.Dataset) -> bytes:
     return sink.getvalue()
 
 
-def _parquet(dataset: xr.Dataset) -> bytes:
-    """A table for people and their tools, with its attributes in the schema; the dataset itself is Arrow's."""
-    table = pa.Table.from_pandas(_long(dataset), preserve_index=False)
-    facts = json.dumps(wire.to_json(dataset.drop_vars(list(dataset.variables)))["attrs"])
-    sink = io.BytesIO()
-    pq.write_table(table.replace_schema_metadata({"riskgrid.attrs": facts}), sink, compression="zstd")
-    return sink.getvalue()
-
-
-def _long(dataset: xr.Dataset) -> pd.DataFrame:
-    """A row for each combination of the dimensions, labels before what is said of them."""
-    table = dataset.reset_coords()
-    table = table if table.sizes else table.expand_dims("row")
-    named = table.to_dataframe().reset_index()
-    named = named.drop(columns=[name for name in named if name in table.sizes and name not in dataset.coords])
-    return named[sorted(named, key=lambda name: name not in dataset.coords)]
-
-
-def _csv(dataset: xr.Dataset) -> bytes:
-    """A row for each combination of the dimensions; texts that a spreadsheet would take for formulas begin with '."""
-    named = _long(dataset)
-    for name in named:
-        if named[name].dtype.kind == "O" or str(named[name].dtype) in ("str", "string"):
-            named[name] = [_harmless(each) for each in named[name]]
-    named.columns = [_harmless(str(name)) for name in named]
-    return bytes(named.to_csv(index=False, date_format="%Y-%m-%d", lineterminator="\r\n").encode())
-
-
-def _harmless(text: Any) -> Any:
-    return f"'{text}" if isinstance(text, str) and text.startswith(_FORMULA) else text
-
-
 _WRITERS: dict[str, Callable[[xr.Dataset], bytes]] = {
     JSON: lambda dataset: json_bytes(wire.to_json(dataset), inf_nan_mode="null"),
     ARROW: _arrow,
-    PARQUET: _parquet,
-    CSV: _csv,
+    PARQUET: sheet.to_parquet,
+    CSV: sheet.to_csv,
 }

@@ -1,0 +1,72 @@
+"""The head of every page: where one is, of when, held against what, by which convention, and a way to anything by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from riskgrid.access import Seen
+from riskgrid.dashboards.convention import CONVENTIONS
+from riskgrid.dashboards.look import Look
+from riskgrid.dashboards.state import State
+from riskgrid.errors import RiskgridError
+
+__all__ = ["navigation", "run_bar"]
+
+
+def navigation(state: State, titles: Mapping[str, str], who: str) -> str:
+    """Links to the pages, which keep the run that is looked at."""
+    kept = State(run=state.run, against=state.against, convention=state.convention)
+    links = []
+    for key, title in titles.items():
+        current = ' aria-current="page"' if key == state.page else ""
+        link = state.but(part="", trade="") if key == state.page else kept.but(page=key)
+        links.append(f'<a href="{escape(link.query)}"{current}>{escape(title)}</a>')
+    return (
+        f'<div class="head"><span class="brand">riskgrid</span><nav aria-label="Pages">{"".join(links)}</nav>'
+        f'<span class="fill"></span><span class="muted">{escape(who)}</span>'
+        '<button type="button" data-do="dark" title="Light or dark" aria-label="Light or dark">\u25d0</button></div>'
+    )
+
+
+def run_bar(state: State, look: Look) -> str:
+    """As of when, compared with what, by which convention, and the box that finds."""
+    finished = look.finished
+    try:
+        run = look.run(state)
+        before = look.before(state, run)
+    except RiskgridError:
+        run = before = None
+    chosen = run.known_as if run is not None else state.run
+    runs = [(_told(seen), state.but(run=seen.row.run_id, against=""), seen.row.run_id == chosen) for seen in finished]
+    beside = "" if before is None else before.known_as
+    others = [("nothing", state.but(against="none"), before is None)]
+    others += [
+        (_told(seen), state.but(against=seen.row.run_id), seen.row.run_id == beside)
+        for seen in finished
+        if seen.row.run_id != chosen
+    ]
+    ways = [(words, state.but(convention=name), name == state.convention) for name, (words, _) in CONVENTIONS.items()]
+    books = look.who.books
+    mask = "" if books is None else f'<span class="gap">Your books: {escape(str(books))}</span>'
+    return (
+        f'<div class="bar-of-run">{_select("As of", runs)}{_select("Compare with", others)}{_select("Measured as", ways)}'
+        f'{mask}<span class="fill" style="flex:1"></span><span class="muted" data-notice role="status"></span>'
+        '<input type="search" data-find aria-label="Find a trade, a book, a desk" placeholder="Find  /" '
+        'autocomplete="off" spellcheck="false"></div>'
+    )
+
+
+def _select(name: str, options: Sequence[tuple[str, State, bool]]) -> str:
+    told = "".join(
+        f'<option value="{escape(state.query)}"{" selected" if chosen else ""}>{escape(words)}</option>'
+        for words, state, chosen in options
+    )
+    return f"<label>{name}<select data-go>{told}</select></label>"
+
+
+def _told(seen: Seen) -> str:
+    row = seen.row
+    called = f", {row.name}" if row.name else ""
+    kind = "what-if, " if seen.parent is not None else ""
+    return f"{row.as_of} ({kind}{row.created[:16].replace('T', ' ')}{called})"

@@ -1,0 +1,80 @@
+"""What one principal sees through the pages: runs, the one before, labels to walk along; the only way they reach data."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from riskgrid.access import Seen
+from riskgrid.dashboards.desk import Desk
+from riskgrid.dashboards.state import State
+from riskgrid.errors import UnknownName
+from riskgrid.principal import Principal
+from riskgrid.result import Run
+
+__all__ = ["HIERARCHY", "Look"]
+
+#: Labels from the top of a firm down; a page offers those that a run has.
+HIERARCHY = ("region", "desk", "book")
+
+_FINISHED = ("complete", "partial", "finished")
+_MOST = 200
+
+
+@dataclass(frozen=True)
+class Look:
+    """One principal at one moment. Made anew for each view, so nothing outlives a right."""
+
+    desk: Desk
+    who: Principal
+
+    @functools.cached_property
+    def rows(self) -> Sequence[Seen]:
+        """Runs, latest first."""
+        return self.desk.door.rows(self.who, _MOST)
+
+    @functools.cached_property
+    def finished(self) -> Sequence[Seen]:
+        """Runs with numbers: the latest date first, of a date the one made last."""
+        found = [seen for seen in self.rows if seen.status in _FINISHED]
+        return sorted(found, key=lambda seen: (seen.row.as_of, seen.row.created), reverse=True)
+
+    def run(self, state: State) -> Run:
+        """The run looked at. UnknownName where there is none, or none of that id; NotFinished."""
+        if state.run:
+            return self.desk.door.run(state.run, self.who)
+        whole = [seen for seen in self.finished if seen.parent is None]
+        if not whole:
+            raise UnknownName("run", "latest", [])
+        return self.desk.door.run(whole[0].row.run_id, self.who)
+
+    def before(self, state: State, run: Run) -> Run | None:
+        """What a run is held against: what it changes, or the latest run of an earlier date in the same currency."""
+        if state.against == "none":
+            return None
+        if state.against:
+            return self.desk.door.run(state.against, self.who)
+        own = self.desk.door.row(run.known_as, self.who)
+        if own.parent is not None:
+            return self.desk.door.run(own.parent, self.who)
+        for seen in self.finished:
+            if seen.parent is None and seen.row.as_of < run.row.as_of:
+                found = self.desk.door.run(seen.row.run_id, self.who)
+                if found.manifest["reporting"] == run.manifest["reporting"]:
+                    return found
+        return None
+
+    def labels(self, run: Run) -> list[str]:
+        """Labels that a tree can be made of, those of the hierarchy first, those of single trades left out."""
+        known = [str(name) for name in run.cube.labels]
+        return [*(label for label in HIERARCHY if label in known), *sorted(set(known) - {*HIERARCHY, "trade_id"})]
+
+    def next_label(self, state: State, run: Run) -> str:
+        """The label whose values stand below what is looked at, where none is asked for."""
+        asked = {label for label, _ in state.where}
+        labels = self.labels(run)
+        if state.by in labels:
+            return state.by
+        left = [label for label in labels if label not in asked]
+        return next(iter(left), labels[0])

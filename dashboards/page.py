@@ -1,0 +1,34 @@
+"""A page: its slots in rows, and the function from a state to what stands in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from riskgrid.dashboards.card import Card, Later
+from riskgrid.dashboards.look import Look
+from riskgrid.dashboards.state import State
+
+__all__ = ["Content", "Page"]
+
+type Content = Mapping[str, Card | Later]
+
+
+def _none(_: Any) -> Mapping[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page.   rows : names of slots, those of a row beside each other where there is room.
+
+    show : what stands in the slots; a slot that it leaves out is not there.
+    controls : makes what stands in a slot for good, such as a form, of a session; by default nothing.
+    """
+
+    key: str
+    title: str
+    rows: tuple[tuple[str, ...], ...]
+    show: Callable[[State, Look], Content]
+    controls: Callable[[Any], Mapping[str, Any]] = _none

@@ -1,0 +1,10 @@
+"""The pages, in the order in which a morning goes."""
+
+from collections.abc import Mapping
+
+from riskgrid.dashboards.page import Page
+from riskgrid.dashboards.pages.overview import OVERVIEW
+
+__all__ = ["PAGES"]
+
+PAGES: Mapping[str, Page] = {page.key: page for page in (OVERVIEW,)}

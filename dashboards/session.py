@@ -1,0 +1,250 @@
+"""One browser's visit: what it asks is worked out away from the page, and painted in place when it is there."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+from bokeh.models import ColumnDataSource, CustomJS, Spacer
+
+from riskgrid.dashboards.card import Card, Later
+from riskgrid.dashboards.desk import Desk
+from riskgrid.dashboards.failing import failed
+from riskgrid.dashboards.finding import found
+from riskgrid.dashboards.heading import navigation, run_bar
+from riskgrid.dashboards.look import Look
+from riskgrid.dashboards.page import Page
+from riskgrid.dashboards.pages import PAGES
+from riskgrid.dashboards.slot import Slot
+from riskgrid.dashboards.state import State
+from riskgrid.dashboards.taking import taken
+from riskgrid.dashboards.theme import ICON, PAGE_CSS, SHELL, SLOT_CSS, THEMES, text_of
+from riskgrid.errors import RiskgridError
+from riskgrid.principal import Principal
+
+__all__ = ["Session", "open_session"]
+
+_LOG = logging.getLogger(__name__)
+
+_TITLES = {page.key: page.title for page in PAGES.values()}
+
+
+def open_session(desk: Desk, who: Callable[[], Principal], query: str = "", *, dark: bool = False) -> Any:
+    """What a browser is given. who : asked again for every view; raises where the right has gone."""
+    return Session(desk, who, query, dark=dark).view
+
+
+class Session:
+    """State of one visit. ``view`` is what the browser holds of it."""
+
+    def __init__(self, desk: Desk, who: Callable[[], Principal], query: str, *, dark: bool) -> None:
+        self.desk, self.who, self.dark = desk, who, dark
+        self.state = State.of(query)
+        self._turn = 0
+        self._told = 0
+        self._document: Any = None
+        self._places: dict[str, dict[str, Slot]] = {}
+        self._bodies: dict[str, pn.Column] = {}
+        self._asked = ColumnDataSource(data={"message": [""]})
+        self._answer = ColumnDataSource(data={"message": ["{}"]})
+        self._asked.on_change("data", self._hear)
+        self._navigation = _html()
+        self._bar = _html()
+        self._main = pn.Column(sizing_mode="stretch_width", margin=0)
+        line = Spacer(visible=False, tags=[self._asked, self._answer])
+        self.view = pmui.Page(
+            title="riskgrid",
+            favicon=ICON,
+            header=[self._navigation],
+            main=[self._bar, self._main, pn.pane.Bokeh(line, height=0, margin=0)],
+            theme_config=THEMES,
+            theme_toggle=False,
+            busy_indicator=None,
+            dark_theme=dark,
+            sx=SHELL,
+        )
+        self.view.config.raw_css = [PAGE_CSS]
+        self._begin()
+
+    # -- what the browser says -----------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        """The first view, worked out before anything is sent: the numbers stand in the page as it arrives."""
+        self._document = pn.state.curdoc
+        content = self._content(self.state)
+        self._paint(self.state, content)
+        if self._document is not None:
+            start = {"dark": self.dark}
+            code = CustomJS(args={"asked": self._asked, "told": self._answer, "start": start}, code=text_of("desk.js"))
+            self._document.js_on_event("document_ready", code)
+            self._document.js_on_event("connection_lost", CustomJS(code="window.riskgridLostNow?.()"))
+            self._document.on_session_destroyed(self._end)
+        self._price(self.state, content)
+
+    def _end(self, _: Any) -> None:
+        self._turn += 1
+
+    def _hear(self, _attribute: str, _old: Any, new: Mapping[str, Any]) -> None:
+        message = json.loads(new["message"][0])
+        if "go" in message:
+            self.go(State.of(message["go"]))
+        elif "find" in message:
+            self._find(str(message["find"]))
+        elif "dark" in message:
+            self._shade(bool(message["dark"]))
+        elif "take" in message:
+            self._take(str(message["take"]), str(message["slot"]))
+
+    def go(self, state: State, *, notice: str = "") -> None:
+        """Show something else. What is asked later overtakes what is still being worked out."""
+        self._turn += 1
+        turn = self._turn
+
+        def work() -> None:
+            if turn != self._turn:
+                return
+            content = self._content(state)
+            self._later(lambda: turn == self._turn and self._arrive(state, content, notice))
+
+        self.desk.pool.submit(work)
+
+    def _find(self, text: str) -> None:
+        def work() -> None:
+            try:
+                state, notice = found(text, self.state, Look(self.desk, self.who()))
+            except RiskgridError as error:
+                state, notice = self.state, str(error)
+            self._later(lambda: self.go(state, notice=notice))
+
+        self.desk.pool.submit(work)
+
+    def _shade(self, dark: bool) -> None:
+        self.dark = dark
+        with pn.io.hold(self._document):
+            self.view.dark_theme = dark
+            for slots in self._places.values():
+                for slot in slots.values():
+                    slot.recolour(dark=dark)
+
+    def _take(self, form: str, slot: str) -> None:
+        card = self._places.get(self.state.page, {})[slot].card if slot in self._places[self.state.page] else None
+
+        def work() -> None:
+            try:
+                self.who().require("read")
+                message = taken(card, form)
+            except RiskgridError as error:
+                message = {"notice": str(error)}
+            self._later(lambda: self._tell(message))
+
+        self.desk.pool.submit(work)
+
+    # -- what it is shown ----------------------------------------------------------------------------------------
+
+    def _content(self, state: State) -> dict[str, Any]:
+        """Everything that a view needs, as plain values."""
+        page = _page(state)
+        try:
+            look = Look(self.desk, self.who())
+        except RiskgridError as error:
+            return {
+                "navigation": navigation(state, _TITLES, ""),
+                "bar": "",
+                "cards": {page.rows[0][0]: failed(error, state)},
+            }
+        made: dict[str, Any] = {"navigation": navigation(state, _TITLES, look.who.name)}
+        try:
+            made["cards"] = dict(page.show(state, look))
+        except Exception as error:
+            made["cards"] = {page.rows[0][0]: failed(error, state)}
+        made["bar"] = run_bar(state, look)
+        return made
+
+    def _arrive(self, state: State, content: Mapping[str, Any], notice: str) -> None:
+        with pn.io.hold(self._document):
+            self._paint(state, content)
+            said: dict[str, Any] = {"fresh": 1, "at": state.query, "title": f"{_TITLES[_page(state).key]} - riskgrid"}
+            self._tell({**said, **({"notice": notice} if notice else {})})
+        self._price(state, content)
+
+    def _paint(self, state: State, content: Mapping[str, Any]) -> None:
+        page = _page(state)
+        self.state = state
+        self._navigation.object = content["navigation"]
+        self._bar.object = content["bar"]
+        slots = self._slots(page)
+        for key, slot in slots.items():
+            slot.show(content["cards"].get(key), dark=self.dark)
+        for key, body in self._bodies.items():
+            body.visible = key == page.key
+
+    def _price(self, state: State, content: Mapping[str, Any]) -> None:
+        """Work out the cards that have to be priced, one after the other, and put each in its place."""
+        turn = self._turn
+        waiting = {key: card for key, card in content["cards"].items() if isinstance(card, Later)}
+
+        def work(key: str, later: Later) -> None:
+            if turn != self._turn:
+                return
+            try:
+                with self.desk.slots():
+                    self.who().require("read")
+                    card = later.make()
+            except Exception as error:
+                card = failed(error, state)
+                card = Card(later.title, card.body)
+            self._later(lambda: turn == self._turn and self._put(state, key, card))
+
+        for key, later in waiting.items():
+            self.desk.pricing.submit(work, key, later)
+
+    def _put(self, state: State, key: str, card: Card) -> None:
+        with pn.io.hold(self._document):
+            self._slots(_page(state))[key].show(card, dark=self.dark)
+
+    def _slots(self, page: Page) -> dict[str, Slot]:
+        """The places of a page, made when it is first seen."""
+        if page.key not in self._places:
+            slots = {key: Slot(key, alone=len(row) == 1) for row in page.rows for key in row}
+            rows = [
+                pn.FlexBox(
+                    *(slots[key].view for key in row),
+                    sizing_mode="stretch_width",
+                    gap="16px 32px",
+                    align_content="flex-start",
+                )
+                for row in page.rows
+            ]
+            self._places[page.key] = slots
+            self._bodies[page.key] = pn.Column(*rows, sizing_mode="stretch_width", margin=0, styles={"gap": "16px"})
+            self._main.append(self._bodies[page.key])
+        return self._places[page.key]
+
+    def _tell(self, message: Mapping[str, Any]) -> None:
+        self._told += 1
+        self._answer.data = {"message": [json.dumps({**message, "count": self._told})]}
+
+    def _later(self, do: Callable[[], object]) -> None:
+        """On the page's own thread, as soon as it is free; a page that is gone is left alone."""
+        if self._document is None or self._document.session_context is None:
+            return
+
+        def safely() -> None:
+            try:
+                do()
+            except Exception:
+                _LOG.exception("a view could not be painted")
+
+        self._document.add_next_tick_callback(safely)
+
+
+def _page(state: State) -> Page:
+    return PAGES.get(state.page, PAGES["overview"])
+
+
+def _html() -> Any:
+    return pn.pane.HTML("", stylesheets=[SLOT_CSS], sizing_mode="stretch_width", margin=0)

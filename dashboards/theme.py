@@ -1,0 +1,100 @@
+"""How pages look: colours in light and dark, type, the shell of panel-material-ui brought down to them, the icon."""
+
+from __future__ import annotations
+
+import functools
+from importlib import resources
+from typing import Any
+from urllib.parse import quote
+
+from riskgrid.plots import COLOURS, FONT
+
+__all__ = ["ICON", "PAGE_CSS", "SHELL", "SLOT_CSS", "THEMES", "recoloured", "text_of"]
+
+_GOOD = ("#2e7d4f", "#6fbf8f")
+_SHADES = {**COLOURS, "good": _GOOD}
+
+#: The icon: bars of a distribution, its tail in the colour of losses.
+ICON = "data:image/svg+xml," + quote(
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#30475e"/>'
+    '<path d="M6 12V7h2v5zM9 12V4h2v8zM12 12V8h2v4z" fill="#fff"/><path d="M2 12v-2h2v2z" fill="#ff8f86"/></svg>'
+)
+
+
+def text_of(name: str) -> str:
+    """One of the files beside this one."""
+    return resources.files("riskgrid.dashboards").joinpath(name).read_text(encoding="utf-8")
+
+
+def _variables(dark: bool) -> str:
+    return "".join(f"--{name.replace('_', '-')}: {shades[dark]}; " for name, shades in _SHADES.items())
+
+
+#: Of the document itself: the colours that all slots take theirs from.
+PAGE_CSS = (
+    f":root {{ {_variables(False)}--font: {FONT}; color-scheme: light; }}\n"
+    f":root[data-theme='dark'] {{ {_variables(True)}color-scheme: dark; }}\n"
+    "html, body { margin: 0; background: var(--paper); }\n"
+    ".lost { position: sticky; top: 0; z-index: 2000; padding: 8px 16px; font: 13px/20px var(--font); "
+    "color: var(--paper); background: var(--warning); }\n"
+)
+
+#: Of each slot.
+SLOT_CSS = text_of("desk.css")
+
+
+def _palette(dark: bool) -> dict[str, Any]:
+    def shade(name: str) -> str:
+        return _SHADES[name][dark]
+
+    return {
+        "palette": {
+            "mode": "dark" if dark else "light",
+            "primary": {"main": shade("bar")},
+            "error": {"main": shade("loss")},
+            "warning": {"main": shade("warning")},
+            "success": {"main": shade("good")},
+            "background": {"default": shade("paper"), "paper": shade("paper")},
+            "text": {"primary": shade("ink"), "secondary": shade("muted")},
+            "divider": shade("rule"),
+        },
+        "typography": {"fontFamily": FONT, "fontSize": 13, "button": {"textTransform": "none"}},
+        "shape": {"borderRadius": 3},
+    }
+
+
+#: Light and dark, as panel-material-ui takes them.
+THEMES = {"light": _palette(False), "dark": _palette(True)}
+
+#: The shell's bar made 40 pixels high, neutral and flat.
+SHELL: dict[str, Any] = {
+    "& .MuiAppBar-root": {
+        "backgroundColor": "background.paper",
+        "backgroundImage": "none",
+        "color": "text.primary",
+        "boxShadow": "none",
+        "borderBottom": "1px solid",
+        "borderColor": "divider",
+    },
+    "& .MuiToolbar-root": {"minHeight": "40px !important", "height": "40px", "padding": "0 12px"},
+    "& .MuiToolbar-root > .MuiTypography-root, & .logo": {"display": "none"},
+    "& main": {"padding": "8px 16px 24px"},
+}
+
+
+@functools.cache
+def _pairs(dark: bool) -> dict[str, str]:
+    return {shades[not dark]: shades[dark] for shades in _SHADES.values()}
+
+
+def recoloured(figure: Any, dark: bool) -> Any:
+    """A Bokeh figure with every colour of one theme swapped for that of the other, in place."""
+    pairs = _pairs(dark)
+    for model in figure.references():
+        changed = {}
+        for name, value in model.properties_with_values(include_defaults=False).items():
+            if isinstance(value, str) and value in pairs:
+                changed[name] = pairs[value]
+        if changed:
+            model.update(**changed)
+    return figure
