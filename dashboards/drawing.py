@@ -6,7 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from bokeh.models import ColumnDataSource, CustomJS, FactorRange, GlyphRenderer, Label, Plot, Range1d, TapTool
+import numpy as np
+from bokeh.model import Model
+from bokeh.models import CustomJS, Plot, TapTool
+from bokeh.models.renderers import GlyphRenderer
 
 from riskgrid.dashboards.state import State
 
@@ -58,7 +61,6 @@ def redrawn(old: Any, new: Any) -> bool:
     pairs: list[tuple[Any, Any]] = []
     if not _matched(old, new, pairs, set()):
         return False
-    known = {before.id for before, _ in pairs}
     for before, after in pairs:
         changed = {}
         for name, value in after.properties_with_values(include_defaults=True).items():
@@ -68,16 +70,11 @@ def redrawn(old: Any, new: Any) -> bool:
                 changed[name] = value
         if changed:
             before.update(**changed)
-    return bool(known)
-
-
-_SWAPPED = (ColumnDataSource, FactorRange, Range1d, Label)
+    return True
 
 
 def _refers(value: Any) -> bool:
     """Whether a property holds models, which are matched on their own."""
-    from bokeh.model import Model
-
     if isinstance(value, Model):
         return True
     if isinstance(value, list | tuple):
@@ -102,8 +99,6 @@ def _matched(old: Any, new: Any, pairs: list[tuple[Any, Any]], seen: set[str]) -
 
 
 def _matched_values(old: Any, new: Any, pairs: list[tuple[Any, Any]], seen: set[str]) -> bool:
-    from bokeh.model import Model
-
     if isinstance(old, Model) or isinstance(new, Model):
         return isinstance(old, Model) and isinstance(new, Model) and _matched(old, new, pairs, seen)
     if isinstance(old, list | tuple) and isinstance(new, list | tuple):
@@ -120,8 +115,6 @@ def _matched_values(old: Any, new: Any, pairs: list[tuple[Any, Any]], seen: set[
 
 
 def _same(old: Any, new: Any) -> bool:
-    import numpy as np
-
     if isinstance(old, dict) and isinstance(new, dict):
         return old.keys() == new.keys() and all(_same(old[key], new[key]) for key in old)
     if isinstance(old, np.ndarray) or isinstance(new, np.ndarray):

@@ -12,7 +12,7 @@ __all__ = ["found"]
 
 
 def found(text: str, state: State, look: Look) -> tuple[State, str]:
-    """Where a name leads, and what to say about it. Case does not matter; a page stays as it is where nothing matches."""
+    """Where a name leads, in any case of letters, and what to say about it; nowhere else where nothing matches."""
     run = look.run(state)
     wanted = text.casefold()
     at = State(page="drill-down", run=state.run, against=state.against, convention=state.convention)

@@ -1,7 +1,8 @@
-"""The head of every page: where one is, of when, held against what, by which convention, and a way to anything by name."""
+"""The head of every page: which page, of when, held against what, by which convention, and the box that finds."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -32,12 +33,11 @@ def navigation(state: State, titles: Mapping[str, str], who: str) -> str:
 def run_bar(state: State, look: Look) -> str:
     """As of when, compared with what, by which convention, and the box that finds."""
     finished = look.finished
-    try:
+    run = before = None
+    with contextlib.suppress(RiskgridError):  # the page says it
         run = look.run(state)
         before = look.before(state, run)
-    except RiskgridError:
-        run = before = None
-    chosen = run.known_as if run is not None else state.run
+    chosen = state.run if run is None else run.known_as
     runs = [(_told(seen), state.but(run=seen.row.run_id, against=""), seen.row.run_id == chosen) for seen in finished]
     beside = "" if before is None else before.known_as
     others = [("nothing", state.but(against="none"), before is None)]
@@ -50,8 +50,8 @@ def run_bar(state: State, look: Look) -> str:
     books = look.who.books
     mask = "" if books is None else f'<span class="gap">Your books: {escape(str(books))}</span>'
     return (
-        f'<div class="bar-of-run">{_select("As of", runs)}{_select("Compare with", others)}{_select("Measured as", ways)}'
-        f'{mask}<span class="fill" style="flex:1"></span><span class="muted" data-notice role="status"></span>'
+        f'<div class="bar-of-run">{_select("As of", runs)}{_select("Compare with", others)}'
+        f'{_select("Measured as", ways)}{mask}<span class="fill" style="flex:1"></span><span class="muted" data-notice role="status"></span>'
         '<input type="search" data-find aria-label="Find a trade, a book, a desk" placeholder="Find  /" '
         'autocomplete="off" spellcheck="false"></div>'
     )

@@ -1,4 +1,4 @@
-"""What one principal sees through the pages: runs, the one before, labels to walk along; the only way they reach data."""
+"""What one principal sees: runs, the one before, labels to walk along; the only way in which pages reach data."""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ def signed(text: str, kind: str = "money", *, adverse: bool = False) -> str:
 
     adverse : it is what rises that hurts.
 
-    >>> signed("-1,234"), signed("+12", "change", adverse=True)
-    ('<span class="loss">−1,234</span>', '<span class="loss">+12</span>')
+    >>> signed("+12", "change", adverse=True), signed("+12", "change")
+    ('<span class="loss">+12</span>', '+12')
     """
     shown = escape(text)
     if kind not in _SIGNED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 from collections.abc import Callable, Mapping
@@ -108,7 +109,7 @@ class Session:
             if turn != self._turn:
                 return
             content = self._content(state)
-            self._later(lambda: turn == self._turn and self._arrive(state, content, notice))
+            self._later(functools.partial(self._arrive, turn, state, content, notice))
 
         self.desk.pool.submit(work)
 
@@ -164,7 +165,9 @@ class Session:
         made["bar"] = run_bar(state, look)
         return made
 
-    def _arrive(self, state: State, content: Mapping[str, Any], notice: str) -> None:
+    def _arrive(self, turn: int, state: State, content: Mapping[str, Any], notice: str) -> None:
+        if turn != self._turn:
+            return
         with pn.io.hold(self._document):
             self._paint(state, content)
             said: dict[str, Any] = {"fresh": 1, "at": state.query, "title": f"{_TITLES[_page(state).key]} - riskgrid"}
@@ -197,12 +200,14 @@ class Session:
             except Exception as error:
                 card = failed(error, state)
                 card = Card(later.title, card.body)
-            self._later(lambda: turn == self._turn and self._put(state, key, card))
+            self._later(functools.partial(self._put, turn, state, key, card))
 
         for key, later in waiting.items():
             self.desk.pricing.submit(work, key, later)
 
-    def _put(self, state: State, key: str, card: Card) -> None:
+    def _put(self, turn: int, state: State, key: str, card: Card) -> None:
+        if turn != self._turn:
+            return
         with pn.io.hold(self._document):
             self._slots(_page(state))[key].show(card, dark=self.dark)
 

@@ -57,7 +57,8 @@ class State:
                 found["start"] = int(value) if value.isdecimal() and len(value) < 10 else 0
             elif name in known:
                 found[name] = value
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()})
+        found |= {name: tuple(found[name]) for name in ("where", "beside")}
+        return cls(**found)
 
     @property
     def query(self) -> str:

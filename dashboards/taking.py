@@ -19,7 +19,7 @@ _TYPES = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 
 
 def taken(card: Card | None, form: str) -> dict[str, Any]:
-    """The message that hands it over. form : ``tsv, csv, parquet``.   BadSpec for what is too much or has no numbers."""
+    """The message that hands it over. form : ``tsv, csv, parquet``.   BadSpec for too much, or no numbers."""
     if card is None or card.data is None:
         raise BadSpec("there are no numbers here to take along")
     dataset = card.data()

@@ -6,12 +6,12 @@ import datetime
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from riskgrid import charts, plots
-from riskgrid.analysis.comparing import compare
 from riskgrid.analysis.differing import diff
 from riskgrid.dashboards.card import Card, Later, Table, Word
 from riskgrid.dashboards.convention import measures_of
@@ -39,7 +39,7 @@ def show(state: State, look: Look) -> Content:
     then = None if before is None else report(before, [by], **how)
     return {
         "standing": _standing(run, told, look),
-        "figures": _figures(run, told, then, look),
+        "figures": _figures(told, then, look),
         "who": _who(told, then, state, by),
         "why": _why(run, before, how),
         "hurts": _hurts(told, state),
@@ -74,7 +74,7 @@ def _standing(run: Run, told: Report, look: Look) -> Card:
     return Card("", Word(f'<p class="facts">{shown}</p>'))
 
 
-def _figures(run: Run, told: Report, then: Report | None, look: Look) -> Card:
+def _figures(told: Report, then: Report | None, look: Look) -> Card:
     """PV, VaR, ES and the worst scenario, each with its change."""
     node, meaning = told.table.isel(node=0), told.conventions
     whose = "" if look.who.books is None else " of your books"
@@ -159,7 +159,7 @@ def _earlier(table: xr.Dataset, then: Report | None, by: str) -> Mapping[str, Se
     """The components of the same nodes in the earlier report; 0 for one that was not there, NaN where there is none."""
     names = ("component_value_at_risk", "component_expected_shortfall")
     if then is None:
-        return {name: np.full(table.sizes["node"], np.nan) for name in names}
+        return {name: [float("nan")] * table.sizes["node"] for name in names}
     places = {value: at for at, value in enumerate(then.table[by].values.tolist()) if at}
     found = [0, *(places.get(value, -1) for value in table[by].values.tolist()[1:])]
     return {name: [float(then.table[name][at]) if at >= 0 else 0.0 for at in found] for name in names}
@@ -178,7 +178,7 @@ def _diversification(table: xr.Dataset, width: int) -> Row:
     return Row("Diversification", cells, 1)
 
 
-def _why(run: Run, before: Run | None, how: Mapping[str, str]) -> Card | Later:
+def _why(run: Run, before: Run | None, how: Mapping[str, Any]) -> Card | Later:
     """What moved VaR, step by step, each an exact revaluation."""
     if before is None:
         return Card("Why", Word('<div class="empty">There is no earlier run to compare with.</div>'))
@@ -190,7 +190,7 @@ def _why(run: Run, before: Run | None, how: Mapping[str, str]) -> Card | Later:
     )
 
 
-def _explained(run: Run, before: Run, title: str, how: Mapping[str, str]) -> Card:
+def _explained(run: Run, before: Run, title: str, how: Mapping[str, Any]) -> Card:
     levels = {name: how[name] for name in ("var_level", "es_level") if name in how}
     made = diff(before, run, **levels)
     steps = [str(name) for name in made.table["step"].values]
