@@ -45,7 +45,8 @@ document.addEventListener("click", event => {
   go(link.getAttribute("href"))
 })
 
-document.addEventListener("change", event => {
+// of the two events of a choice the one that leaves a shadow root
+document.addEventListener("input", event => {
   const chosen = within(event, "select[data-go]")
   if (chosen) go(chosen.value)
 })

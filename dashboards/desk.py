@@ -3,21 +3,60 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 from riskgrid.access import Door
 from riskgrid.acting import QUOTA
 
-__all__ = ["Desk"]
+__all__ = ["Desk", "Results"]
 
 #: Views that are worked out at once, those of all sessions together.
 _AT_ONCE = 4
 
+#: Results of analyses that are kept, those used last.
+_KEPT = 48
+
 #: Cards that are priced at once.
 _PRICED_AT_ONCE = 2
+
+
+class Results:
+    """What analyses have found, those used last; two that ask the same at once have it found once."""
+
+    def __init__(self, most: int = _KEPT) -> None:
+        self._most = most
+        self._found: OrderedDict[Hashable, Any] = OrderedDict()
+        self._making: dict[Hashable, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable) -> Any:
+        """A result, None where it is not kept."""
+        with self._lock:
+            if key in self._found:
+                self._found.move_to_end(key)
+            return self._found.get(key)
+
+    def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """A result, made where it is not kept."""
+        with self._lock:
+            making = self._making.setdefault(key, threading.Lock())
+        with making:
+            found = self.get(key)
+            if found is None:
+                found = make()
+                with self._lock:
+                    self._found[key] = found
+                    while len(self._found) > self._most:
+                        self._found.popitem(last=False)
+        with self._lock:
+            self._making.pop(key, None)
+        return found
 
 
 @dataclass(frozen=True)
@@ -32,6 +71,11 @@ class Desk:
     quota: int = QUOTA
     slots: Callable[[], AbstractContextManager[None]] = nullcontext
     development: bool = False
+
+    @functools.cached_property
+    def results(self) -> Results:
+        """What sessions have asked, for others of the same rights."""
+        return Results()
 
     @functools.cached_property
     def pool(self) -> ThreadPoolExecutor:

@@ -58,19 +58,52 @@ def redrawn(old: Any, new: Any) -> bool:
     """
     if not isinstance(old, Plot) or not isinstance(new, Plot):
         return False
-    pairs: list[tuple[Any, Any]] = []
-    if not _matched(old, new, pairs, set()):
+    changes: list[tuple[Model, dict[str, Any]]] = []
+    if not _matched(old, new, changes, set()):
         return False
-    for before, after in pairs:
-        changed = {}
-        for name, value in after.properties_with_values(include_defaults=True).items():
-            if name in _KEPT or _refers(value):
-                continue
-            if not _same(getattr(before, name), value):
-                changed[name] = value
-        if changed:
-            before.update(**changed)
+    for model, changed in changes:
+        model.update(**changed)
     return True
+
+
+def _matched(old: Model, new: Model, changes: list[tuple[Model, dict[str, Any]]], seen: set[str]) -> bool:
+    """Walk two figures side by side and note what differs; False where they are built differently."""
+    if type(old) is not type(new):
+        return False
+    if old.id in seen:
+        return True
+    seen.add(old.id)
+    before, after = _said(old), _said(new)
+    changed = {}
+    for name in before.keys() | after.keys():
+        one = before[name] if name in before else getattr(old, name)
+        other = after[name] if name in after else getattr(new, name)
+        if _refers(one) or _refers(other):
+            if not _matched_values(one, other, changes, seen):
+                return False
+        elif not _same(one, other):
+            changed[name] = dict(other) if isinstance(other, dict) else other
+    if changed:
+        changes.append((old, changed))
+    return True
+
+
+def _matched_values(old: Any, new: Any, changes: list[tuple[Model, dict[str, Any]]], seen: set[str]) -> bool:
+    if isinstance(old, Model) and isinstance(new, Model):
+        return _matched(old, new, changes, seen)
+    if isinstance(old, list | tuple) and isinstance(new, list | tuple):
+        pairs = zip(old, new, strict=False)
+        return len(old) == len(new) and all(_matched_values(one, other, changes, seen) for one, other in pairs)
+    if isinstance(old, dict) and isinstance(new, dict):
+        return old.keys() == new.keys() and all(_matched_values(old[key], new[key], changes, seen) for key in old)
+    return bool(_same(old, new))
+
+
+def _said(model: Model) -> dict[str, Any]:
+    """The properties of a model that were given a value, or made one of their own."""
+    # Bokeh's public query asks for the default of every property there is, which takes longer than drawing
+    given = model._property_values | model._unstable_default_values
+    return {name: value for name, value in given.items() if name not in _KEPT}
 
 
 def _refers(value: Any) -> bool:
@@ -78,40 +111,8 @@ def _refers(value: Any) -> bool:
     if isinstance(value, Model):
         return True
     if isinstance(value, list | tuple):
-        return any(_refers(each) for each in value)
-    return isinstance(value, dict) and any(_refers(each) for each in value.values())
-
-
-def _matched(old: Any, new: Any, pairs: list[tuple[Any, Any]], seen: set[str]) -> bool:
-    """Pair the models of two figures by walking both; False where they are built differently."""
-    if type(old) is not type(new):
-        return False
-    if old.id in seen:
-        return True
-    seen.add(old.id)
-    pairs.append((old, new))
-    for name in old.properties_with_refs():
-        if name in _KEPT:
-            continue
-        if not _matched_values(getattr(old, name), getattr(new, name), pairs, seen):
-            return False
-    return True
-
-
-def _matched_values(old: Any, new: Any, pairs: list[tuple[Any, Any]], seen: set[str]) -> bool:
-    if isinstance(old, Model) or isinstance(new, Model):
-        return isinstance(old, Model) and isinstance(new, Model) and _matched(old, new, pairs, seen)
-    if isinstance(old, list | tuple) and isinstance(new, list | tuple):
-        if not (_refers(old) or _refers(new)):
-            return True
-        return len(old) == len(new) and all(
-            _matched_values(one, other, pairs, seen) for one, other in zip(old, new, strict=True)
-        )
-    if isinstance(old, dict) and isinstance(new, dict):
-        if not (_refers(old) or _refers(new)):
-            return True
-        return old.keys() == new.keys() and all(_matched_values(old[key], new[key], pairs, seen) for key in old)
-    return True
+        return any(map(_refers, value))
+    return isinstance(value, dict) and any(map(_refers, value.values()))
 
 
 def _same(old: Any, new: Any) -> bool:

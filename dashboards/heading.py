@@ -49,9 +49,10 @@ def run_bar(state: State, look: Look) -> str:
     ways = [(words, state.but(convention=name), name == state.convention) for name, (words, _) in CONVENTIONS.items()]
     books = look.who.books
     mask = "" if books is None else f'<span class="gap">Your books: {escape(str(books))}</span>'
+    choices = [_select("As of", runs), _select("Compare with", others), _select("Measured as", ways)]
     return (
-        f'<div class="bar-of-run">{_select("As of", runs)}{_select("Compare with", others)}'
-        f'{_select("Measured as", ways)}{mask}<span class="fill" style="flex:1"></span><span class="muted" data-notice role="status"></span>'
+        f'<div class="bar-of-run">{"".join(choices)}{mask}<span class="fill"></span>'
+        '<span class="muted" data-notice role="status"></span>'
         '<input type="search" data-find aria-label="Find a trade, a book, a desk" placeholder="Find  /" '
         'autocomplete="off" spellcheck="false"></div>'
     )

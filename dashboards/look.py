@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from riskgrid.access import Seen
+from riskgrid.dashboards.card import Card, Later
 from riskgrid.dashboards.desk import Desk
 from riskgrid.dashboards.state import State
 from riskgrid.errors import UnknownName
@@ -64,6 +66,34 @@ class Look:
                 if found.manifest["reporting"] == run.manifest["reporting"]:
                     return found
         return None
+
+    def once(self, name: str, runs: Sequence[Run], how: Any, make: Callable[[], Any]) -> Any:
+        """What an analysis finds, kept for the next who asks the same of runs with these numbers under these rights.
+
+        how : whatever else decides it, as plain values.
+        """
+        return self.desk.results.once(self._key(name, runs, how), make)
+
+    def later(
+        self,
+        title: str,
+        said: str,
+        asked: tuple[str, Sequence[Run], Any],
+        make: Callable[[], Any],
+        card: Callable[[Any], Card],
+    ) -> Card | Later:
+        """A card of an analysis that prices: at once where it was found before, else later.
+
+        asked : as of :meth:`once`.   said : what is being done meanwhile.   card : shows what was found.
+        """
+        found = self.desk.results.get(self._key(*asked))
+        if found is not None:
+            return card(found)
+        return Later(title, said, lambda: card(self.once(*asked, make)))
+
+    def _key(self, name: str, runs: Sequence[Run], how: Any) -> tuple[Any, ...]:
+        told = tuple((run.known_as, run.result_id, run.row.status, run.called) for run in runs)
+        return name, self.who.rights, told, repr(how)
 
     def labels(self, run: Run) -> list[str]:
         """Labels that a tree can be made of, those of the hierarchy first, those of single trades left out."""

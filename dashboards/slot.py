@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import panel as pn
 
 from riskgrid.dashboards.card import Card, Later, Table, Word
@@ -61,6 +59,8 @@ class Slot:
             self._words.object = html
 
     def _draw(self, card: Card, *, dark: bool) -> None:
-        made: Any = recoloured(with_links(card.body, card.links), dark)
+        made = with_links(card.body, card.links)
+        if dark:  # figures are made in light
+            recoloured(made, dark)
         if self._figure.object is None or not redrawn(self._figure.object, made):
             self._figure.object = made

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from riskgrid import charts, plots
-from riskgrid.analysis.differing import diff
+from riskgrid.analysis.differing import Difference, diff
 from riskgrid.dashboards.card import Card, Later, Table, Word
 from riskgrid.dashboards.convention import measures_of
 from riskgrid.dashboards.look import Look
@@ -41,7 +40,7 @@ def show(state: State, look: Look) -> Content:
         "standing": _standing(run, told, look),
         "figures": _figures(told, then, look),
         "who": _who(told, then, state, by),
-        "why": _why(run, before, how),
+        "why": _why(run, before, how, look),
         "hurts": _hurts(told, state),
         "distribution": _distribution(told, look),
     }
@@ -178,28 +177,27 @@ def _diversification(table: xr.Dataset, width: int) -> Row:
     return Row("Diversification", cells, 1)
 
 
-def _why(run: Run, before: Run | None, how: Mapping[str, Any]) -> Card | Later:
+def _why(run: Run, before: Run | None, how: Mapping[str, Any], look: Look) -> Card | Later:
     """What moved VaR, step by step, each an exact revaluation."""
     if before is None:
         return Card("Why", Word('<div class="empty">There is no earlier run to compare with.</div>'))
-    title = f"Why VaR moved since {before.row.as_of}"
-    return Later(
-        title,
+    levels = {name: how[name] for name in ("var_level", "es_level") if name in how}
+    return look.later(
+        f"Why VaR moved since {before.row.as_of}",
         "Revaluing step by step: market, scenarios, trades.",
-        functools.partial(_explained, run, before, title, how),
+        ("diff", (before, run), levels),
+        lambda: diff(before, run, **levels),
+        lambda found: _steps(found, before, run),
     )
 
 
-def _explained(run: Run, before: Run, title: str, how: Mapping[str, Any]) -> Card:
-    levels = {name: how[name] for name in ("var_level", "es_level") if name in how}
-    made = diff(before, run, **levels)
-    steps = [str(name) for name in made.table["step"].values]
-    moves = made.table["value_at_risk"].values[:, 0]
-    first = float(made.table["value_at_risk_first"][0])
-    names = [f"VaR {before.row.as_of}", *map(_step, steps)]
+def _steps(found: Difference, before: Run, run: Run) -> Card:
+    moves = found.table["value_at_risk"].values[:, 0]
+    first = float(found.table["value_at_risk_first"][0])
+    names = [f"VaR {before.row.as_of}", *(_step(str(name)) for name in found.table["step"].values)]
     figure = charts.waterfall(names, np.array([first, *moves]), f"VaR {run.row.as_of}")
     note = "Each step is an exact revaluation on top of those before; the order is that of the bars."
-    return Card(title, figure, note, data=made.to_dataset)
+    return Card(f"Why VaR moved since {before.row.as_of}", figure, note, data=found.to_dataset)
 
 
 _STEPS = {"scenarios": "Window of scenarios", "portfolio": "Trades", "market": "Market"}
