@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from bokeh.core.property.vectorization import Value
 from bokeh.model import Model
 from bokeh.models import CustomJS, Plot, TapTool
 from bokeh.models.renderers import GlyphRenderer
 
 from riskgrid.dashboards.state import State
+from riskgrid.dashboards.theme import swapped
 
-__all__ = ["redrawn", "with_links"]
+__all__ = ["recoloured", "redrawn", "with_links"]
 
 # the first name below the pointer; the page's own hands follow the link
 _CLICKED = """
@@ -66,6 +68,32 @@ def redrawn(old: Any, new: Any) -> bool:
     return True
 
 
+def recoloured(figure: Any, *, dark: bool) -> None:
+    """Swap every colour of a figure for that of the other theme, in place."""
+    pairs, seen, left = swapped(dark), set[str](), [figure]
+    while left:
+        model = left.pop()
+        if model.id in seen:
+            continue
+        seen.add(model.id)
+        changed = {}
+        for name, value in _said(model).items():
+            left += _models(value)
+            colour = value.value if isinstance(value, Value) else value
+            if isinstance(colour, str) and colour in pairs:
+                changed[name] = pairs[colour]
+        if changed:
+            model.update(**changed)
+
+
+def _models(value: Any) -> list[Model]:
+    if isinstance(value, Model):
+        return [value]
+    if isinstance(value, list | tuple):
+        return [model for each in value for model in _models(each)]
+    return _models(list(value.values())) if isinstance(value, dict) else []
+
+
 def _matched(old: Model, new: Model, changes: list[tuple[Model, dict[str, Any]]], seen: set[str]) -> bool:
     """Walk two figures side by side and note what differs; False where they are built differently."""
     if type(old) is not type(new):
@@ -78,7 +106,7 @@ def _matched(old: Model, new: Model, changes: list[tuple[Model, dict[str, Any]]]
     for name in before.keys() | after.keys():
         one = before[name] if name in before else getattr(old, name)
         other = after[name] if name in after else getattr(new, name)
-        if _refers(one) or _refers(other):
+        if _models(one) or _models(other):
             if not _matched_values(one, other, changes, seen):
                 return False
         elif not _same(one, other):
@@ -104,15 +132,6 @@ def _said(model: Model) -> dict[str, Any]:
     # Bokeh's public query asks for the default of every property there is, which takes longer than drawing
     given = model._property_values | model._unstable_default_values
     return {name: value for name, value in given.items() if name not in _KEPT}
-
-
-def _refers(value: Any) -> bool:
-    """Whether a property holds models, which are matched on their own."""
-    if isinstance(value, Model):
-        return True
-    if isinstance(value, list | tuple):
-        return any(map(_refers, value))
-    return isinstance(value, dict) and any(map(_refers, value.values()))
 
 
 def _same(old: Any, new: Any) -> bool:

@@ -25,7 +25,7 @@ def navigation(state: State, titles: Mapping[str, str], who: str) -> str:
         links.append(f'<a href="{escape(link.query)}"{current}>{escape(title)}</a>')
     return (
         f'<div class="head"><span class="brand">riskgrid</span><nav aria-label="Pages">{"".join(links)}</nav>'
-        f'<span class="fill"></span><span class="muted">{escape(who)}</span>'
+        f'<span class="fill"></span><span class="muted who">{escape(who)}</span>'
         '<button type="button" data-do="dark" title="Light or dark" aria-label="Light or dark">\u25d0</button></div>'
     )
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import panel as pn
 
 from riskgrid.dashboards.card import Card, Later, Table, Word
-from riskgrid.dashboards.drawing import redrawn, with_links
+from riskgrid.dashboards.drawing import recoloured, redrawn, with_links
 from riskgrid.dashboards.markup import card_html, waiting_html
-from riskgrid.dashboards.theme import SLOT_CSS, recoloured
+from riskgrid.dashboards.theme import SLOT_CSS
 
 __all__ = ["Slot"]
 
@@ -52,7 +52,7 @@ class Slot:
     def recolour(self, *, dark: bool) -> None:
         """In the other theme."""
         if self._figure.object is not None:
-            recoloured(self._figure.object, dark)
+            recoloured(self._figure.object, dark=dark)
 
     def _put(self, html: str) -> None:
         if self._words.object != html:
@@ -61,6 +61,6 @@ class Slot:
     def _draw(self, card: Card, *, dark: bool) -> None:
         made = with_links(card.body, card.links)
         if dark:  # figures are made in light
-            recoloured(made, dark)
+            recoloured(made, dark=True)
         if self._figure.object is None or not redrawn(self._figure.object, made):
             self._figure.object = made

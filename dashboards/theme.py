@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from riskgrid.plots import COLOURS, FONT
 
-__all__ = ["ICON", "PAGE_CSS", "SHELL", "SLOT_CSS", "THEMES", "recoloured", "text_of"]
+__all__ = ["ICON", "PAGE_CSS", "SHELL", "SLOT_CSS", "THEMES", "swapped", "text_of"]
 
 _GOOD = ("#2e7d4f", "#6fbf8f")
 _SHADES = {**COLOURS, "good": _GOOD}
@@ -77,24 +77,15 @@ SHELL: dict[str, Any] = {
         "borderColor": "divider",
     },
     "& .MuiToolbar-root": {"minHeight": "40px !important", "height": "40px", "padding": "0 12px"},
-    "& .MuiToolbar-root > .MuiTypography-root, & .logo": {"display": "none"},
-    "& main": {"padding": "8px 16px 24px"},
+    # the head says the name, and views dim instead of a bar that runs
+    "& .MuiToolbar-root > .MuiBox-root:has(.title), & .MuiLinearProgress-root": {"display": "none"},
+    # the document scrolls, not a box in it: pages print whole, and the space bar works
+    "&, & main, & .main-content": {"height": "auto", "minHeight": "0", "overflow": "visible"},
+    "& main > .MuiBox-root": {"height": "auto", "padding": "0", "margin": "0 16px 24px"},
 }
 
 
 @functools.cache
-def _pairs(dark: bool) -> dict[str, str]:
+def swapped(dark: bool) -> dict[str, str]:
+    """Each colour of the other theme to that of this one."""
     return {shades[not dark]: shades[dark] for shades in _SHADES.values()}
-
-
-def recoloured(figure: Any, dark: bool) -> Any:
-    """A Bokeh figure with every colour of one theme swapped for that of the other, in place."""
-    pairs = _pairs(dark)
-    for model in figure.references():
-        changed = {}
-        for name, value in model.properties_with_values(include_defaults=False).items():
-            if isinstance(value, str) and value in pairs:
-                changed[name] = pairs[value]
-        if changed:
-            model.update(**changed)
-    return figure
