@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import importlib.util
 import ipaddress
 from collections import Counter
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-__all__ = ["EACH", "HEAD_SECONDS", "Addresses", "protocol"]
+__all__ = ["EACH", "HEAD_SECONDS", "Addresses", "protocol", "socket_protocol"]
 
 #: Seconds in which the head of a request has to arrive, and in which a body has to end that nobody reads any more.
 HEAD_SECONDS = 10.0
@@ -89,6 +92,24 @@ def protocol(trusted: str | None = None, *, each: int = EACH, seconds: float = H
     return type("Connection", (_Connection,), {"addresses": addresses, "seconds": seconds})
 
 
+def socket_protocol() -> type[asyncio.Protocol] | Literal["none"]:
+    """The protocol of sockets, ``none`` where nothing is installed that speaks it: then there are no pages, either."""
+    if importlib.util.find_spec("websockets") is None:
+        return "none"
+    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+    class Socket(WebSocketsSansIOProtocol):
+        ends: Callable[[], None] | None = None
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            if self.ends is not None:
+                self.ends()
+                self.ends = None
+            super().connection_lost(exc)
+
+    return Socket
+
+
 class _Connection(HttpToolsProtocol):
     """One connection; uvicorn bounds neither the size of a request's head nor the time that it takes."""
 
@@ -154,6 +175,17 @@ class _Connection(HttpToolsProtocol):
             self.limit_concurrency = None
         super().on_headers_complete()
         self.limit_concurrency = self.config.limit_concurrency
+
+    def _should_upgrade_to_ws(self) -> bool:
+        return self._whole and super()._should_upgrade_to_ws()
+
+    def handle_websocket_upgrade(self) -> None:
+        """From here on the connection is a socket, which counts as long as it is open."""
+        super().handle_websocket_upgrade()
+        made = self.transport.get_protocol()
+        host, self._counted = self._counted, None
+        if host is not None:
+            made.ends = functools.partial(self.addresses.closed, host)  # type: ignore[attr-defined]
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         if not self._whole:

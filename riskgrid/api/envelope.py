@@ -70,6 +70,9 @@ class Envelope:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See the ASGI specification."""
+        if scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -81,7 +84,9 @@ class Envelope:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 course.status = message["status"]
-                message["headers"] = [*message.get("headers", ()), *added]
+                given = list(message.get("headers", ()))
+                names = {name for name, _ in given}  # a page says itself what it may do
+                message["headers"] = [*given, *(pair for pair in added if pair[0] not in names)]
                 kind = next((value for name, value in message["headers"] if name == b"content-type"), b"")
                 if kind.startswith(b"text/event-stream"):
                     course.stream = True
@@ -92,6 +97,30 @@ class Envelope:
             try:
                 await self._handled(scope, receive, sending, headers, course)
             finally:
+                self._told(scope, course)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A socket: in development mode of this machine alone, and told once it is closed."""
+        course, metrics = _Course(status=403), self.service.metrics
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "websocket.accept":
+                course.status = 101
+                metrics.sockets.inc()
+            await send(message)
+
+        with log.about(request=uuid.uuid4().hex[:16]):
+            try:
+                if self.service.development:
+                    _check_local(Headers(scope=scope))
+                await self.app(scope, receive, sending)
+            except HTTPException as error:
+                _LOG.info("a socket is refused: %s", error.detail)
+                await receive()
+                await send({"type": "websocket.close", "code": 1008})
+            finally:
+                if course.status == 101:
+                    metrics.sockets.dec()
                 self._told(scope, course)
 
     async def _handled(self, scope: Scope, receive: Receive, send: Send, headers: Headers, course: _Course) -> None:
@@ -156,11 +185,12 @@ class Envelope:
     def _told(self, scope: Scope, course: _Course) -> None:
         """Count the request and say it. Its path is not said: it may name a trade."""
         seconds, metrics, status = time.perf_counter() - course.begun, self.service.metrics, course.status or 499
-        method = scope["method"] if scope["method"] in _METHODS else "other"
+        given = scope.get("method", "socket")
+        method = given if given in (*_METHODS, "socket") else "other"
         route = self._route(scope)
         if course.stream:
             metrics.streams.dec()
-        else:
+        elif method != "socket":
             metrics.seconds.labels(route, method).observe(seconds)
         metrics.requests.labels(route, method, str(status)).inc()
         level = logging.DEBUG if route in _PROBES else logging.INFO

@@ -35,6 +35,7 @@ class Metrics:
         )
         self.requests = self._counter("requests", "Requests by route, method and status.", "route", "method", "status")
         self.streams = Gauge("riskgrid_open_streams", "Event streams that are open.", registry=self.registry)
+        self.sockets = Gauge("riskgrid_open_sockets", "Pages that are open.", registry=self.registry)
         self._runs = self._counter("runs", "Runs that ended here, by status.", "status")
         self._blocks = self._counter("blocks", "Blocks of these runs: priced, found in the store, failed.", "how")
         self._valuations = self._counter("valuations", "Trades valued in a state.")

@@ -12,7 +12,7 @@ from typing import Any
 
 import uvicorn
 
-from riskgrid.api.connection import protocol
+from riskgrid.api.connection import protocol, socket_protocol
 from riskgrid.errors import BadSpec
 
 __all__ = ["GRACE", "bound", "is_loopback", "listen"]
@@ -27,6 +27,9 @@ _TURN = 0.001
 
 #: Connections that are open at once.
 _CONNECTIONS = 2000
+
+#: Bytes of one message of a page: what somebody has typed or pasted into it.
+_MESSAGE = 4_000_000
 
 #: Ports that are tried one after another.
 _TRIES = 20
@@ -77,7 +80,10 @@ def listen(app: Any, at: socket.socket, ending: Callable[[], object], *, proxies
             app,
             http=protocol(proxies),
             loop="auto",
-            ws="none",
+            ws=socket_protocol(),
+            ws_max_size=_MESSAGE,
+            ws_ping_interval=20.0,
+            ws_ping_timeout=20.0,
             log_config=None,
             access_log=False,
             server_header=False,
