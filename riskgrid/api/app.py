@@ -63,34 +63,42 @@ _SAID = [
 ]
 
 
-async def _documentation() -> RedirectResponse:
-    """Whoever opens the service in a browser looks for a page."""
-    return RedirectResponse("/docs")
+def make_app(service: Service, *, home: str = "/docs", interface: bool = True) -> FastAPI:
+    """The HTTP interface of a service. As it ends, what is being made for requests is left to a runner.
 
-
-def make_app(service: Service) -> FastAPI:
-    """The HTTP interface of a service. As it ends, what is being made for requests is left to a runner."""
+    home : where who opens the service in a browser is led.   interface : without it, the probes alone.
+    """
 
     @asynccontextmanager
     async def course(app: FastAPI) -> AsyncGenerator[None]:  # noqa: ARG001
         yield
         _LOG.info("the service ends, what is being made is given back: %d runs", service.door.close())
 
-    app = FastAPIOffline(
-        title="riskgrid",
-        version="1",
-        summary="Runs, drill-down and what-ifs over scenario cubes.",
-        docs_url="/docs",
-        redoc_url=None,
-        openapi_url="/openapi.json",
-        redirect_slashes=False,  # to a host that whoever asks has named
-        lifespan=course,
+    async def lead() -> RedirectResponse:
+        return RedirectResponse(home)
+
+    # redirect_slashes : to a host that whoever asks has named
+    app = (
+        FastAPIOffline(
+            title="riskgrid",
+            version="1",
+            summary="Runs, drill-down and what-ifs over scenario cubes.",
+            docs_url="/docs",
+            redoc_url=None,
+            openapi_url="/openapi.json",
+            redirect_slashes=False,
+            lifespan=course,
+        )
+        if interface
+        else FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, lifespan=course)
     )
     app.state.service = service
     add_handlers(app)
     app.add_middleware(Envelope, service=service, prefix=PREFIX)
     app.include_router(probes.router)
-    app.add_api_route("/", _documentation, include_in_schema=False)
+    app.add_api_route("/", lead, include_in_schema=False)
+    if not interface:
+        return app
     said = [Depends(only_known), *([] if service.development else _SAID)]
     for router in _ROUTERS:
         app.include_router(router, prefix=PREFIX, responses=PROBLEMS, dependencies=said)

@@ -1,12 +1,20 @@
-"""Commands of a service: everything in one, the API alone, and what it is set to."""
+"""Commands of a service: everything in one, the API or the dashboard alone, and what it is set to."""
 
 from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING
 
 import click
 
 from riskgrid.cli.group import STORE, cli, table
 
-__all__ = ["api", "config", "serve"]
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from riskgrid.api.service import Service
+
+__all__ = ["api", "config", "dashboard", "serve"]
 
 _HOST = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 _PORT = click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65_535), help="0 takes any.")
@@ -27,7 +35,7 @@ _METRICS_HOST = click.option("--metrics-host", default="127.0.0.1", show_default
 def serve(
     host: str, port: int, *, development: bool, sample: bool, trades: int, cluster: str, store: str | None
 ) -> None:
-    """Serve the API here and answer its runs in a child process; a busy port gives way to the next."""
+    """Serve dashboard and API here and answer runs in a child process; a busy port gives way to the next."""
     from riskgrid.api.app import make_app
     from riskgrid.api.child import Child, runner_command
     from riskgrid.api.opening import give_sample, open_service
@@ -38,12 +46,16 @@ def serve(
     kept = store_of(store)
     service = open_service(kept, host, development=development, fallback=True)
     kept.check_writable()
+    pages = not _missing()
     with bound(host, port, move_on=True) as at:
         if sample:
             give_sample(service.door, trades=trades)
         with Child(runner_command(kept.where, cluster)):
-            _say_where(at, service.development)
-            listen(make_app(service), at, service.tailer.close)
+            app = make_app(service, home="/desk") if pages else make_app(service)
+            if pages:
+                _mount(app, service)
+            _say_where(at, service.development, pages=pages)
+            listen(app, at, service.tailer.close)
 
 
 @cli.command()
@@ -79,6 +91,43 @@ def api(
 
 
 @cli.command()
+@_HOST
+@_PORT
+@_DEVELOPMENT
+@_PROXIES
+@_METRICS_HOST
+@_METRICS
+@STORE
+def dashboard(
+    host: str,
+    port: int,
+    *,
+    development: bool,
+    trusted_proxies: str | None,
+    metrics_host: str,
+    metrics_port: int | None,
+    store: str | None,
+) -> None:
+    """Serve the dashboard alone; 'riskgrid runner' answers what is asked at its pages."""
+    from riskgrid.api.app import make_app
+    from riskgrid.api.opening import open_service
+    from riskgrid.api.scraping import scraped
+    from riskgrid.api.server import bound, listen
+    from riskgrid.errors import BadSpec
+    from riskgrid.store import store_of
+
+    _speak()
+    if missing := _missing():
+        raise BadSpec(missing)
+    service = open_service(store_of(store), host, development=development)
+    app = make_app(service, home="/desk", interface=False)
+    _mount(app, service)
+    with bound(host, port) as at, scraped(service.metrics.registry, metrics_host, metrics_port):
+        _say_where(at, service.development, pages=True, interface=False)
+        listen(app, at, service.tailer.close, proxies=trusted_proxies)
+
+
+@cli.command()
 @click.option("--show", is_flag=True, help="Print every setting; this is what it does in any case.")
 def config(show: bool) -> None:  # noqa: ARG001, one day it may do more
     """Print every setting, its value without secrets, and where that comes from."""
@@ -96,8 +145,28 @@ def _speak() -> None:
     log.set_up(chosen.log, chosen.log_level)
 
 
-def _say_where(at: object, development: bool) -> None:
+def _missing() -> str:
+    """What to do for the dashboard where its extra is not installed; nothing where it is."""
+    if all(importlib.util.find_spec(name) for name in ("panel", "panel_material_ui", "websockets")):
+        return ""
+    return "the dashboard is an extra; pip install 'riskgrid[dashboard]' installs it"
+
+
+def _mount(app: FastAPI, service: Service) -> None:
+    from riskgrid.dashboards.desk import Desk
+    from riskgrid.dashboards.mount import mount
+
+    mount(app, Desk(service.door, service.quota, service.slots.taken, service.development), service.known)
+
+
+def _say_where(at: object, development: bool, *, pages: bool | None = None, interface: bool = True) -> None:
+    """Where somebody finds it. pages : None where nobody has asked for any."""
     host, port = at.getsockname()[:2]  # type: ignore[attr-defined]
-    shown = f"[{host}]" if ":" in host else host
+    shown = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     mode = " in development mode: nobody is asked who he is" if development else ""
-    click.echo(f"riskgrid serves http://{shown}:{port}{mode}; its documentation is at http://{shown}:{port}/docs")
+    if pages:
+        click.echo(f"the dashboard is at {shown}/desk")
+    elif pages is not None:
+        click.echo(_missing())
+    documentation = f"; its documentation is at {shown}/docs" if interface else ""
+    click.echo(f"riskgrid serves {shown}{mode}{documentation}")
