@@ -29,7 +29,9 @@ SOURCES = ("pyproject.toml", "LICENSE", "README.md")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built without a network, of a copy: a build leaves things behind."""
     copy = tmp_path_factory.mktemp("build")
-    shutil.copytree(ROOT / "riskgrid", copy / "riskgrid", ignore=shutil.ignore_patterns("__pycache__"))
+    caches = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "riskgrid", copy / "riskgrid", symlinks=True, ignore=caches)
+    shutil.copytree(ROOT / "dashboards", copy / "dashboards", ignore=caches)  # to which a link within riskgrid leads
     shutil.copytree(ROOT / "tests" / "sample", copy / "tests" / "sample")  # which is to stay out
     for name in SOURCES:
         shutil.copy(ROOT / name, copy)
@@ -63,9 +65,16 @@ def test_wheel__holds_every_file_of_the_package_and_nothing_else(wheel: Path) ->
         )
     folder = about.rpartition("/")[0]
     ours = {name for name in held if not name.startswith(f"{folder}/")}
-    found = (path for path in (ROOT / "riskgrid").rglob("[!.]*") if path.is_file() and "__pycache__" not in path.parts)
-    assert ours == {path.relative_to(ROOT).as_posix() for path in found}
+    found = (
+        path.relative_to(ROOT)
+        for folder in (ROOT / "riskgrid", ROOT / "dashboards")
+        for path in folder.rglob("[!.]*")
+        if path.is_file() and "__pycache__" not in path.parts
+    )
+    inside = (path if path.parts[0] == "riskgrid" else Path("riskgrid", path) for path in found)
+    assert ours == {path.as_posix() for path in inside}
     assert {"riskgrid/py.typed", "riskgrid/templates/page.html", "riskgrid/sample/data/history.parquet"} < ours
+    assert {"riskgrid/dashboards/mount.py", "riskgrid/dashboards/desk.css", "riskgrid/dashboards/desk.js"} < ours
     assert f"{folder}/licenses/LICENSE" in held
     assert meta["License-Expression"] == "BSD-3-Clause"
     assert {"api", "client", "plots", "postgres", "s3"} < set(meta.get_all("Provides-Extra"))

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import importlib.util
 import ipaddress
+import logging
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Literal
@@ -31,6 +32,10 @@ _SPARE_SECONDS = 1.0
 _HEAD = 65_536
 
 _ALIVE = b"/health"
+
+#: Of sockets, which the envelope tells of.
+_QUIET = logging.getLogger("uvicorn.sockets")
+_QUIET.setLevel(logging.WARNING)
 _LATE = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
@@ -100,6 +105,10 @@ def socket_protocol() -> type[asyncio.Protocol] | Literal["none"]:
 
     class Socket(WebSocketsSansIOProtocol):
         ends: Callable[[], None] | None = None
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self.logger = self.conn.logger = _QUIET
 
         def connection_lost(self, exc: Exception | None) -> None:
             if self.ends is not None:
