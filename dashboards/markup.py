@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from html import escape
 
 from riskgrid.dashboards.card import Card, Later, Table, Word
 from riskgrid.dashboards.state import State
-from riskgrid.page import Column
+from riskgrid.page import Column, money, share
 
-__all__ = ["anchor", "card_html", "signed", "table_html", "waiting_html"]
+__all__ = ["anchor", "card_html", "figure_html", "figures_html", "signed", "table_html", "waiting_html"]
 
 _MINUS = "\N{MINUS SIGN}"
 _SIGNED = ("money", "number", "change")
@@ -46,10 +47,36 @@ def signed(text: str, kind: str = "money", *, adverse: bool = False) -> str:
     return f'<span class="loss">{shown}</span>' if hurts else shown
 
 
+def figure_html(
+    head: str, value: float | str, moved: float = math.nan, *, beside: str = "", adverse: bool = False
+) -> str:
+    """A figure of note.   moved : its change, NaN for none.   beside : said below it.   adverse : it is a rise that hurts.
+
+    >>> figure_html("Trades", "12", beside="all covered")
+    '<div><dt>Trades</dt><dd>12</dd><dd class="change">all covered</dd></div>'
+    """
+    text = value if isinstance(value, str) else money(value)
+    kind = "text" if isinstance(value, str) else "money"
+    lines = [f"<dt>{escape(head)}</dt>", f"<dd>{signed(text, kind)}</dd>"]
+    if not math.isnan(moved) and not isinstance(value, str):
+        sign = "+" if moved >= 0.5 else ""
+        rate = share(moved, abs(value - moved))
+        told = f" ({'+' if rate and moved > 0 else ''}{rate})".replace("-", _MINUS) if rate else ""
+        lines.append(f'<dd class="change">{signed(f"{sign}{money(moved)}", "change", adverse=adverse)}{told}</dd>')
+    if beside:
+        lines.append(f'<dd class="change">{escape(beside)}</dd>')
+    return f"<div>{''.join(lines)}</div>"
+
+
+def figures_html(figures: Sequence[str]) -> str:
+    """Figures of note beside each other."""
+    return f'<dl class="figures">{"".join(figures)}</dl>'
+
+
 def table_html(table: Table) -> str:
     """A table for people and for screen readers; a row that leads somewhere is a link that the arrow keys reach."""
     section = table.section
-    heads = "".join(_head(column, table.sorts.get(at)) for at, column in enumerate(section.columns))
+    heads = "".join(_head(column, table.sorts.get(at), _sorted(table, at)) for at, column in enumerate(section.columns))
     rows = "".join(_row(table, at) for at in range(len(section.rows)))
     return (
         f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(section.title)}"><table>'
@@ -92,11 +119,18 @@ def _sentences(table: Table) -> str:
     return "".join(f'<p class="gap">{escape(said)}</p>' for said in marked)
 
 
-def _head(column: Column, sort: State | None) -> str:
+def _sorted(table: Table, at: int) -> str:
+    """Whether the rows are in the order of a column, as screen readers are told."""
+    if table.sorted is None or table.sorted[0] != at:
+        return ""
+    return f' aria-sort="{"descending" if table.sorted[1] else "ascending"}"'
+
+
+def _head(column: Column, sort: State | None, order: str) -> str:
     kind = "text" if column.kind == "text" else "count"
     unit = f"<small>{escape(column.unit)}</small>" if column.unit else ""
     name = escape(column.head) if sort is None else anchor(column.head, sort, "sort")
-    return f'<th scope="col" class="{kind}">{name}{unit}</th>'
+    return f'<th scope="col" class="{kind}"{order}>{name}{unit}</th>'
 
 
 def _row(table: Table, at: int) -> str:

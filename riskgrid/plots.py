@@ -83,6 +83,7 @@ def pnl_distribution(pnl: xr.DataArray, value_at_risk: xr.DataArray, expected_sh
     """Histogram of one row of P&L (scenario), with its value at risk and expected shortfall marked at minus the loss.
 
     A coordinate ``weight`` (scenario) turns counts into shares. The measures are scalars with the attr ``level``.
+    Bars beyond the value at risk are called ``tail``, the others ``rest``.
     Raises BadSpec where the row holds a NaN or no scenario.
     """
     values = _row(pnl)
@@ -92,10 +93,13 @@ def pnl_distribution(pnl: xr.DataArray, value_at_risk: xr.DataArray, expected_sh
     unit = "share of scenarios" if weight is not None else "scenarios"
     plot = canvas(300, f"P&L, {pnl.attrs.get('currency', '')}".rstrip(", "), unit)
     tail = (edges[:-1] + edges[1:]) / 2 < -float(value_at_risk)
-    for chosen, colour in ((~tail, "bar"), (tail, "value_at_risk")):
-        shade = COLOURS[colour][0]
-        left, right, height = edges[:-1][chosen], edges[1:][chosen], counts[chosen]
-        plot.quad(left=left, right=right, bottom=0, top=height, fill_color=shade, line_color=COLOURS["paper"][0])
+    for chosen, name, colour in ((~tail, "rest", "bar"), (tail, "tail", "value_at_risk")):
+        bars: dict[str, Any] = {"left": edges[:-1][chosen], "right": edges[1:][chosen], "top": counts[chosen]}
+        source = bokeh_models().ColumnDataSource({**bars, "name": [name] * int(chosen.sum())})
+        plot.quad(
+            left="left", right="right", bottom=0, top="top", source=source, fill_color=COLOURS[colour][0],
+            line_color=COLOURS["paper"][0],
+        )  # fmt: skip
     top = float(counts.max())
     plot.y_range = bokeh_models().Range1d(0.0, top * 1.34)
     plot.xaxis.formatter = bokeh_models().CustomJSTickFormatter(code=_TICKS)

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from riskgrid.dashboards.page import Page
+from riskgrid.dashboards.pages.drill_down import DRILL_DOWN
 from riskgrid.dashboards.pages.overview import OVERVIEW
 
 __all__ = ["PAGES"]
 
-PAGES: Mapping[str, Page] = {page.key: page for page in (OVERVIEW,)}
+PAGES: Mapping[str, Page] = {page.key: page for page in (OVERVIEW, DRILL_DOWN)}

@@ -18,10 +18,12 @@ from riskgrid.result import Run
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MEASURED", "Comparison", "aligned", "compare", "node_rows", "run_names"]
+__all__ = ["MEASURED", "Comparison", "aligned", "compare", "node_rows", "run_names", "since"]
 
 #: What is measured of every run, and its head.
 MEASURED = {"base_value": "Value", "value_at_risk": "VaR", "expected_shortfall": "ES"}
+
+_MOVED = (*MEASURED, "component_value_at_risk", "component_expected_shortfall")
 
 
 @dataclass(frozen=True, repr=False)
@@ -128,6 +130,22 @@ def aligned(reports: Sequence[Report]) -> xr.Dataset:
         for at, label in enumerate(by)
     }
     return xr.Dataset(data, {**coords, "depth": ("node", [len(path) for path in every])}, {"by": by})
+
+
+def since(now: Report, then: Report | None) -> xr.Dataset:
+    """How far the measures (node) of a report have moved since an earlier one by the same labels.
+
+    ``base_value, value_at_risk, expected_shortfall`` and both components. A node that the earlier one has not counts
+    as 0 there; NaN throughout where there is no earlier one.
+    """
+    by, nodes = list(now.table.attrs["by"]), now.table.sizes["node"]
+    places = {} if then is None else {path: at for at, path in enumerate(_paths(then.table, by))}
+    at = np.array([places.get(path, -1) for path in _paths(now.table, by)], np.int64)
+    moved: dict[str, Any] = {}
+    for name in _MOVED:
+        before = np.full(nodes, np.nan) if then is None else np.where(at < 0, 0.0, then.table[name].values[at])
+        moved[name] = ("node", now.table[name].values - before)
+    return xr.Dataset(moved, {label: now.table[label].variable for label in (*by, "depth")}, {"by": by})
 
 
 def node_rows(table: xr.Dataset, columns: Sequence[Any]) -> list[Row]:

@@ -15,7 +15,7 @@ from riskgrid.registry import MEASURES
 from riskgrid.reporting import measure_sentences, report
 from riskgrid.result import Run
 
-__all__ = ["Contributions", "contributions"]
+__all__ = ["Contributions", "contribution", "contributions"]
 
 _MEASURED = {"value_at_risk": "VaR", "expected_shortfall": "ES"}
 _DIGITS = 1e4  # a marginal measure is told per ten thousand of value
@@ -114,6 +114,27 @@ def contributions(
     coords = {label: ("node", told.table[label].values) for label in (*labels, "depth")}
     table = xr.Dataset(found, coords, {"by": labels, "currency": told.conventions["currency"]})
     return Contributions(table, told.conventions)
+
+
+def contribution(run: Run, where: Mapping[str, Any], **measures: Any) -> xr.Dataset:
+    """What the trades of a run with these labels add to VaR and ES of all its trades: as a node of a tree would.
+
+    ``value_at_risk, expected_shortfall`` of the part alone, ``component_...``, ``incremental_...`` and ``whole_...`` of
+    all trades, scalars; NaN where the part or the whole has no number.   measures : as of :func:`contributions`.
+    """
+    whole, part = (run.aggregate((), chosen) for chosen in (None, where))
+    meaning = report(run, (), **measures).conventions
+    known = [one["pnl"].isel(node=0, drop=True).where(float(one["coverage"][0]) > 0.0) for one in (whole, part)]
+    found: dict[str, Any] = {}
+    for name in _MEASURED:
+        how = {key: meaning[name][key] for key in ("level", "method")} | {"weight": whole.get("weight")}
+        every, alone = (float(MEASURES[name](pnl, **how)) for pnl in known)
+        both = not np.isnan([every, alone]).any()
+        found |= {f"whole_{name}": every, name: alone}
+        for added in ("component", "incremental"):
+            made = MEASURES[added](known[1], known[0], name, **how) if both else np.nan
+            found[f"{added}_{name}"] = float(made)
+    return xr.Dataset(found, attrs={"currency": meaning["currency"]})
 
 
 def _incremental(pnl: xr.DataArray, whole: xr.DataArray, name: str, how: Mapping[str, Any]) -> Any:

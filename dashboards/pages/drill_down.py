@@ -1,0 +1,31 @@
+"""From the firm down to a trade: how much each part can lose, in which scenarios, and by which trades."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from riskgrid.dashboards.look import Look
+from riskgrid.dashboards.page import Content, Page
+from riskgrid.dashboards.pages.parts.node import Node
+from riskgrid.dashboards.pages.parts.place import place
+from riskgrid.dashboards.pages.parts.risk import risk
+from riskgrid.dashboards.state import State
+
+__all__ = ["DRILL_DOWN"]
+
+_PARTS: Mapping[str, Callable[[Node], Content]] = {"risk": risk}
+
+
+def show(state: State, look: Look) -> Content:
+    """One part of one node."""
+    node = Node.of(state, look)
+    part = _PARTS.get(state.part, risk)
+    return {"place": place(node, state.where), **part(node)}
+
+
+DRILL_DOWN = Page(
+    "drill-down",
+    "Drill-down",
+    (("place",), ("figures",), ("below",), ("pages",), ("components", "distribution")),
+    show,
+)

@@ -1,0 +1,118 @@
+"""What is looked at: some trades of a run, how they are split, and the same of the run they are held against."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from riskgrid.dashboards.convention import measures_of
+from riskgrid.dashboards.look import HIERARCHY, Look
+from riskgrid.dashboards.state import State
+from riskgrid.errors import UnknownName
+from riskgrid.reporting import Report, report
+from riskgrid.result import Run
+
+__all__ = ["MOST_SPLIT", "TRADE", "Node"]
+
+#: The label that every trade has for itself.
+TRADE = "trade_id"
+
+#: Most trades of a node that are measured one by one.
+MOST_SPLIT = 1_500
+
+
+@dataclass(frozen=True)
+class Node:
+    """One principal's view of some trades of a run.   before : the run it is held against, None for none."""
+
+    state: State
+    look: Look
+    run: Run
+    before: Run | None
+
+    @classmethod
+    def of(cls, state: State, look: Look) -> Node:
+        """The node that a state leads to. UnknownName for a label or a value that the run has not."""
+        run = look.run(state)
+        before = look.before(state, run)
+        if state.where:
+            run.cube.size((), state.narrowed)  # names what is not there
+        return cls(state, look, run, before)
+
+    @property
+    def where(self) -> dict[str, str] | None:
+        """As the library takes it."""
+        return self.state.narrowed
+
+    @property
+    def how(self) -> Mapping[str, Any]:
+        """Levels and methods of the convention."""
+        return measures_of(self.state.convention)
+
+    @property
+    def currency(self) -> str:
+        """In which the run reports."""
+        return str(self.run.manifest["reporting"])
+
+    @property
+    def whose(self) -> str:
+        """Said beside every total where it is one of some books only."""
+        return "" if self.look.who.books is None else " of your books"
+
+    @property
+    def called(self) -> str:
+        """The node in words."""
+        return " / ".join(value or "(none)" for _, value in self.state.where) or "the whole"
+
+    @functools.cached_property
+    def labels(self) -> Sequence[str]:
+        """By which it can be split: those that do not already have one value, single trades where they are few."""
+        asked = {label for label, _ in self.state.where}
+        known = [label for label in self.look.labels(self.run) if label not in asked]
+        return [*known, *([TRADE] if self.trades <= MOST_SPLIT else [])]
+
+    @functools.cached_property
+    def by(self) -> str:
+        """The label that it is split by: the one asked for, or the next one down the hierarchy."""
+        if self.state.by in self.labels:
+            return self.state.by
+        asked = {label for label, _ in self.state.where}
+        steps = [label for label in (*HIERARCHY, TRADE) if label not in asked and label in self.labels]
+        return next(iter(steps), self.labels[0] if self.labels else TRADE)
+
+    @functools.cached_property
+    def trades(self) -> int:
+        """How many trades it has."""
+        return int(self.alone.table["trades"][0])
+
+    @functools.cached_property
+    def alone(self) -> Report:
+        """Its report without any split."""
+        return report(self.run, [], where=self.where, **self.how)
+
+    @functools.cached_property
+    def told(self) -> Report:
+        """Its report, split."""
+        return report(self.run, [self.by], where=self.where, **self.how)
+
+    @functools.cached_property
+    def then(self) -> Report | None:
+        """The same of the run it is held against; None where there is none or it has no such trades."""
+        if self.before is None:
+            return None
+        try:
+            return report(self.before, [self.by], where=self.where, **self.how)
+        except UnknownName:
+            return None
+
+    def down(self, value: str) -> State:
+        """One step down, to one of the nodes that it is split into."""
+        if self.by == TRADE:
+            return self.state.but(trade=value, scenario="", start=0, sort="")
+        return self.state.within(self.by, value, by="", scenario="")
+
+    def note_detail(self, what: str, **detail: Any) -> None:
+        """Write into the audit trail that single trades were read."""
+        self.look.desk.door.note_read(self.run, self.look.who, what, where=dict(self.state.where), **detail)
