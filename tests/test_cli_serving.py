@@ -127,13 +127,14 @@ def test_serve__gives_a_new_store_the_sample_and_ends_with_its_runner(started: C
     assert "development mode: nobody is asked who he is" in served.said
     assert any(line["level"] == "warning" and "DEVELOPMENT MODE" in line["event"] for line in served.log)
     until(lambda: served.get("/api/v1/runs")["items"][0]["status"] == "complete")
-    (only,) = served.get("/api/v1/runs")["items"]
-    assert (only["name"], only["trades"]) == ("sample", 150)
+    latest, *earlier = served.get("/api/v1/runs")["items"]
+    assert (latest["name"], latest["trades"], latest["as_of"]) == ("sample", 150, "2016-07-01")
+    assert [one["as_of"] for one in earlier] == ["2016-06-30", "2016-06-24", "2016-06-23"]
     assert served.get("/ready") == {"status": "ok"}
     assert served.get("/version")["development"] is True
     until(lambda: any(line["event"] == "run ended" for line in served.log))
     ended = next(line for line in served.log if line["event"] == "run ended")
-    assert (ended["run"], ended["status"]) == (only["run_id"], "complete")
+    assert (ended["run"], ended["status"]) == (latest["run_id"], "complete")  # what people look at first
     (child,) = served.children()
     served.process.send_signal(signal.SIGINT)
     assert served.process.wait(30) == 0

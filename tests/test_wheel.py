@@ -121,7 +121,8 @@ def test_wheel__that_is_installed_serves_and_answers(
     (script,) = re.findall(r'src="(/[^"]+swagger-ui[^"]*\.js)"', page)
     assert "SwaggerUIBundle" in read(script)
     with rg.connect(url) as client:
-        (run,) = client.runs()
+        run, *earlier = client.runs()
+        assert [one.as_of for one in earlier] == ["2016-06-30", "2016-06-24", "2016-06-23"]
         seen = run.wait(timeout=120.0, progress=None).report(by=["desk"])
     here = rg.run(rg.sample.portfolio(40), rg.sample.market(), rg.sample.scenarios(), store=tmp_path, progress=None)
     assert str(seen) == str(rg.report(here, by=["desk"]))
