@@ -160,8 +160,8 @@ class Cube:
         for block, at, rows in self.placement.by_block(np.asarray(trades)):
             states = self.placement.states[block][1:] - 1
             with self._detail():
-                pnl = rows_of(self.opened(block), rows, states, len(self.scenarios), self.bits)
-            found[at] = np.cumsum(pnl[:, chosen] * weights[chosen], axis=1)[:, -1]
+                pnl = rows_of(self.opened(block), rows, states, len(self.scenarios), self.bits, chosen=chosen)
+            found[at] = np.cumsum(pnl * weights[chosen], axis=1)[:, -1]
         return found
 
     def tree(self, by: Sequence[str], where: Mapping[str, Any] | None = None, *, in_cells: bool = True) -> Pivot:

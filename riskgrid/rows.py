@@ -49,17 +49,40 @@ class LazyBlock:
         return np.asarray(whole[:, columns])
 
 
-def rows_of(stored: Stored, rows: Index, states: NDArray[np.intp], scenarios: int, bits: int) -> NDArray[np.float64]:
-    """P&L of rows of a block in currency, pruned scenarios 0, missing pairs NaN. DamagedObject."""
+def rows_of(
+    stored: Stored,
+    rows: Index,
+    states: NDArray[np.intp],
+    scenarios: int,
+    bits: int,
+    *,
+    chosen: NDArray[np.intp] | None = None,
+) -> NDArray[np.float64]:
+    """P&L of rows of a block in currency, pruned scenarios 0, missing pairs NaN. DamagedObject.
+
+    chosen : places of the scenarios wanted, by default all.
+    """
     part = rows_from(stored, rows)
-    money = part.ticks * 2.0**-bits
-    money[part.ticks == np.iinfo(part.ticks.dtype).min] = np.nan
-    money[part.wide] = np.where(part.wide_ticks == np.iinfo(np.int64).min, np.nan, part.wide_ticks * 2.0**-bits)
-    if len(states) == scenarios:
+    if chosen is None and len(states) == scenarios:
+        return _money(part.ticks, part.wide, part.wide_ticks, bits)
+    place = np.full(scenarios, -1, np.intp)
+    place[states] = np.arange(len(states))
+    place = place if chosen is None else place[chosen]
+    known = place >= 0
+    kept = place[known]
+    money = _money(part.ticks[:, kept], part.wide, part.wide_ticks[:, kept], bits)
+    if known.all():
         return money
-    full = np.where(np.isnan(part.base_value)[:, None], np.nan, np.zeros((len(rows), scenarios)))
-    full[:, states] = money
+    full = np.where(np.isnan(part.base_value)[:, None], np.nan, np.zeros((len(rows), len(place))))
+    full[:, known] = money
     return full
+
+
+def _money(ticks: NDArray[Any], wide: Index, wide_ticks: NDArray[np.int64], bits: int) -> NDArray[np.float64]:
+    money: NDArray[np.float64] = ticks * 2.0**-bits
+    money[ticks == np.iinfo(ticks.dtype).min] = np.nan
+    money[wide] = np.where(wide_ticks == np.iinfo(np.int64).min, np.nan, wide_ticks * 2.0**-bits)
+    return money
 
 
 def damaged_detail(run: str, error: StoreError) -> DamagedObject:

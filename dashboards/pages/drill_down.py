@@ -9,16 +9,21 @@ from riskgrid.dashboards.page import Content, Page
 from riskgrid.dashboards.pages.parts.node import Node
 from riskgrid.dashboards.pages.parts.place import place
 from riskgrid.dashboards.pages.parts.risk import risk
+from riskgrid.dashboards.pages.parts.single import path_of, single
+from riskgrid.dashboards.pages.parts.tail import tail
+from riskgrid.dashboards.pages.parts.trades import trades
 from riskgrid.dashboards.state import State
 
 __all__ = ["DRILL_DOWN"]
 
-_PARTS: Mapping[str, Callable[[Node], Content]] = {"risk": risk}
+_PARTS: Mapping[str, Callable[[Node], Content]] = {"risk": risk, "tail": tail, "trades": trades}
 
 
 def show(state: State, look: Look) -> Content:
     """One part of one node."""
     node = Node.of(state, look)
+    if state.trade:
+        return {"place": place(node, path_of(node), state.trade), **single(node)}
     part = _PARTS.get(state.part, risk)
     return {"place": place(node, state.where), **part(node)}
 
@@ -26,6 +31,16 @@ def show(state: State, look: Look) -> Content:
 DRILL_DOWN = Page(
     "drill-down",
     "Drill-down",
-    (("place",), ("figures",), ("below",), ("pages",), ("components", "distribution")),
+    (
+        ("place",),
+        ("figures",),
+        ("below",),
+        ("trades",),
+        ("pages",),
+        ("components", "terms", "distribution"),
+        ("scenarios", "worst", "bumps"),
+        ("makers", "objects"),
+        ("moves",),
+    ),
     show,
 )

@@ -24,7 +24,7 @@ from riskgrid.scenarios.compose import select
 from riskgrid.scenarios.group import by_class
 from riskgrid.schema import Status
 
-__all__ = ["TailView", "tail_view"]
+__all__ = ["Tail", "TailView", "Told", "alone", "tail_of", "tail_view"]
 
 type Told = Callable[[Progress], None] | Literal["auto"] | None
 
@@ -124,45 +124,88 @@ def tail_view(
     level, method : as of the measure; weights are the run's. Factors are told by market object (``equity:AAPL``,
     ``par:USD-TREASURY``): the scenarios of the tail are revalued with each moving alone.
     """
-    if count < 1:
-        raise BadSpec(f"count {count} asks for no trade; at least 1 is right")
+    tail = tail_of(run, measure, where=where, level=level, method=method)
+    trades = tail.trades(count)
+    factors, notices = tail.factors(cluster=cluster, progress=progress)
+    return TailView(tail.scenarios.drop_vars("component"), trades, factors, tail.measured, tuple(notices))
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The scenarios that make VaR or ES of some trades of a run, from which everything else of it follows.
+
+    scenarios : ``weight, pnl, component`` (scenario), worst first.   measured : the measure itself.   weights : (scenario,), of
+    every scenario of the run, in its order.   where : of the trades.
+    """
+
+    run: Run
+    where: Mapping[str, Any] | None
+    scenarios: xr.Dataset
+    measured: xr.DataArray
+    weights: NDArray[np.float64]
+
+    def trades(self, count: int = 10) -> xr.Dataset:
+        """``component`` (trade) of the ``count`` trades that add most, and of those that hedge most, with labels."""
+        if count < 1:
+            raise BadSpec(f"count {count} asks for no trade; at least 1 is right")
+        return _trades(self.run, self.weights, self.where, count)
+
+    def factors(self, *, cluster: Any = "threads", progress: Told = None) -> tuple[xr.Dataset, list[str]]:
+        """``component`` (group) of each market object alone, largest first, and what keeps it from being whole.
+
+        attrs: ``cross``, what they do together. The scenarios are revalued with each object moving alone.
+        """
+        labels = [str(label) for label in self.scenarios["scenario"].values]
+        chosen = select(self.run.scenarios.drop_vars("weight", errors="ignore"), labels)
+        weights = self.scenarios["weight"].values
+        found, notices = alone(self.run, chosen, weights, self.where, (cluster, progress))
+        found.attrs["cross"] = float(self.measured) - float(found["component"].sum())
+        return found, notices
+
+
+def tail_of(
+    run: Run,
+    measure: str = "expected_shortfall",
+    *,
+    where: Mapping[str, Any] | None = None,
+    level: Level | None = None,
+    method: str | None = None,
+) -> Tail:
+    """The tail of VaR or ES of some trades of a run; nothing is priced.   level, method : as of the measure."""
     whole = run.pnl(where=where)
     weights = MEASURES["tail_weights"](whole, measure, level, method=method)
-    tail = np.flatnonzero(weights.values)
-    tail = tail[np.argsort(whole.values[tail], kind="stable")]
-    how = {name: weights.attrs[name] for name in ("level", "method")}
-    measured = MEASURES[measure](whole, **how)
+    at = np.flatnonzero(weights.values)
+    at = at[np.argsort(whole.values[at], kind="stable")]
+    measured = MEASURES[measure](whole, **{name: weights.attrs[name] for name in ("level", "method")})
     scenarios = xr.Dataset(
-        {"weight": ("scenario", weights.values[tail]), "pnl": ("scenario", whole.values[tail])},
-        {"scenario": whole["scenario"].values[tail]},
+        {
+            "weight": ("scenario", weights.values[at]),
+            "pnl": ("scenario", whole.values[at]),
+            "component": ("scenario", 0.0 - weights.values[at] * whole.values[at]),
+        },
+        {"scenario": whole["scenario"].values[at]},
     )
-    trades = _trades(run, weights.values, where, count)
-    labels = [str(label) for label in whole["scenario"].values[tail]]
-    chosen = select(run.scenarios.drop_vars("weight", errors="ignore"), labels)
-    factors, notices = _factors(run, chosen, weights.values[tail], where, (cluster, progress))
-    factors.attrs["cross"] = float(measured) - float(factors["component"].sum())
     told = measured.assign_attrs(currency=run.manifest["reporting"])
-    return TailView(scenarios, trades, factors, told, tuple(notices))
+    return Tail(run, where, scenarios, told, weights.values)
 
 
 def _trades(run: Run, weights: NDArray[np.float64], where: Any, count: int) -> xr.Dataset:
-    table = run.trade_table(where)
-    place = {text: at for at, text in enumerate(run.cube.labels["trade_id"].texts().tolist())}
-    at = np.array([place[str(text)] for text in table["trade_id"].values], np.int64)
-    parts = 0.0 - run.cube.weighted_pnl(at, weights)
-    known = np.flatnonzero(table["status"].values <= Status.EXPIRED)  # no other is in the measure
-    order = known[np.argsort(-parts[known], kind="stable")]
+    places = run.trade_places(where)
+    places = places[run.cube.status(places)[0] <= Status.EXPIRED]  # no other is in the measure
+    parts = 0.0 - run.cube.weighted_pnl(places, weights)
+    order = np.argsort(-parts, kind="stable")
     ends = np.unique(np.concatenate([np.arange(len(order))[:count], np.arange(len(order))[-count:]])).astype(np.int64)
-    made = table.isel(trade=order[ends])
+    made = run.trade_rows(places[order[ends]])
     made["component"] = ("trade", parts[order[ends]])
     made.attrs["left_out"] = len(order) - len(ends)
     return made
 
 
-def _factors(
+def alone(
     run: Run, tail: xr.Dataset, weights: NDArray[np.float64], where: Any, how: tuple[Any, Any]
 ) -> tuple[xr.Dataset, list[str]]:
-    """The component of each market object in the scenarios of the tail, and what keeps numbers from being whole."""
+    """``component`` (group) of each market object alone in some scenarios under their weights, largest first, and what
+    keeps the numbers from being whole.   tail : those scenarios, without weights.   how : cluster, progress."""
     moves = scenario_set.moved(tail).any(axis=0)
     factors = tail["factor"].values.astype(str)[moves].tolist()
     objects = dict.fromkeys(":".join(factor.split(":")[:2]) for factor in factors)
