@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from riskgrid.analysis.tracing import tail_view
     from riskgrid.change import Changes
     from riskgrid.client import AsyncClient, Client, connect
+    from riskgrid.embedding import show_figures
     from riskgrid.engine.budget import Limits
     from riskgrid.errors import RiskgridError
     from riskgrid.inputs import keep, kept
@@ -119,6 +120,7 @@ _HOME = {
     "scenario_set": "riskgrid.registry",
     "select": "riskgrid.scenarios.compose",
     "sensitivities": "riskgrid.analysis.bumping",
+    "show_figures": "riskgrid.embedding",
     "spot_vol_ladder": "riskgrid.analysis.bumping",
     "stress": "riskgrid.scenarios.stress",
     "stress_report": "riskgrid.analysis.stressing",
@@ -194,6 +196,7 @@ __all__ = [
     "scenario_set",
     "select",
     "sensitivities",
+    "show_figures",
     "spot_vol_ladder",
     "stress",
     "stress_report",

@@ -13,19 +13,19 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riskgrid import plots
+from riskgrid import embedding, plots
 from riskgrid.errors import BadSpec
 
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-__all__ = ["Column", "Front", "Row", "Section", "Shown", "headed", "money", "percent", "share"]
+__all__ = ["Column", "Front", "Row", "Section", "Shown", "headed", "money", "notebook_html", "percent", "share"]
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column's head. kind : ``money, number`` (red below zero), ``share`` (marks gaps), ``count, text``."""
+    """A column's head. kind : ``money, number`` (red below zero), ``share`` (marks gaps), ``count, text, sentence``."""
 
     head: str
     unit: str = ""
@@ -119,10 +119,43 @@ class Shown(ABC):
         return Group(*map(_terminal, self.sections()))
 
     def _repr_html_(self) -> str:
-        try:
-            return str(_template("page.html").module.fragment(self.sections(), plots.COLOURS, plots.FONT))
-        except BadSpec:
-            return f"<pre>{escape(str(self))}</pre>"
+        return notebook_html(self.sections())
+
+
+def notebook_html(sections: Sequence[Section]) -> str:
+    """Sections as a part of a notebook: in its theme, and with their figures where
+    :func:`riskgrid.embedding.show_figures` has run.
+
+    Without the extra ``plots`` they are plain text.
+    """
+    try:
+        template = _template("page.html")
+        figures, drawn = _drawn(sections)
+        items, places = embedding.in_notebook(figures)
+    except BadSpec:
+        return f"<pre>{escape(_text(sections))}</pre>"
+    shown = list(zip(sections, _placed(drawn, places), strict=True))
+    return str(template.module.fragment(shown, items if figures else "", plots.COLOURS, plots.FONT))
+
+
+def _drawn(sections: Iterable[Section]) -> tuple[dict[str, Any], list[Mapping[str, Any]]]:
+    """All figures, by place and title, and the drawings of each section."""
+    drawn = [section.drawings() for section in sections]
+    figures = {
+        f"{at}-{title}": figure
+        for at, drawings in enumerate(drawn)
+        for title, figure in drawings.items()
+        if not isinstance(figure, str)
+    }
+    return figures, drawn
+
+
+def _placed(drawn: Iterable[Mapping[str, Any]], places: Mapping[str, str]) -> list[list[tuple[str, Any, Any]]]:
+    """Title, place (None for a sentence that stands for a figure) and figure of each drawing, by section."""
+    return [
+        [(title, places.get(f"{at}-{title}"), figure) for title, figure in drawings.items()]
+        for at, drawings in enumerate(drawn)
+    ]
 
 
 def _told_once(front: Front, results: Iterable[Sequence[Section]]) -> list[Section]:
@@ -141,27 +174,14 @@ def _told_once(front: Front, results: Iterable[Sequence[Section]]) -> list[Secti
 def _html(front: Front, sections: Sequence[Section]) -> str:
     plots.require()  # the sentences about a missing extra, before anything else
     template = _template("page.html")
-    from bokeh.embed import components
-    from bokeh.resources import Resources
-
-    drawn = [section.drawings() for section in sections]
-    figures = {
-        f"{at}-{title}": figure
-        for at, drawings in enumerate(drawn)
-        for title, figure in drawings.items()
-        if not isinstance(figure, str)
-    }
-    script, pieces = components(figures) if figures else ("", {})
-    shown = [
-        [(title, pieces.get(f"{at}-{title}"), figure) for title, figure in drawings.items()]
-        for at, drawings in enumerate(drawn)
-    ]
+    figures, drawn = _drawn(sections)
+    script, places = embedding.on_page(figures)
     made: str = template.render(
         front=front,
-        sections=list(zip(sections, shown, strict=True)),
+        sections=list(zip(sections, _placed(drawn, places), strict=True)),
         colours=plots.COLOURS,
         font=plots.FONT,
-        resources=Resources(mode="inline", components=["bokeh"]).render(),
+        resources=embedding.resources(),
         script=script,
     )
     return made
@@ -178,7 +198,7 @@ def _terminal(section: Section) -> Table | Text:
     table = Table(title=section.title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
     table.add_column(section.names, no_wrap=True)
     for column in section.columns:
-        justify: Any = "left" if column.kind == "text" else "right"
+        justify: Any = "left" if column.kind in ("text", "sentence") else "right"
         table.add_column(f"{column.head}\n{column.unit}", justify=justify, no_wrap=True)
     for row in section.rows:
         cells = [Text(cell, style="red" if cell.startswith("-") else "") for cell in row.cells]

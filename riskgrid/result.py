@@ -7,7 +7,6 @@ import functools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,6 +25,7 @@ from riskgrid.hashing import short
 from riskgrid.inputs import load_portfolio, load_scenarios, load_snapshot, whole_inputs
 from riskgrid.label import TradeLabels
 from riskgrid.market.snapshot import MarketSnapshot
+from riskgrid.page import Column, Row, Section, notebook_html
 from riskgrid.pivot import leaves
 from riskgrid.portfolio import Portfolio
 from riskgrid.scenarios.note import notes_of
@@ -312,11 +312,25 @@ class Run:
         )
 
     def _repr_html_(self) -> str:
-        counts = self.manifest["blocks"]
-        told = f" (what-if of {self.manifest['parent']}: {escape(self.manifest['changes'])})" if self.row.parent else ""
-        return (
-            f"<b>Run {self.known_as}</b>{told} as of {self.row.as_of}: {self.row.trades:,} trades &times; "
-            f"{self.row.scenarios:,} scenarios of <i>{escape(self.manifest['scenario_set'])}</i>, "
-            f"{self.row.status}; {counts['priced']:,} blocks priced, {counts['found']:,} found; "
-            f"answer {short(bytes.fromhex(self.result_id))}"
-        )
+        return notebook_html([self._facts()])
+
+    def _facts(self) -> Section:
+        """What it is, without reading any number."""
+        row, manifest, counts = self.row, self.manifest, self.manifest["blocks"]
+        named = f" '{row.name}'" if row.name else ""
+        facts = {"What if": f"{manifest['changes']}, on run {manifest['parent']}"} if row.parent else {}
+        facts |= {
+            "Size": f"{row.trades:,} trades x {row.scenarios:,} scenarios",
+            "Scenarios": str(manifest["scenario_set"]),
+            "Instruments": ", ".join(self.instruments),
+            "Money": f"{manifest['reporting']}, counted in ticks of 2^-{manifest['bits']}",
+            "Blocks": f"{counts['priced']:,} priced, {counts['found']:,} found in the store",
+            "Status": f"{row.status}, {row.seconds:.2f} s",
+            "Answer": short(bytes.fromhex(self.result_id)),
+        }
+        lost, unshocked = manifest["rejected_rows"], manifest["unshocked"]
+        said = [f"* {lost:,} rows of the portfolio's files were left out."] if lost else []
+        said += [f"Without history, so not shocked: {', '.join(unshocked[:8])}."] if unshocked else []
+        rows = [Row(name, [text]) for name, text in facts.items()]
+        title = f"Run {self.known_as}{named}, as of {row.as_of}"
+        return Section(title, "Run", [Column("", kind="sentence")], rows, said)

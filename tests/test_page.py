@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from riskgrid.page import Column, Front, Row, Section, Shown
+from riskgrid.plots import canvas
 
 ROWS = [Row("EMEA", ["-5"])]
 COLUMNS = [Column("P&L", "USD")]
@@ -77,3 +78,44 @@ def test_a_table__of_more_than_nine_columns_is_set_closer():
         made = Result([section("Risk", rows=[Row("EMEA", ["0"] * count)], columns=COLUMNS * count)])
         for shown in (made.to_html(), made._repr_html_()):
             assert ('<table class="tree wide"' in shown) == wide
+
+
+def drawn():
+    return section("Risk", drawings=lambda: {"Bars": canvas(120, "", ""), "Coverage": "All of it."})
+
+
+def test_notebook__has_a_place_for_each_figure_and_the_sentence_that_stands_for_one():
+    shown = Result([drawn()])._repr_html_()
+    assert shown.count('id="riskgrid-') == 1
+    assert "All of it." in shown
+    assert shown.count("embed_item(item)") == 1
+
+
+def test_notebook__without_figures_has_no_script():
+    assert "<script" not in Result([section("Risk")])._repr_html_()
+
+
+def test_notebook__carries_nothing_that_draws():
+    """An output would be 1.4 MB, and a server that bounds the rate of outputs would drop some."""
+    assert len(Result([drawn()])._repr_html_()) < 40_000
+
+
+def test_notebook__names_every_section():
+    shown = Result([section("Risk of today")])._repr_html_()
+    assert "<h3>Risk of today</h3>" in shown
+
+
+def test_notebook__takes_the_theme_of_jupyter_before_that_of_the_machine():
+    shown = Result([section("Risk")])._repr_html_()
+    machine, light, dark = (
+        shown.index(at) for at in ("prefers-color-scheme", 'theme-light="true"', 'theme-light="false"')
+    )
+    assert machine < light < dark
+
+
+def test_a_cell_that_is_a_sentence__may_break_over_lines():
+    made = Result(
+        [section("Market", rows=[Row("fx", ["Fixed at 14:15."])], columns=[Column("Origin", kind="sentence")])]
+    )
+    assert '<td class="sentence">Fixed at 14:15.</td>' in made._repr_html_()
+    assert "Fixed at 14:15." in str(made)

@@ -281,10 +281,12 @@ def test_html__of_the_same_run_has_the_same_table(whole):
     assert tables(whole.to_html()) == tables(report(Run()).to_html())
 
 
-def test_notebook__shows_the_table_without_scripts(whole):
-    shown = whole._repr_html_()
+def test_notebook__shows_the_table_and_the_figures_of_the_page(whole):
+    shown, page = whole._repr_html_(), whole.to_html()
     assert "<table" in shown
-    assert "<script" not in shown
+    for figure in ("P&amp;L of the portfolio over all scenarios", "VaR 99 % by desk"):
+        assert figure in shown
+        assert figure in page
     assert "Every trade is priced in every scenario." in shown
 
 

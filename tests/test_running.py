@@ -12,6 +12,7 @@ from riskgrid.running import price, run
 from riskgrid.schema import Status
 from riskgrid.store import Catalogue, Store
 from tests.run import made
+from tests.tables import rows_of
 
 MARKET, SCENARIOS = made.market(), made.scenarios(count=6)
 BOOK = made.portfolio(20)
@@ -73,7 +74,10 @@ def test_run__knows_its_inputs_its_numbers_and_its_environment(done):
     assert {"numpy", "backend"} <= set(done.manifest["numerics"])
     assert done.manifest["valuations"] == 160 * 7
     assert repr(done).startswith(f"Run({done.run_id}, as of 2016-07-01, 160 trades x 6 scenarios, complete, USD")
-    assert "160 trades &times; 6 scenarios of <i>made</i>" in done._repr_html_()
+    shown = done._repr_html_()
+    assert ["Size", "160 trades x 6 scenarios"] in rows_of(shown)
+    assert ["Answer", done.result_id[:12]] in rows_of(shown)
+    assert done.run_id in shown
 
 
 def test_pnl__has_the_dims_that_were_asked_for(done):

@@ -174,7 +174,7 @@ def test_what_if__that_replaces_market_or_scenarios_knows_its_parent(parent, for
     assert grand.beside
     assert grand.parent.run_id == child.run_id
     assert "what-if of" in repr(child)
-    assert f"(what-if of {parent.run_id}: " in child._repr_html_()
+    assert f", on run {parent.run_id}</td>" in child._repr_html_()
 
 
 def test_what_if__of_other_scenarios_finds_blocks_of_equal_content(parent):
@@ -435,7 +435,7 @@ def test_report__of_a_what_if_says_so(parent):
     said = f"What if: drop 1 trade; shift fx:EUR -5%, on run {parent.run_id}."
     assert said in rg.report(child).sentences()
     assert "what-if of" in repr(child)
-    assert f"(what-if of {parent.run_id}: drop 1 trade; shift fx:EUR -5%)" in child._repr_html_()
+    assert f"drop 1 trade; shift fx:EUR -5%, on run {parent.run_id}</td>" in child._repr_html_()
 
 
 def test_what_if__beyond_64_bits_is_an_error_of_riskgrid(parent):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,12 @@ from riskgrid.market.check import factor_problems, fixing_problems, level_proble
 from riskgrid.market.configuration import Frozen, bad_market, check_conventions, read_yaml, write_yaml
 from riskgrid.market.factor import curve_nodes
 from riskgrid.market.folder import Table, read_fixings, read_table, write_fixings, write_table
+from riskgrid.market.kinds import kinds_section, kinds_text
 from riskgrid.market.objects import Fixings
 from riskgrid.market.snapshot import (
     MarketSnapshot,
     fixing_digests,
     frozen_fixings,
-    kinds_html,
-    kinds_text,
     resolve_origin,
 )
 from riskgrid.terms import Flags, Values
@@ -201,8 +199,12 @@ class MarketHistory:
         return f"MarketHistory({self._span}, {self.numeraire}, {kinds_text(self.factors)}, {short(self.digest)})"
 
     def _repr_html_(self) -> str:
-        head = f"<b>Market history</b>, {self._span}, in {escape(self.numeraire)}"
-        return head + kinds_html(self.factors, resolve_origin(self.origin, self.factors))
+        from riskgrid.page import notebook_html, percent
+
+        filled = float(self.stale.mean()) if self.stale.size else 0.0
+        said = [f"{percent(filled, up=True)} of the observations are filled (stale).", f"Content {short(self.digest)}."]
+        title, origin = f"Market history, {self._span}, in {self.numeraire}", resolve_origin(self.origin, self.factors)
+        return notebook_html([kinds_section(title, self.factors, origin, said)])
 
     @property
     def _span(self) -> str:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import datetime
 import functools
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +17,11 @@ from riskgrid.market.check import factor_problems, fixing_problems, level_proble
 from riskgrid.market.configuration import Frozen, bad_market, check_conventions, read_yaml, write_yaml
 from riskgrid.market.factor import match
 from riskgrid.market.folder import Table, read_fixings, read_table, write_fixings, write_table
+from riskgrid.market.kinds import kinds_section, kinds_text
 from riskgrid.market.objects import Fixings
 from riskgrid.terms import Values
 
-__all__ = ["MarketSnapshot", "fixing_digests", "frozen_fixings", "kinds_html", "kinds_text", "resolve_origin"]
+__all__ = ["MarketSnapshot", "fixing_digests", "frozen_fixings", "resolve_origin"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -150,7 +149,12 @@ class MarketSnapshot:
         return f"MarketSnapshot({self.date}, {self.numeraire}, {kinds_text(self.factors)}, {short(self.digest)})"
 
     def _repr_html_(self) -> str:
-        return f"<b>Market of {self.date}</b>, in {escape(self.numeraire)}" + kinds_html(self.factors, self.origin)
+        from riskgrid.page import notebook_html
+
+        said = [f"Fixings of {name}: {len(series.dates):,}." for name, series in self.fixings.items()]
+        said.append(f"Content {short(self.digest)}.")
+        title = f"Market of {self.date}, in {self.numeraire}"
+        return notebook_html([kinds_section(title, self.factors, self.origin, said)])
 
     @functools.cached_property
     def _positions(self) -> dict[str, int]:
@@ -185,27 +189,6 @@ def frozen_fixings(fixings: Mapping[str, Fixings]) -> Frozen:
 def fixing_digests(fixings: Mapping[str, Fixings]) -> dict[str, bytes]:
     """Digest of each index's fixings."""
     return {name: series.digest() for name, series in fixings.items()}
-
-
-def kinds_text(factors: Sequence[str]) -> str:
-    """How many factors of which kinds, in a line."""
-    kinds = Counter(factor.split(":")[0] for factor in factors)
-    listed = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-    return f"{len(factors)} factors" + (f": {listed}" if listed else "")
-
-
-def kinds_html(factors: Sequence[str], origin: Mapping[str, str]) -> str:
-    """How many factors of which kinds are real, derived and synthetic, with a sentence of each, as an HTML table."""
-    rows: dict[tuple[str, str], Counter[str]] = {}
-    for factor in sorted(factors):
-        text = origin.get(factor, "not stated")
-        rows.setdefault((factor.split(":")[0], text.split(":")[0]), Counter())[text] += 1
-    body = ""
-    for (kind, _), texts in sorted(rows.items()):
-        sentence = texts.most_common(1)[0][0]
-        sentence = f"{sentence.rstrip('.')}; and others" if len(texts) > 1 else sentence
-        body += f"<tr><td>{escape(kind)}</td><td>{texts.total()}</td><td>{escape(sentence)}</td></tr>"
-    return f"<table><tr><th>kind</th><th>factors</th><th>origin</th></tr>{body}</table>"
 
 
 def _origin_column(table: Table, factors: Sequence[str]) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import html
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,8 +17,9 @@ from numpy.typing import NDArray
 
 from riskgrid.books import Books
 from riskgrid.errors import BadRow, BadRows, InputError, UnknownName
-from riskgrid.hashing import digest, short
+from riskgrid.hashing import digest
 from riskgrid.portfolio.check import MOST_BAD_ROWS, Checked, bad_rows, duplicates
+from riskgrid.portfolio.contents import contents_section
 from riskgrid.portfolio.convert import arrow_table, joined, names_of, pandas_frame, sorted_by_id, write_tables
 from riskgrid.portfolio.header import DERIVED
 from riskgrid.portfolio.parse import DICTIONARY
@@ -216,16 +216,9 @@ class Portfolio:
         return f"Portfolio({trades}{': ' if counts else ''}{counts}{rejected})"
 
     def _repr_html_(self) -> str:
-        labels = self.label_names[1:]
-        head = "".join(f"<th>{html.escape(name)}</th>" for name in ("instrument", "trades", *labels))
-        body = "".join(self._html_row(name, labels) for name in self.instruments)
-        digits = short(self.digest)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>content {digits}</p>"
+        from riskgrid.page import notebook_html
 
-    def _html_row(self, instrument: str, labels: Iterable[str]) -> str:
-        counts = [sum(name != "" for name in self.label(label, instrument).names) for label in labels]
-        numbers = "".join(f"<td>{count:,}</td>" for count in (self.tables[instrument].num_rows, *counts))
-        return f"<tr><th>{html.escape(instrument)}</th>{numbers}</tr>"
+        return notebook_html([contents_section(self)])
 
     @functools.cached_property
     def _ids(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from riskgrid.errors import BadMarket, UnknownName
 from riskgrid.market.bootstrap import par_quotes
 from riskgrid.market.history import MarketHistory
 from riskgrid.market.objects import Fixings
+from tests.tables import rows_of
 
 DAYS = np.array(["2016-06-23", "2016-06-24", "2016-06-27", "2016-06-28"], dtype="datetime64[D]")
 FACTORS = ("fx:GBP", "par:USD:10Y", "par:USD:6M", "index:VIX", "par:USD:2Y")
@@ -199,4 +200,6 @@ def test_repr__says_span_and_what_it_holds():
     assert repr(history()).startswith(
         "MarketHistory(2016-06-23 to 2016-06-28, 4 dates, USD, 5 factors: 1 fx, 1 index, 3 par, "
     )
-    assert "<tr><td>fx</td><td>1</td><td>real: ECB fixes</td></tr>" in history()._repr_html_()
+    page = history()._repr_html_()
+    assert ["fx", "1", "1", "real", "ECB fixes"] in rows_of(page)
+    assert "Market history, 2016-06-23 to 2016-06-28, 4 dates, in USD" in page
