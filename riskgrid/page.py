@@ -47,8 +47,8 @@ class Row:
 class Section:
     """A table, what its numbers mean, and its figures. Without rows there is no table, and the sentences say why.
 
-    names : head of the column of names.   drawings : makes title to Bokeh figure, or to the sentence that stands for
-    it; asked for on a page only.
+    names : head of the column of names; empty for a table without heads.   drawings : makes title to Bokeh figure,
+    or to the sentence that stands for it; asked for in HTML only.
     """
 
     title: str
@@ -67,7 +67,7 @@ class Section:
             Row(row.name, row.cells, row.depth, row.partial, below > row.depth)
             for row, below in zip(found, depths, strict=True)
         ]
-        return cls(title, names.capitalize() or "Portfolio", columns, marked, **rest)
+        return cls(title, names.replace("_", " ").capitalize() or "Portfolio", columns, marked, **rest)
 
 
 @dataclass(frozen=True)
@@ -212,10 +212,11 @@ def _text(sections: Sequence[Section]) -> str:
     from rich.measure import Measurement
     from rich.table import Table
 
-    wide, tables = Console(width=1000), [_terminal(section) for section in sections]
+    wide, tables = Console(width=1000, force_jupyter=False), [_terminal(section) for section in sections]
     whole = max(Measurement.get(wide, wide.options, table).maximum for table in tables)
     width = max(whole, shutil.get_terminal_size((120, 24)).columns)  # a cut number is a wrong number
-    console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)
+    # of Jupyter's own accord rich would show the text as an output, and leave the file empty
+    console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False, force_jupyter=False)
     for section, table in zip(sections, tables, strict=True):
         if isinstance(table, Table):
             table.min_width = min(len(section.title), width)  # else a title wraps at the width of its table

@@ -76,7 +76,7 @@ class Profile:
         from rich.console import Console
         from rich.table import Table
 
-        out = Console(file=io.StringIO(), width=140, highlight=False)
+        out = Console(file=io.StringIO(), width=140, highlight=False, force_jupyter=False)
         out.print(f"Run {self.run_id}: {self.wall:.2f} s wall clock, {self.workers} worker{'s' * (self.workers != 1)}")
         for where, of in (("workers", "wall x workers"), ("caller", "wall")):
             table = Table(where, "seconds", f"share of {of}", "", box=None, pad_edge=False, header_style="bold")

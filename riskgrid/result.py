@@ -333,4 +333,4 @@ class Run:
         said += [f"Without history, so not shocked: {', '.join(unshocked[:8])}."] if unshocked else []
         rows = [Row(name, [text]) for name, text in facts.items()]
         title = f"Run {self.known_as}{named}, as of {row.as_of}"
-        return Section(title, "Run", [Column("", kind="sentence")], rows, said)
+        return Section(title, "", [Column("", kind="sentence")], rows, said)

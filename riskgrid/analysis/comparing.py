@@ -56,21 +56,38 @@ class Comparison(Shown):
         return [*said, *self.notes]
 
     def sections(self) -> list[Section]:
-        """Each measure of every run, and its changes."""
+        """Each measure of every run, and its changes; of the total alone a row a run."""
+        title = f"{self.table.sizes['run']} runs side by side, {self.conventions['currency']}"
+        if self.table.sizes["node"] == 1:
+            return [self._downwards(title)]
         names, currency = list(map(str, self.table["run"].values)), self.conventions["currency"]
         heads: list[Column] = []
         columns = []
-        for measured, head in MEASURED.items():
-            level = f" {self.conventions[measured]['percent']}" if measured in self.conventions else ""
+        for measured in MEASURED:
             for at, name in enumerate(names):
-                heads.append(Column(f"{head}{level}", name))
+                heads.append(Column(self._head(measured), name))
                 columns.append(self.table[measured].values[at])
                 if at:
                     heads.append(Column("change", currency))
                     columns.append(self.table[f"{measured}_change"].values[at])
-        title = f"{len(names)} runs side by side, {currency}"
         names_of = " / ".join(self.table.attrs["by"])
         return [Section.of_tree(title, names_of, heads, node_rows(self.table, columns), sentences=self.sentences())]
+
+    def _head(self, measured: str) -> str:
+        level = f" {self.conventions[measured]['percent']}" if measured in self.conventions else ""
+        return f"{MEASURED[measured]}{level}"
+
+    def _downwards(self, title: str) -> Section:
+        total, currency = self.table.isel(node=0), self.conventions["currency"]
+        heads = [head for name in MEASURED for head in (Column(self._head(name), currency), Column("change", currency))]
+        rows = []
+        for at, run in enumerate(map(str, total["run"].values)):
+            cells = []
+            for name in MEASURED:
+                cells.append(money(float(total[name][at])))
+                cells.append(money(float(total[f"{name}_change"][at])) if at else "")
+            rows.append(Row(run, cells))
+        return Section.of_tree(title, "run", heads, rows, sentences=self.sentences())
 
 
 def compare(

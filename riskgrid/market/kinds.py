@@ -42,5 +42,5 @@ def kinds_section(title: str, factors: Sequence[str], origin: Mapping[str, str],
         sentence = f"{sentence.rstrip('.')}; and others" if len(texts) > 1 else sentence
         rows.append(Row(kind, [f"{len(objects):,}", f"{texts.total():,}", source, sentence]))
     heads = [Column("Objects", kind="count"), Column("Factors", kind="count")]
-    heads += [Column("Origin", kind="text"), Column("of most of them", kind="sentence")]
+    heads += [Column("Origin", kind="text"), Column("Where most of them are from", kind="sentence")]
     return Section(title, "Kind", heads, rows, said)

@@ -18,7 +18,7 @@ __all__ = ["contents_section"]
 
 
 def contents_section(portfolio: Portfolio) -> Section:
-    """A row an instrument and one of all: trades, the different values of each label, first and last trade date."""
+    """A row an instrument and one of all: trades, and how many different values each label has."""
     from riskgrid.page import Column, Row, Section
 
     instruments = portfolio.instruments
@@ -26,17 +26,17 @@ def contents_section(portfolio: Portfolio) -> Section:
     labels = [label for label, found in values.items() if any(found)]
     dates = [np.sort(portfolio.tables[each]["trade_date"].to_numpy().astype("datetime64[D]")) for each in instruments]
     every = [[set().union(*values[label])] for label in labels]
-    rows = [Row("Total", [f"{len(portfolio):,}", *_counts(every, 0), _span(dates)], parent=len(instruments) > 0)]
+    rows = [Row("Total", [f"{len(portfolio):,}", *_counts(every, 0)], parent=len(instruments) > 0)]
     for at, name in enumerate(instruments):
         trades = f"{portfolio.tables[name].num_rows:,}"
-        rows.append(Row(name, [trades, *_counts([values[label] for label in labels], at), _span([dates[at]])], 1))
+        rows.append(Row(name, [trades, *_counts([values[label] for label in labels], at)], 1))
     heads = [Column("Trades", kind="count")]
     heads += [Column(label.replace("_", " ").capitalize(), "different", "count") for label in labels]
-    heads.append(Column("Trade dates", kind="text"))
     lost = len(portfolio.rejected)
     said = (
         [f"* {lost:,} bad cell{'s' * (lost > 1)} in the files, whose rows are left out: see rejected."] if lost else []
     )
+    said += [f"Traded {span}."] if (span := _span(dates)) else []
     said.append(f"Content {short(portfolio.digest)}: the same for the same trades in any order and file.")
     title = "Portfolio of 1 trade" if len(portfolio) == 1 else f"Portfolio of {len(portfolio):,} trades"
     return Section(title, "Instrument", heads, rows, said)

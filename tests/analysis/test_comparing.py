@@ -5,6 +5,7 @@ import pytest
 
 import riskgrid as rg
 from riskgrid.errors import BadSpec, UnknownName
+from riskgrid.page import money
 from tests.run import made
 
 
@@ -43,6 +44,22 @@ def test_comparison__is_shown_with_its_sentences(runs):
     assert "VaR 99 % is minus the quantile of P&L" in repr(made_of)
     assert "<table" in made_of._repr_html_()
     assert len(made_of.to_pandas()) == 3 * made_of.to_dataset().sizes["node"]
+
+
+def test_comparison__of_the_total_alone_has_a_row_a_run(runs):
+    made_of = rg.compare(*runs, by=(), names=["today", "equities down", "renamed"])
+    (section,) = made_of.sections()
+    assert [row.name for row in section.rows] == ["today", "equities down", "renamed"]
+    assert [column.head for column in section.columns] == [
+        "Value",
+        "change",
+        "VaR 99 %",
+        "change",
+        "ES 97.5 %",
+        "change",
+    ]
+    changes = made_of.to_dataset()["value_at_risk_change"].values[:, 0]
+    assert [row.cells[3] for row in section.rows] == ["", *map(money, changes[1:])]
 
 
 def test_compare__says_what_else_differs(runs, tmp_path):

@@ -25,4 +25,4 @@ def test_contents__tell_of_rejected_rows(options: Columns) -> None:
 
 
 def test_contents__of_no_trades_are_a_total_of_none() -> None:
-    assert rows_of(Portfolio({})._repr_html_()) == [["Total", "0", ""]]
+    assert rows_of(Portfolio({})._repr_html_()) == [["Total", "0"]]
