@@ -12,7 +12,9 @@ from riskgrid.page import Section
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Card", "Later", "Table", "Word"]
+    from riskgrid.dashboards.look import Look
+
+__all__ = ["Card", "Later", "Live", "Table", "Word"]
 
 
 @dataclass(frozen=True)
@@ -63,3 +65,17 @@ class Later:
     title: str
     said: str
     make: Callable[[], Card]
+
+
+@dataclass(frozen=True)
+class Live:
+    """A card that changes by itself. card : what stands there now, None for nothing.   every : seconds until ``again``
+    is asked, with rights as they are then, at most four times a second.
+
+    again : the same a little later; a Card where it will not change any more, None where the whole view is to be made
+    anew.
+    """
+
+    card: Card | None
+    again: Callable[[Look], Card | Live | None]
+    every: float = 1.0

@@ -86,3 +86,8 @@ class Desk:
     def pricing(self) -> ThreadPoolExecutor:
         """Makes what has to be priced first, so that no view waits for it."""
         return ThreadPoolExecutor(_PRICED_AT_ONCE, thread_name_prefix="riskgrid-pricing")
+
+    @functools.cached_property
+    def coverage(self) -> dict[tuple[str, str | None], float]:
+        """Coverage of whole runs that somebody has looked at, by run and answer: it never changes."""
+        return {}

@@ -127,7 +127,7 @@ def _sorted(table: Table, at: int) -> str:
 
 
 def _head(column: Column, sort: State | None, order: str) -> str:
-    kind = "text" if column.kind == "text" else "count"
+    kind = "text" if column.kind in ("text", "status", "sentence") else "count"
     unit = f"<small>{escape(column.unit)}</small>" if column.unit else ""
     name = escape(column.head) if sort is None else anchor(column.head, sort, "sort")
     return f'<th scope="col" class="{kind}"{order}>{name}{unit}</th>'
@@ -146,10 +146,11 @@ def _row(table: Table, at: int) -> str:
 def _cell(table: Table, at: int, place: int) -> str:
     row, column = table.section.rows[at], table.section.columns[place]
     shown = signed(row.cells[place], column.kind, adverse=place in table.adverse)
-    if column.kind == "share" and row.partial:
+    if column.kind in ("share", "status") and row.partial:
         shown = f'<span class="gap">{shown}</span>'
     bar = _bar(table.bars[place][at]) if place in table.bars else ""
-    kind = ' class="text"' if column.kind == "text" else ' class="bar"' if bar else ""
+    worded = {"text": "text", "status": "text", "sentence": "text sentence"}.get(column.kind, "")
+    kind = f' class="{worded}"' if worded else ' class="bar"' if bar else ""
     return f"<td{kind}>{bar}{shown}</td>"
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from riskgrid.dashboards.card import Card, Later
+from riskgrid.dashboards.card import Card, Later, Live
 from riskgrid.dashboards.look import Look
 from riskgrid.dashboards.state import State
 
 __all__ = ["Content", "Page"]
 
-type Content = Mapping[str, Card | Later]
+type Content = Mapping[str, Card | Later | Live]
 
 
 def _none(_: Any) -> Mapping[str, Any]:
@@ -25,6 +25,7 @@ class Page:
 
     show : what stands in the slots; a slot that it leaves out is not there.
     controls : makes what stands in a slot for good, such as a form, of a session; by default nothing.
+    acts : what a button of the page does, by its ``data-do``; the view that follows, and what is said of it.
     """
 
     key: str
@@ -32,3 +33,4 @@ class Page:
     rows: tuple[tuple[str, ...], ...]
     show: Callable[[State, Look], Content]
     controls: Callable[[Any], Mapping[str, Any]] = _none
+    acts: Mapping[str, Callable[[State, Look], tuple[State, str]]] = field(default_factory=dict)

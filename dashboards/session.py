@@ -12,7 +12,7 @@ import panel as pn
 import panel_material_ui as pmui
 from bokeh.models import ColumnDataSource, CustomJS, Spacer
 
-from riskgrid.dashboards.card import Card, Later
+from riskgrid.dashboards.card import Card, Later, Live
 from riskgrid.dashboards.desk import Desk
 from riskgrid.dashboards.failing import failed
 from riskgrid.dashboards.finding import found
@@ -30,6 +30,9 @@ from riskgrid.principal import Principal
 __all__ = ["Session", "open_session"]
 
 _LOG = logging.getLogger(__name__)
+
+#: Milliseconds between two looks at what changes by itself, at least.
+_LEAST_PAUSE = 250
 
 _TITLES = {page.key: page.title for page in PAGES.values()}
 
@@ -99,6 +102,8 @@ class Session:
             self._shade(bool(message["dark"]))
         elif "take" in message:
             self._take(str(message["take"]), str(message["slot"]))
+        elif "do" in message:
+            self._do(str(message["do"]))
 
     def go(self, state: State, *, notice: str = "") -> None:
         """Show something else. What is asked later overtakes what is still being worked out."""
@@ -144,6 +149,19 @@ class Session:
 
         self.desk.pool.submit(work)
 
+    def _do(self, what: str) -> None:
+        """What a button of the page does, with the rights of now; then the view that follows."""
+        act, state = _page(self.state).acts.get(what), self.state
+
+        def work() -> None:
+            try:
+                after, notice = (state, "") if act is None else act(state, Look(self.desk, self.who()))
+            except RiskgridError as error:
+                after, notice = state, str(error)
+            self._later(lambda: self.go(after, notice=notice))
+
+        self.desk.pool.submit(work)
+
     # -- what it is shown ----------------------------------------------------------------------------------------
 
     def _content(self, state: State) -> dict[str, Any]:
@@ -173,6 +191,7 @@ class Session:
             said: dict[str, Any] = {"fresh": 1, "at": state.query, "title": f"{_TITLES[_page(state).key]} - riskgrid"}
             self._tell({**said, **({"notice": notice} if notice else {})})
         self._price(state, content)
+        self._watch(state, content["cards"])
 
     def _paint(self, state: State, content: Mapping[str, Any]) -> None:
         page = _page(state)
@@ -181,7 +200,8 @@ class Session:
         self._bar.object = content["bar"]
         slots = self._slots(page)
         for key, slot in slots.items():
-            slot.show(content["cards"].get(key), dark=self.dark)
+            card = content["cards"].get(key)
+            slot.show(card.card if isinstance(card, Live) else card, dark=self.dark)
         for key, body in self._bodies.items():
             body.visible = key == page.key
 
@@ -205,11 +225,37 @@ class Session:
         for key, later in waiting.items():
             self.desk.pricing.submit(work, key, later)
 
-    def _put(self, turn: int, state: State, key: str, card: Card) -> None:
+    def _put(self, turn: int, state: State, key: str, card: Card | None) -> None:
         if turn != self._turn:
             return
         with pn.io.hold(self._document):
             self._slots(_page(state))[key].show(card, dark=self.dark)
+
+    def _watch(self, state: State, cards: Mapping[str, Card | Later | Live]) -> None:
+        """Look again at what changes by itself, for as long as this view is open."""
+        for key, live in cards.items():
+            if isinstance(live, Live) and self._document is not None:
+                again = functools.partial(self.desk.pool.submit, self._look_again, self._turn, state, key, live)
+                self._document.add_timeout_callback(again, max(int(live.every * 1000), _LEAST_PAUSE))
+
+    def _look_again(self, turn: int, state: State, key: str, live: Live) -> None:
+        if turn != self._turn:
+            return
+        made: Card | Live | None
+        try:
+            made = live.again(Look(self.desk, self.who()))
+        except Exception as error:
+            made = failed(error, state)
+        self._later(functools.partial(self._renew, turn, state, key, made))
+
+    def _renew(self, turn: int, state: State, key: str, made: Card | Live | None) -> None:
+        if turn != self._turn:
+            return
+        if made is None:
+            self.go(state)
+            return
+        self._put(turn, state, key, made.card if isinstance(made, Live) else made)
+        self._watch(state, {key: made})
 
     def _slots(self, page: Page) -> dict[str, Slot]:
         """The places of a page, made when it is first seen."""

@@ -19,6 +19,7 @@ class State:
     for nothing.   where : label and value of each step down.   by : the label whose values are rows.   part : of the
     page.   convention : name of one of :data:`riskgrid.dashboards.convention.CONVENTIONS`.   sort : a column, with a
     minus for its largest first.   beside : ids of runs shown beside it.
+    after : the run after which a list of runs goes on.
 
     >>> state = State(page="drill-down", where=(("region", "EMEA"), ("desk", "Rates")), by="book")
     >>> state.query
@@ -40,6 +41,7 @@ class State:
     sort: str = ""
     start: int = 0
     beside: tuple[str, ...] = ()
+    after: str = ""
 
     @classmethod
     def of(cls, query: str) -> State:

@@ -25,7 +25,10 @@ __all__ = ["Column", "Front", "Row", "Section", "Shown", "headed", "money", "not
 
 @dataclass(frozen=True)
 class Column:
-    """A column's head. kind : ``money, number`` (red below zero), ``share`` (marks gaps), ``count, text, sentence``."""
+    """A column's head.
+
+    kind : ``money, number`` (red below zero), ``share, status`` (mark gaps), ``count, text, sentence``.
+    """
 
     head: str
     unit: str = ""

@@ -27,6 +27,7 @@ __all__ = [
     "require",
     "room_beside",
     "short_number",
+    "time_spent",
     "worst_scenarios",
     "zero_line",
 ]
@@ -158,6 +159,18 @@ def coverage(table: xr.Dataset, most: int = MOST_BARS) -> figure:
     plot.hbar(left=0, right=left, fill_color=COLOURS["bar"][0], **shown)
     plot.hbar(left=left, right=1, fill_color=COLOURS["gap"][0], **shown)
     return plot
+
+
+def time_spent(parts: xr.Dataset, most: int = MOST_BARS) -> figure:
+    """Seconds of each part of a run's time, longest first, with its share; the ``most`` longest.
+
+    parts : ``seconds, share (part)`` with the coordinate ``name``, as :meth:`riskgrid.profiling.Profile.to_dataset`.
+    """
+    seconds, shares = (np.asarray(parts[name].values, dtype=float) for name in ("seconds", "share"))
+    order = np.argsort(-seconds, kind="stable")[:most]
+    names = [str(parts["name"].values[place]) for place in order]
+    texts = [f"{seconds[place]:,.2f} s, {shares[place]:.1%}" for place in order]
+    return _bars(names, seconds[order], texts, "bar")
 
 
 def backtest_chart(days: xr.Dataset) -> figure:

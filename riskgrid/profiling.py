@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from riskgrid.engine.timing import Labour
 from riskgrid.errors import BadSpec
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["Part", "Profile", "profile"]
 
@@ -71,6 +74,16 @@ class Profile:
     def seconds(self, where: str, begins: str = "") -> float:
         """Of the parts there whose names begin so."""
         return sum(part.seconds for part in self.parts if part.where == where and part.name.startswith(begins))
+
+    def to_dataset(self) -> xr.Dataset:
+        """``seconds, share, note (part)``; ``where`` and ``name`` of each are coordinates."""
+        import xarray as xr
+
+        def column(name: str) -> tuple[str, list[Any]]:
+            return "part", [getattr(part, name) for part in self.parts]
+
+        data = {name: column(name) for name in ("seconds", "share", "note")}
+        return xr.Dataset(data, {name: column(name) for name in ("where", "name")})
 
     def __str__(self) -> str:
         from rich.console import Console

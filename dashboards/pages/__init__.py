@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from riskgrid.dashboards.page import Page
 from riskgrid.dashboards.pages.drill_down import DRILL_DOWN
 from riskgrid.dashboards.pages.overview import OVERVIEW
+from riskgrid.dashboards.pages.runs import RUNS
 
 __all__ = ["PAGES"]
 
-PAGES: Mapping[str, Page] = {page.key: page for page in (OVERVIEW, DRILL_DOWN)}
+PAGES: Mapping[str, Page] = {page.key: page for page in (OVERVIEW, DRILL_DOWN, RUNS)}
