@@ -35,6 +35,12 @@ function everywhere(selector, from = document) {
 
 document.addEventListener("click", event => {
   if (event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return
+  const button = within(event, "form[data-act] button")
+  if (button) {
+    event.preventDefault()
+    dim()
+    return ask({act: button.form.dataset.act, fields: Object.fromEntries(new FormData(button.form))})
+  }
   const taken = within(event, "[data-take]")
   if (taken) return taken.dataset.take == "png" ? picture(event, taken) : ask({take: taken.dataset.take, slot: taken.dataset.slot})
   const does = within(event, "[data-do]")

@@ -10,7 +10,7 @@ from riskgrid.access import Seen
 from riskgrid.dashboards.convention import CONVENTIONS
 from riskgrid.dashboards.look import Look
 from riskgrid.dashboards.state import State
-from riskgrid.errors import RiskgridError
+from riskgrid.errors import RiskgridError, UnknownName
 
 __all__ = ["navigation", "run_bar"]
 
@@ -39,6 +39,8 @@ def run_bar(state: State, look: Look) -> str:
         before = look.before(state, run)
     chosen = state.run if run is None else run.known_as
     runs = [(_told(seen), state.but(run=seen.row.run_id, against=""), seen.row.run_id == chosen) for seen in finished]
+    if chosen and not any(current for _, _, current in runs):  # one without numbers, or older than those listed
+        runs.insert(0, (_named(state.run, look), state, True))
     beside = "" if before is None else before.known_as
     others = [("nothing", state.but(against="none"), before is None)]
     others += [
@@ -64,6 +66,13 @@ def _select(name: str, options: Sequence[tuple[str, State, bool]]) -> str:
         for words, state, chosen in options
     )
     return f"<label>{name}<select data-go>{told}</select></label>"
+
+
+def _named(run_id: str, look: Look) -> str:
+    try:
+        return _told(look.desk.door.row(run_id, look.who))
+    except UnknownName:
+        return "another run"
 
 
 def _told(seen: Seen) -> str:

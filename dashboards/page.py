@@ -10,7 +10,11 @@ from riskgrid.dashboards.card import Card, Later, Live
 from riskgrid.dashboards.look import Look
 from riskgrid.dashboards.state import State
 
-__all__ = ["Content", "Page"]
+__all__ = ["Act", "Content", "Page"]
+
+#: From the state, who looks, and the fields of a form by their names, to what changes of the state. RiskgridError
+#: where it may not be or cannot be done.
+type Doing = Callable[[State, Look, Mapping[str, str]], Mapping[str, Any]]
 
 type Content = Mapping[str, Card | Later | Live]
 
@@ -20,12 +24,19 @@ def _none(_: Any) -> Mapping[str, Any]:
 
 
 @dataclass(frozen=True)
+class Act:
+    """What a form on a page does."""
+
+    do: Doing
+
+
+@dataclass(frozen=True)
 class Page:
     """One page.   rows : names of slots, those of a row beside each other where there is room.
 
     show : what stands in the slots; a slot that it leaves out is not there.
     controls : makes what stands in a slot for good, such as a form, of a session; by default nothing.
-    acts : what a button of the page does, by its ``data-do``; the view that follows, and what is said of it.
+    acts : what its forms do, by the name that a form has in ``data-act``.
     """
 
     key: str
@@ -33,4 +44,4 @@ class Page:
     rows: tuple[tuple[str, ...], ...]
     show: Callable[[State, Look], Content]
     controls: Callable[[Any], Mapping[str, Any]] = _none
-    acts: Mapping[str, Callable[[State, Look], tuple[State, str]]] = field(default_factory=dict)
+    acts: Mapping[str, Act] = field(default_factory=dict)

@@ -88,6 +88,7 @@ class Session:
             self._document.js_on_event("connection_lost", CustomJS(code="window.riskgridLostNow?.()"))
             self._document.on_session_destroyed(self._end)
         self._price(self.state, content)
+        self._watch(self.state, content["cards"])
 
     def _end(self, _: Any) -> None:
         self._turn += 1
@@ -102,8 +103,8 @@ class Session:
             self._shade(bool(message["dark"]))
         elif "take" in message:
             self._take(str(message["take"]), str(message["slot"]))
-        elif "do" in message:
-            self._do(str(message["do"]))
+        elif "act" in message:
+            self._act(str(message["act"]), {str(name): str(value) for name, value in message["fields"].items()})
 
     def go(self, state: State, *, notice: str = "") -> None:
         """Show something else. What is asked later overtakes what is still being worked out."""
@@ -149,13 +150,15 @@ class Session:
 
         self.desk.pool.submit(work)
 
-    def _do(self, what: str) -> None:
-        """What a button of the page does, with the rights of now; then the view that follows."""
-        act, state = _page(self.state).acts.get(what), self.state
+    def _act(self, name: str, fields: Mapping[str, str]) -> None:
+        """Do what a form says, with the rights of now; then show what follows."""
+        act, state = _page(self.state).acts.get(name), self.state
+        if act is None:
+            return
 
         def work() -> None:
             try:
-                after, notice = (state, "") if act is None else act(state, Look(self.desk, self.who()))
+                after, notice = state.but(**act.do(state, Look(self.desk, self.who()), fields)), ""
             except RiskgridError as error:
                 after, notice = state, str(error)
             self._later(lambda: self.go(after, notice=notice))
@@ -199,9 +202,11 @@ class Session:
         self._navigation.object = content["navigation"]
         self._bar.object = content["bar"]
         slots = self._slots(page)
+        shown = {key: card.card if isinstance(card, Live) else card for key, card in content["cards"].items()}
+        for keys, row in zip(page.rows, self._bodies[page.key], strict=True):
+            row.visible = any(shown.get(key) is not None for key in keys)  # before: what is made unseen stays so
         for key, slot in slots.items():
-            card = content["cards"].get(key)
-            slot.show(card.card if isinstance(card, Live) else card, dark=self.dark)
+            slot.show(shown.get(key), dark=self.dark)
         for key, body in self._bodies.items():
             body.visible = key == page.key
 
@@ -228,8 +233,11 @@ class Session:
     def _put(self, turn: int, state: State, key: str, card: Card | None) -> None:
         if turn != self._turn:
             return
+        page = _page(state)
         with pn.io.hold(self._document):
-            self._slots(_page(state))[key].show(card, dark=self.dark)
+            for keys, row in zip(page.rows, self._bodies[page.key], strict=True):
+                row.visible = row.visible or (key in keys and card is not None)
+            self._slots(page)[key].show(card, dark=self.dark)
 
     def _watch(self, state: State, cards: Mapping[str, Card | Later | Live]) -> None:
         """Look again at what changes by itself, for as long as this view is open."""

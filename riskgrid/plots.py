@@ -169,7 +169,7 @@ def time_spent(parts: xr.Dataset, most: int = MOST_BARS) -> figure:
     seconds, shares = (np.asarray(parts[name].values, dtype=float) for name in ("seconds", "share"))
     order = np.argsort(-seconds, kind="stable")[:most]
     names = [str(parts["name"].values[place]) for place in order]
-    texts = [f"{seconds[place]:,.2f} s, {shares[place]:.1%}" for place in order]
+    texts = [f"{seconds[place]:,.2f} s, {shares[place] * 100:.1f} %" for place in order]
     return _bars(names, seconds[order], texts, "bar")
 
 

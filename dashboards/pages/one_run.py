@@ -13,8 +13,8 @@ from riskgrid.analysis.failing import failures
 from riskgrid.dashboards.card import Card, Later, Live, Table, Word
 from riskgrid.dashboards.job import ACTIVE, STATUSES, called, far, looked_at, moment, size_of
 from riskgrid.dashboards.look import Look
-from riskgrid.dashboards.markup import anchor
-from riskgrid.dashboards.page import Content
+from riskgrid.dashboards.markup import anchor, table_html
+from riskgrid.dashboards.page import Act, Content
 from riskgrid.dashboards.state import State
 from riskgrid.errors import BadSpec
 from riskgrid.page import Column, Row, Section, percent
@@ -33,7 +33,6 @@ _OFTEN = 0.5
 _MOST, _BARS = 10, 12
 
 _ENDED = ("complete", "partial")
-_FACT = (Column("", kind="sentence"),)
 _EVENT = (Column("After", "seconds", kind="count"), Column("What", kind="text"), Column("Particulars", kind="sentence"))
 _WHAT_IF = (
     Column("Status", kind="status"),
@@ -96,29 +95,34 @@ def _buttons(state: State, seen: Seen, look: Look) -> str:
         if row.cancel_asked:
             made.append('<span class="muted">It is being cancelled.</span>')
         elif state.part == "cancel":
-            made.append(
-                '<span>Cancel this run? What is finished is kept.</span> <button type="button" class="act" '
-                f'data-do="cancel">Cancel the run</button> {anchor("Let it go on", state.but(part=""), "way")}'
-            )
+            made.append(_button("cancel", "Cancel the run", "Cancel this run? What is finished is kept."))
+            made.append(anchor("Let it go on", state.but(part=""), "way"))
         else:
             made.append(anchor("Cancel\N{HORIZONTAL ELLIPSIS}", state.but(part="cancel"), "act"))
     if row.status in ("failed", "cancelled", "interrupted", "partial") and row.request:
-        made.append('<button type="button" class="act" data-do="resume">Resume</button>')
-    return f'<p class="acts">{" ".join(made)}</p>' if made else ""
+        made.append(_button("resume", "Resume", "It goes on from what is finished."))
+    return f'<div class="acts">{"".join(made)}</div>' if made else ""
 
 
-def _cancelled(state: State, look: Look) -> tuple[State, str]:
-    seen = acting.cancel(look.desk.door, look.who, state.run)
-    return state.but(part=""), "Cancelled" if seen.status == "cancelled" else "Its runner stops in a moment"
+def _button(act: str, words: str, said: str) -> str:
+    return (
+        f'<form data-act="{act}"><span class="muted">{said}</span> '
+        f'<button class="act">{words}</button> <span data-said role="alert"></span></form>'
+    )
 
 
-def _resumed(state: State, look: Look) -> tuple[State, str]:
+def _cancel(state: State, look: Look, _: Mapping[str, str]) -> Mapping[str, Any]:
+    acting.cancel(look.desk.door, look.who, state.run)
+    return {"part": ""}
+
+
+def _resume(state: State, look: Look, _: Mapping[str, str]) -> Mapping[str, Any]:
     acting.resume(look.desk.door, look.who, state.run)
-    return state.but(part=""), "It waits for a runner, which goes on from what is finished"
+    return {"part": ""}
 
 
 #: What the buttons do.
-ACTS = {"cancel": _cancelled, "resume": _resumed}
+ACTS = {"cancel": Act(_cancel), "resume": Act(_resume)}
 
 
 # -- what happened to it ---------------------------------------------------------------------------------------
@@ -152,16 +156,20 @@ _WORDS = {
 
 
 def _events(seen: Seen, events: Sequence[SeenEvent]) -> Card:
-    """A time line of its events, those on how far it is as one bar."""
-    share, blocks = far(events) if seen.status in ACTIVE else (None, "")
+    """A time line of its events, and a bar in place of those that tell how far it is."""
     told = [event for event in events if event.kind != "progress"]
-    rows = [_event(event, told[0].at) for event in told]
-    if blocks:
-        rows.append(Row("now", ["", "" if share is None else percent(share), f"{blocks} blocks"]))
-    if not rows:
+    share, blocks = far(events) if seen.status in ACTIVE else (None, "")
+    if not told:
         return Card("What happened", Word('<div class="empty">It was made where it was asked, without a runner.</div>'))
-    shares = [*[0.0] * len(told), *([share or 0.0] if blocks else [])]
-    return Card("What happened", Table(Section("What happened", "UTC", _EVENT, rows), bars={1: shares}))
+    table = table_html(Table(Section("What happened", "UTC", _EVENT, [_event(event, told[0].at) for event in told])))
+    return Card("What happened", Word(f"{_bar(share, blocks) if blocks else ''}{table}"))
+
+
+def _bar(share: float | None, blocks: str) -> str:
+    if share is None:
+        return f'<p class="note">{escape(blocks)}</p>'
+    words = f"{percent(share)}, {blocks} blocks"
+    return f'<p class="far"><progress value="{share:.4f}" aria-label="Blocks done"></progress>{escape(words)}</p>'
 
 
 def _event(event: SeenEvent, first: str) -> Row:
@@ -196,8 +204,8 @@ def _asked(seen: Seen, run: Run, look: Look) -> Card:
         "Not real data": "; ".join(filter(None, facts["origin"].split("\n"))),
         "Code": _code(manifest) if seen.whole else "",
     }
-    rows = [Row(name, [text]) for name, text in told.items() if text]
-    return Card("What was asked", Table(Section("What was asked", "", _FACT, rows)))
+    pairs = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in told.items() if text)
+    return Card("What was asked", Word(f'<dl class="pairs">{pairs}</dl>'))
 
 
 def _names(run: Run, look: Look) -> dict[str, str]:

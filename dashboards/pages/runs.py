@@ -41,7 +41,7 @@ _LISTED = (
     Column("As of", kind="text"),
     Column("What-if of", kind="text"),
     Column("Trades \N{MULTIPLICATION SIGN} scenarios", kind="count"),
-    Column("Coverage", "of trades \N{MULTIPLICATION SIGN} scenarios", kind="share"),
+    Column("Coverage", "priced of all", kind="share"),
     Column("Asked by", kind="text"),
     Column("Asked", "UTC", kind="text"),
     Column("Took", "seconds", kind="count"),
@@ -176,12 +176,19 @@ def _ways(state: State, found: Sequence[Seen]) -> Card:
 
 
 def _row(seen: Seen, look: Look, parent: str) -> Row:
-    row, covered = seen.row, look.desk.coverage.get(_key(seen)) if _has_coverage(seen) else None
-    took = f"{row.seconds:,.1f}" if seen.whole and row.seconds else ""
-    share = "" if covered is None else percent(covered)
-    cells = [STATUSES[seen.status], row.as_of, parent, size_of(seen), share, row.principal, moment(row.created), took]
-    lacks = seen.status in ("failed", "interrupted", "partial") or (covered is not None and covered < 1.0)
-    return Row(called(seen), cells, partial=lacks)
+    row, covered = seen.row, look.desk.coverage.get(_key(seen), math.nan) if _has_coverage(seen) else math.nan
+    gaps = ", with gaps" if covered < 1.0 and seen.status == "complete" else ""
+    cells = [
+        STATUSES[seen.status] + gaps,
+        row.as_of,
+        parent,
+        size_of(seen),
+        "" if math.isnan(covered) else percent(covered),
+        row.principal,
+        moment(row.created)[:16],
+        f"{row.seconds:,.1f}" if seen.whole and row.seconds else "",
+    ]
+    return Row(called(seen), cells, partial=bool(gaps) or seen.status in ("failed", "interrupted", "partial"))
 
 
 RUNS = Page("runs", "Runs", (("now",), ("statuses",), ("jobs",), ("ways",), *ROWS), show, acts=ACTS)
