@@ -23,8 +23,8 @@ class Table:
 
     links : a state a row, None for one that leads nowhere.   bars : columns whose numbers have a bar behind them, with
     the share (row) of each in -1 to 1.   adverse : columns in which it is what rises that hurts.   chosen : the row
-    that is looked at.   sorts : of a column, where a click on its head leads.   sorted : the column that orders the rows,
-    and whether its largest is first.
+    that is looked at.   sorts : of a column, where a click on its head leads.   sorted : the column that orders the
+    rows, and whether its largest is first.
     """
 
     section: Section

@@ -33,7 +33,53 @@ function everywhere(selector, from = document) {
   return found
 }
 
+// a form is handed over as it stands, one that acts at once only what has been changed in it; of the events of forms
+// those that leave a shadow root are heard here
+let handed = null
+
+function hand(form, fields) {
+  handed = {act: form.dataset.act, now: "now" in form.dataset, name: Object.keys(fields)[0]}
+  form.dataset.busy = ""
+  ask({act: form.dataset.act, fields})
+}
+
+function whole(form, button) {
+  const fields = Object.fromEntries(new FormData(form))
+  hand(form, button?.name ? {...fields, [button.name]: button.value} : fields)
+}
+
+function changed(field) {
+  if (field.type == "checkbox") return hand(field.form, {[field.name]: field.checked ? "on" : ""})
+  if (field.value != field.defaultValue) hand(field.form, {[field.name]: field.value})
+}
+
+// what was done is no longer in the form that asked for it; a grid is another by then, and the hand stays where it was
+function done() {
+  if (!handed) return
+  const {act, now, name} = handed
+  handed = null
+  for (const form of everywhere(`form[data-act="${act}"]`)) {
+    delete form.dataset.busy
+    say(form, "", [])
+    if (!now) form.reset()
+  }
+  if (now) setTimeout(() => everywhere(`form[data-act="${act}"]`).forEach(form => form.elements[name]?.focus()), 60)
+}
+
+function say(form, text, fields) {
+  const place = form.querySelector("[data-said]")
+  if (place) place.textContent = text
+  for (const field of form.elements) field.name && (fields.includes(field.name) ? field.setAttribute("aria-invalid", "true") : field.removeAttribute("aria-invalid"))
+}
+
+document.addEventListener("focusout", event => {
+  const field = within(event, "form[data-now] input:not([type=checkbox])")
+  if (field) changed(field)
+})
+
 document.addEventListener("click", event => {
+  const acts = within(event, "form[data-act] button, form[data-now] input[type=checkbox]")
+  if (acts) return acts.type == "checkbox" ? changed(acts) : whole(acts.form, acts)
   if (event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return
   const button = within(event, "form[data-act] button")
   if (button) {
@@ -62,6 +108,11 @@ document.addEventListener("keydown", event => {
   if (event.key == "Enter" && typing?.matches?.("input[data-find]") && typing.value.trim()) {
     dim()
     return ask({find: typing.value.trim()})
+  }
+  const form = typing && within(event, "form[data-act]")
+  if (event.key == "Enter" && form && !typing.matches("textarea")) {
+    event.preventDefault()
+    return "now" in form.dataset ? changed(typing) : whole(form, form.querySelector("button"))
   }
   if (event.key == "Escape" && typing) return typing.blur()
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return
@@ -123,7 +174,15 @@ function announce(text) {
 }
 
 const does = {
-  fresh() { clearTimeout(fading); root.style.setProperty("--fresh", "1") },
+  fresh() { clearTimeout(fading); root.style.setProperty("--fresh", "1"); done() },
+  refused({act, text, fields}) {
+    handed = null
+    for (const form of everywhere(`form[data-act="${act}"]`)) {
+      delete form.dataset.busy
+      say(form, text, fields)
+      form.querySelector("[aria-invalid]")?.focus()
+    }
+  },
   at(query) { if ((location.search || "?") != query) history.pushState(null, "", query) },
   title(text) { document.title = text },
   notice(text) { announce(text) },

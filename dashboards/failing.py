@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Iterable
 from html import escape
+from typing import Any
 
 from riskgrid.dashboards.card import Card, Word
 from riskgrid.dashboards.markup import anchor
 from riskgrid.dashboards.state import State
-from riskgrid.errors import Forbidden, NotFinished, RiskgridError, TooMany, Unauthenticated, UnknownName
+from riskgrid.errors import BadRows, Forbidden, NotFinished, RiskgridError, TooMany, Unauthenticated, UnknownName
 
-__all__ = ["SIGN_IN", "failed"]
+__all__ = ["SIGN_IN", "failed", "refused"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -40,3 +43,16 @@ def failed(error: Exception, state: State) -> Card:
         words, ways = "This went wrong, and the service has written down why", latest
         error = RiskgridError("Other pages go on.")
     return Card("", Word(f'<div class="empty" role="alert"><b>{words}</b>{escape(str(error))}<br>{ways}</div>'))
+
+
+def refused(error: Exception, fields: Iterable[str]) -> dict[str, Any]:
+    """Why what a form asks is not done: the sentence, and those of its fields that it is about."""
+    if isinstance(error, BadRows):
+        text = "\n".join(f"{row.column}: {row.value!r} {row.reason}" for row in error.rows)
+    elif isinstance(error, RiskgridError):
+        text = str(error)
+    else:
+        _LOG.error("what a form asked failed", exc_info=error)
+        text = "This went wrong, and the service has written down why. Nothing was changed."
+    named = set(re.findall(r"\w+", text))
+    return {"text": text, "fields": [name for name in fields if name in named]}

@@ -17,7 +17,9 @@ __all__ = ["navigation", "run_bar"]
 
 def navigation(state: State, titles: Mapping[str, str], who: str) -> str:
     """Links to the pages, which keep the run that is looked at."""
-    kept = State(run=state.run, against=state.against, convention=state.convention)
+    kept = State(
+        run=state.run, against=state.against, convention=state.convention, beside=state.beside, draft=state.draft
+    )
     links = []
     for key, title in titles.items():
         current = ' aria-current="page"' if key == state.page else ""

@@ -50,7 +50,7 @@ def signed(text: str, kind: str = "money", *, adverse: bool = False) -> str:
 def figure_html(
     head: str, value: float | str, moved: float = math.nan, *, beside: str = "", adverse: bool = False
 ) -> str:
-    """A figure of note.   moved : its change, NaN for none.   beside : said below it.   adverse : it is a rise that hurts.
+    """A figure of note.   moved : its change, NaN for none.   beside : said below it.   adverse : rises hurt.
 
     >>> figure_html("Trades", "12", beside="all covered")
     '<div><dt>Trades</dt><dd>12</dd><dd class="change">all covered</dd></div>'

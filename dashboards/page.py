@@ -1,4 +1,4 @@
-"""A page: its slots in rows, and the function from a state to what stands in them."""
+"""A page: its slots in rows, the function from a state to what stands in them, and what may be done on it."""
 
 from __future__ import annotations
 
@@ -12,22 +12,19 @@ from riskgrid.dashboards.state import State
 
 __all__ = ["Act", "Content", "Page"]
 
-#: From the state, who looks, and the fields of a form by their names, to what changes of the state. RiskgridError
-#: where it may not be or cannot be done.
-type Doing = Callable[[State, Look, Mapping[str, str]], Mapping[str, Any]]
-
 type Content = Mapping[str, Card | Later | Live]
 
-
-def _none(_: Any) -> Mapping[str, Any]:
-    return {}
+#: From the state, who looks, and the fields of a form by their names, to what changes of the state. RiskgridError
+#: where it may not be or cannot be done: its sentence stands above the form, which is left as it was filled in.
+type Doing = Callable[[State, Look, Mapping[str, str]], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Act:
-    """What a form on a page does."""
+    """What a form on a page does.   prices : whether it may take longer than a view, so that no view waits for it."""
 
     do: Doing
+    prices: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,6 @@ class Page:
     """One page.   rows : names of slots, those of a row beside each other where there is room.
 
     show : what stands in the slots; a slot that it leaves out is not there.
-    controls : makes what stands in a slot for good, such as a form, of a session; by default nothing.
     acts : what its forms do, by the name that a form has in ``data-act``.
     """
 
@@ -43,5 +39,4 @@ class Page:
     title: str
     rows: tuple[tuple[str, ...], ...]
     show: Callable[[State, Look], Content]
-    controls: Callable[[Any], Mapping[str, Any]] = _none
     acts: Mapping[str, Act] = field(default_factory=dict)

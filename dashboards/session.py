@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,7 +15,7 @@ from bokeh.models import ColumnDataSource, CustomJS, Spacer
 
 from riskgrid.dashboards.card import Card, Later, Live
 from riskgrid.dashboards.desk import Desk
-from riskgrid.dashboards.failing import failed
+from riskgrid.dashboards.failing import failed, refused
 from riskgrid.dashboards.finding import found
 from riskgrid.dashboards.heading import navigation, run_bar
 from riskgrid.dashboards.look import Look
@@ -24,7 +25,7 @@ from riskgrid.dashboards.slot import Slot
 from riskgrid.dashboards.state import State
 from riskgrid.dashboards.taking import taken
 from riskgrid.dashboards.theme import ICON, PAGE_CSS, SHELL, SLOT_CSS, THEMES, text_of
-from riskgrid.errors import RiskgridError
+from riskgrid.errors import Forbidden, RiskgridError
 from riskgrid.principal import Principal
 
 __all__ = ["Session", "open_session"]
@@ -48,7 +49,10 @@ class Session:
     def __init__(self, desk: Desk, who: Callable[[], Principal], query: str, *, dark: bool) -> None:
         self.desk, self.who, self.dark = desk, who, dark
         self.state = State.of(query)
+        self._wanted = self.state
+        self._acting = threading.Lock()
         self._turn = 0
+        self._rights: str | None = None
         self._told = 0
         self._document: Any = None
         self._places: dict[str, dict[str, Slot]] = {}
@@ -110,6 +114,7 @@ class Session:
         """Show something else. What is asked later overtakes what is still being worked out."""
         self._turn += 1
         turn = self._turn
+        self._wanted = state
 
         def work() -> None:
             if turn != self._turn:
@@ -142,7 +147,7 @@ class Session:
 
         def work() -> None:
             try:
-                self.who().require("read")
+                self._check(self._rights)
                 message = taken(card, form)
             except RiskgridError as error:
                 message = {"notice": str(error)}
@@ -151,19 +156,27 @@ class Session:
         self.desk.pool.submit(work)
 
     def _act(self, name: str, fields: Mapping[str, str]) -> None:
-        """Do what a form says, with the rights of now; then show what follows."""
-        act, state = _page(self.state).acts.get(name), self.state
+        """Do what a form says. What is done one after another starts from what was done before, seen yet or not."""
+        act = _page(self.state).acts.get(name)
         if act is None:
             return
 
         def work() -> None:
             try:
-                after, notice = state.but(**act.do(state, Look(self.desk, self.who()), fields)), ""
-            except RiskgridError as error:
-                after, notice = state, str(error)
-            self._later(lambda: self.go(after, notice=notice))
+                look = Look(self.desk, self.who())
+                if act.prices:
+                    changes = act.do(self._wanted, look, fields)
+                    self._wanted = self._wanted.but(**changes)
+                else:
+                    with self._acting:
+                        self._wanted = self._wanted.but(**act.do(self._wanted, look, fields))
+            except Exception as error:
+                message = {"refused": {"act": name, **refused(error, fields)}}
+                self._later(lambda: self._tell(message))
+            else:
+                self._later(lambda: self.go(self._wanted))
 
-        self.desk.pool.submit(work)
+        (self.desk.pricing if act.prices else self.desk.pool).submit(work)
 
     # -- what it is shown ----------------------------------------------------------------------------------------
 
@@ -176,15 +189,23 @@ class Session:
             return {
                 "navigation": navigation(state, _TITLES, ""),
                 "bar": "",
+                "rights": None,
                 "cards": {page.rows[0][0]: failed(error, state)},
             }
-        made: dict[str, Any] = {"navigation": navigation(state, _TITLES, look.who.name)}
+        made: dict[str, Any] = {"navigation": navigation(state, _TITLES, look.who.name), "rights": look.who.rights}
         try:
             made["cards"] = dict(page.show(state, look))
         except Exception as error:
             made["cards"] = {page.rows[0][0]: failed(error, state)}
         made["bar"] = run_bar(state, look)
         return made
+
+    def _check(self, rights: str | None) -> None:
+        """Forbidden where somebody may look no more, or not at all that a view was made of."""
+        who = self.who()
+        who.require("read")
+        if who.rights != rights:
+            raise Forbidden("what you may see has changed since this was shown; open it again")
 
     def _arrive(self, turn: int, state: State, content: Mapping[str, Any], notice: str) -> None:
         if turn != self._turn:
@@ -198,7 +219,7 @@ class Session:
 
     def _paint(self, state: State, content: Mapping[str, Any]) -> None:
         page = _page(state)
-        self.state = state
+        self.state, self._rights = state, content["rights"]
         self._navigation.object = content["navigation"]
         self._bar.object = content["bar"]
         slots = self._slots(page)
@@ -220,7 +241,7 @@ class Session:
                 return
             try:
                 with self.desk.slots():
-                    self.who().require("read")
+                    self._check(content["rights"])
                     card = later.make()
             except Exception as error:
                 card = failed(error, state)

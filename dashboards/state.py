@@ -18,8 +18,8 @@ class State:
     run : its id, the latest where empty.   against : the run it is held against, the one before where empty, ``none``
     for nothing.   where : label and value of each step down.   by : the label whose values are rows.   part : of the
     page.   convention : name of one of :data:`riskgrid.dashboards.convention.CONVENTIONS`.   sort : a column, with a
-    minus for its largest first.   beside : ids of runs shown beside it.
-    after : the run after which a list of runs goes on.
+    minus for its largest first.   beside : ids of runs shown beside it.   after : the run after which a list of runs
+    goes on.   draft : changes that were put together and not yet run, see :class:`riskgrid.dashboards.draft.Draft`.
 
     >>> state = State(page="drill-down", where=(("region", "EMEA"), ("desk", "Rates")), by="book")
     >>> state.query
@@ -42,6 +42,7 @@ class State:
     start: int = 0
     beside: tuple[str, ...] = ()
     after: str = ""
+    draft: str = ""
 
     @classmethod
     def of(cls, query: str) -> State:

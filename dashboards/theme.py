@@ -35,8 +35,8 @@ PAGE_CSS = (
     f":root {{ {_variables(False)}--font: {FONT}; color-scheme: light; }}\n"
     f":root[data-theme='dark'] {{ {_variables(True)}color-scheme: dark; }}\n"
     "html, body { margin: 0; background: var(--paper); }\n"
-    ".lost { position: fixed; left: 0; right: 0; bottom: 0; z-index: 2000; padding: 8px 16px; font: 13px/20px var(--font); "
-    "color: var(--paper); background: var(--warning); }\n"
+    ".lost { position: fixed; left: 0; right: 0; bottom: 0; z-index: 2000; padding: 8px 16px; "
+    "font: 13px/20px var(--font); color: var(--paper); background: var(--warning); }\n"
 )
 
 #: Of each slot.

@@ -23,19 +23,24 @@ def trades(
     *,
     status: Sequence[str] = (),
     columns: Sequence[str] = (),
+    containing: str = "",
     start: int = 0,
     count: int | None = None,
 ) -> xr.Dataset:
     """Trades of :meth:`riskgrid.result.Run.trade_table`, ``count`` of them from place ``start`` on.
 
     status : names of :class:`riskgrid.schema.Status` in lower case, any of which a trade has; by default all.
-    columns : labels and variables to keep beside ``trade_id``, by default all.   attrs: ``matching``, how many trades
-    there are in all. UnknownName.
+    columns : labels and variables to keep beside ``trade_id``, by default all.   containing : what each trade_id has in
+    it, in either case.   attrs: ``matching``, how many trades there are in all. UnknownName.
     """
     places = run.trade_places(where)
     if status:
         wanted = [_status(name) for name in status]
         places = places[np.isin(run.cube.status(places)[0], wanted)]
+    if containing:
+        ids, part = run.cube.labels["trade_id"], containing.casefold()
+        there = np.array([part in name.casefold() for name in ids.names] or [False], np.bool_)
+        places = places[there[ids.codes.ravel()[places]]]
     stop = None if count is None else start + count
     table = run.trade_rows(places[start:stop]).assign_attrs(matching=len(places))
     if columns:

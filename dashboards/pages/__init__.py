@@ -6,7 +6,8 @@ from riskgrid.dashboards.page import Page
 from riskgrid.dashboards.pages.drill_down import DRILL_DOWN
 from riskgrid.dashboards.pages.overview import OVERVIEW
 from riskgrid.dashboards.pages.runs import RUNS
+from riskgrid.dashboards.pages.what_if import WHAT_IF
 
 __all__ = ["PAGES"]
 
-PAGES: Mapping[str, Page] = {page.key: page for page in (OVERVIEW, DRILL_DOWN, RUNS)}
+PAGES: Mapping[str, Page] = {page.key: page for page in (OVERVIEW, DRILL_DOWN, WHAT_IF, RUNS)}

@@ -48,11 +48,13 @@ def one_run(state: State, look: Look) -> Content:
     seen = look.desk.door.row(state.run, look.who)
     content: dict[str, Card | Later | Live] = {"run": _standing(state, seen, look), "course": _course(state, look)}
     if seen.row.status not in _ENDED:
-        return content | _what_ifs(state, look)
+        content |= _what_ifs(state, look)
+        return content
     run = look.run(state)
     content["asked"] = _asked(seen, run, look)
     content["coverage"] = _coverage(state, run)
-    content |= _lacking(state, run, look) | _what_ifs(state, look)
+    content |= _lacking(state, run, look)
+    content |= _what_ifs(state, look)
     if seen.whole and (spent := _time(run)) is not None:
         content["time"] = spent
     return content

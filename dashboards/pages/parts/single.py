@@ -113,7 +113,7 @@ def _value(value: Any) -> str:
     if isinstance(value, np.datetime64):
         return str(value.astype("datetime64[D]"))
     if isinstance(value, float | np.floating):
-        return f"{float(value):,.10g}" if abs(value) >= 1.0 else f"{float(value):.10g}"
+        return f"{float(value):,.10g}"
     return f"{value:,}" if isinstance(value, int | np.integer) else str(value)
 
 

@@ -1,0 +1,114 @@
+"""What the forms of the What-if page do: each puts one change into the draft, checked by the library; one runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from riskgrid.acting import ask_what_if, cancel
+from riskgrid.change import Changes
+from riskgrid.dashboards.branches import MOST
+from riskgrid.dashboards.draft import Draft
+from riskgrid.dashboards.look import Look
+from riskgrid.dashboards.page import Act
+from riskgrid.dashboards.state import State
+from riskgrid.dashboards.trade_form import number_of, row_of
+from riskgrid.errors import BadChanges
+from riskgrid.result import Run
+
+__all__ = ["ACTS"]
+
+type Fields = Mapping[str, str]
+
+
+def _add(state: State, look: Look, fields: Fields) -> Mapping[str, Any]:
+    run, instrument = look.run(state), fields.get("instrument", "")
+    row = row_of(instrument, fields)
+    draft = Draft.of(state.draft)
+    draft = draft.added(instrument, row)
+    _check({"add": {instrument: [row]}}, run)
+    return _kept(draft, run)
+
+
+def _trades(state: State, look: Look, fields: Fields) -> Mapping[str, Any]:
+    """One cell of the grid: whether a trade is dropped, or its quantity."""
+    run, draft = look.run(state), Draft.of(state.draft)
+    for field, text in fields.items():
+        what, _, trade = field.partition(":")
+        if what == "drop":
+            draft = draft.dropped(trade, out=bool(text))
+        elif not text.strip():
+            draft = draft.resized(trade, None)
+        else:
+            size: Any = number_of(text.strip())
+            _check({"resize": {trade: size}}, run)
+            same = size == run.portfolio.trade(trade)["quantity"]
+            draft = draft.resized(trade, None if same else size)
+    return _kept(draft, run)
+
+
+def _shift(state: State, look: Look, fields: Fields) -> Mapping[str, Any]:
+    run, pattern, shock = look.run(state), fields.get("pattern", "").strip(), fields.get("shock", "").strip()
+    _check({"shift": {pattern: shock}}, run)
+    return _kept(Draft.of(state.draft).shifted(pattern, shock), run)
+
+
+def _rehang(state: State, look: Look, fields: Fields) -> Mapping[str, Any]:
+    run = look.run(state)
+    where = {fields.get("where_label", ""): fields.get("where_value", "").strip()}
+    to = {fields.get("to_label", ""): fields.get("to_value", "").strip()}
+    _check({"rehang": [{"where": where, "to": to}]}, run)
+    return _kept(Draft.of(state.draft).rehung(where, to), run)
+
+
+def _date(state: State, look: Look, fields: Fields) -> Mapping[str, Any]:
+    run, when = look.run(state), {"date": fields.get("date", "").strip(), "history": "sample"}
+    _check({"date": when}, run)
+    return _kept(Draft.of(state.draft).replacing("date", when), run)
+
+
+def _find(_state: State, _look: Look, fields: Fields) -> Mapping[str, Any]:
+    return {"trade": fields.get("find", "").strip(), "start": 0}
+
+
+def _run(state: State, look: Look, fields: Fields) -> Mapping[str, Any]:
+    """A little what-if is made before this returns, others wait for a runner."""
+    run, draft = look.run(state), Draft.of(state.draft)
+    if not draft.form:
+        raise BadChanges("nothing is changed yet; put a change into the draft first")
+    name = fields.get("name", "").strip()
+    seen = ask_what_if(look.desk.door, look.who, run.known_as, draft.form, name=name, quota=look.desk.quota)
+    if seen.row.run_id == run.known_as:
+        raise BadChanges("the draft changes nothing in this run")
+    others = [each for each in state.beside if each != seen.row.run_id]
+    return {"run": run.known_as, "beside": (*others, seen.row.run_id)[-MOST:]}
+
+
+def _cancel(_: State, look: Look, fields: Fields) -> Mapping[str, Any]:
+    cancel(look.desk.door, look.who, fields.get("run", ""))
+    return {}
+
+
+def _check(form: Mapping[str, Any], run: Run) -> None:
+    """InputError for a change that cannot be made to what is seen of a run."""
+    changes = Changes.from_dict(form)
+    changes.delta(run.portfolio)
+    changes.market(run.market)
+
+
+def _kept(draft: Draft, run: Run) -> Mapping[str, Any]:
+    """A draft is of one run: what is the latest one may be another tomorrow."""
+    return {"run": run.known_as, "draft": draft.text}
+
+
+#: By the names of the forms.
+ACTS: Mapping[str, Act] = {
+    "add": Act(_add),
+    "trades": Act(_trades),
+    "shift": Act(_shift),
+    "rehang": Act(_rehang),
+    "date": Act(_date),
+    "find": Act(_find),
+    "run": Act(_run, prices=True),
+    "cancel": Act(_cancel),
+}
