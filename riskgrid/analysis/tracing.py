@@ -134,8 +134,8 @@ def tail_view(
 class Tail:
     """The scenarios that make VaR or ES of some trades of a run, from which everything else of it follows.
 
-    scenarios : ``weight, pnl, component`` (scenario), worst first.   measured : the measure itself.   weights : (scenario,), of
-    every scenario of the run, in its order.   where : of the trades.
+    scenarios : ``weight, pnl, component`` (scenario), worst first.   measured : the measure itself.   weights :
+    (scenario,), of every scenario of the run, in its order.   where : of the trades.
     """
 
     run: Run
