@@ -13,7 +13,7 @@ help: ## Show this list
 demo: .venv/.stamp ## Value the sample portfolio and write its risk report
 	$(BIN)/riskgrid demo
 
-serve: .venv/.stamp ## Serve the API on this machine, with the sample in a new store
+serve: .venv/.stamp ## Serve dashboard and API on this machine, with the sample in a new store
 	$(BIN)/riskgrid serve $(ARGS)
 
 test: lint ## Run every check: lint, tests, doctests, coverage gate

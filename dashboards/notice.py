@@ -8,27 +8,33 @@ from html import escape
 
 from starlette.responses import HTMLResponse
 
+from riskgrid.plots import COLOURS, FONT
+
 __all__ = ["FRAME", "again", "form", "notice"]
 
-_STYLE = """
-:root { color-scheme: light dark; }
-body { margin: 0; min-height: 100vh; display: flex; flex-direction: column;
-  font: 13px/20px system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
-  color: light-dark(#1f2328, #e6e8eb); background: light-dark(#f6f7f8, #16181b); }
-header { height: 40px; line-height: 40px; padding: 0 16px; font-weight: 600;
-  background: light-dark(#fff, #1d2024); border-bottom: 1px solid light-dark(#d9dce0, #32363c); }
+_SHADES = "".join(
+    f"--{name.replace('_', '-')}: light-dark({light}, {dark}); " for name, (light, dark) in COLOURS.items()
+)
+
+_ROOT = f":root {{ color-scheme: light dark; --font: {FONT}; {_SHADES}}}"
+_STYLE = (
+    _ROOT
+    + """
+body { margin: 0; min-height: 100vh; font: 13px/20px var(--font); color: var(--ink); background: var(--paper); }
+header { height: 40px; line-height: 40px; padding: 0 16px; font-weight: 600; border-bottom: 1px solid var(--rule); }
 main { width: min(360px, calc(100vw - 32px)); margin: 15vh auto 0; }
 h1 { font-size: 16px; line-height: 24px; margin: 0 0 8px; font-weight: 600; }
 p { margin: 0 0 16px; overflow-wrap: anywhere; }
-p.wrong { color: light-dark(#b3261e, #ff9a91); }
+p.wrong { color: var(--loss); }
+p.muted { margin-top: 12px; color: var(--muted); }
 label { display: block; margin-bottom: 4px; }
-input, button { font: inherit; box-sizing: border-box; width: 100%; height: 32px; padding: 0 8px; border-radius: 4px;
-  border: 1px solid light-dark(#80868e, #767c85); color: inherit; background: light-dark(#fff, #1d2024); }
-button { margin-top: 12px; font-weight: 600; cursor: pointer; color: #fff; background: #2f5f9e; border-color: #2f5f9e; }
-a { color: light-dark(#2f5f9e, #8ab4f0); }
-:focus-visible { outline: 2px solid light-dark(#2f5f9e, #8ab4f0); outline-offset: 2px; }
-small { color: light-dark(#5c636b, #a4aab2); }
+input, button { font: inherit; box-sizing: border-box; width: 100%; height: 32px; padding: 0 8px; border-radius: 4px; }
+input { border: 1px solid var(--muted); color: inherit; background: var(--panel); }
+button { margin-top: 12px; font-weight: 600; cursor: pointer; color: var(--paper); background: var(--ink); border: 0; }
+a { color: inherit; }
+:focus-visible { outline: 2px solid var(--bar); outline-offset: 2px; }
 """
+)
 
 _HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
@@ -65,7 +71,7 @@ def form(to: str, status: int = 200, *, wrong: str = "") -> HTMLResponse:
 <input id="shown" name="shown" type="password" autocomplete="current-password" spellcheck="false" required autofocus>
 <button>Sign in</button>
 </form>
-<p><small>It is kept by this browser until it is closed, for these pages alone.</small></p>"""
+<p class="muted">It is kept by this browser until it is closed, for these pages alone.</p>"""
     return _page("Sign in", body, status)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import re
@@ -125,6 +126,9 @@ def test_serve__gives_a_new_store_the_sample_and_ends_with_its_runner(started: C
         address = served.address()
     assert 0 < int(address.rpartition(":")[2]) - port < 20  # the one that was in use gave way
     assert "development mode: nobody is asked who he is" in served.said
+    assert served.said.startswith(f"the dashboard is at {address}/desk\n")
+    with urllib.request.urlopen(address, timeout=60) as page:  # where a browser is led
+        assert (page.url, page.status) == (f"{address}/desk", 200)
     assert any(line["level"] == "warning" and "DEVELOPMENT MODE" in line["event"] for line in served.log)
     until(lambda: served.get("/api/v1/runs")["items"][0]["status"] == "complete")
     latest, *earlier = served.get("/api/v1/runs")["items"]
@@ -139,6 +143,20 @@ def test_serve__gives_a_new_store_the_sample_and_ends_with_its_runner(started: C
     served.process.send_signal(signal.SIGINT)
     assert served.process.wait(30) == 0
     assert not lives(child)
+
+
+@pytest.mark.slow
+def test_dashboard__serves_pages_and_probes_alone(started: Callable[..., Process]) -> None:
+    served = started("dashboard", "--development", "--port", "0")
+    assert served.get("/ready") == {"status": "ok"}
+    with urllib.request.urlopen(f"{served.address()}/desk", timeout=60) as page:
+        assert page.status == 200
+    for path in ("/api/v1/runs", "/docs"):
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            served.get(path)
+    assert "documentation" not in served.said
+    served.process.terminate()
+    assert served.process.wait(60) == 0
 
 
 @pytest.mark.slow
@@ -251,7 +269,7 @@ def test_api__that_could_recognise_nobody_does_not_start(home: Path) -> None:
     assert "nothing says how anybody is recognised: name an issuer of tokens (RISKGRID_OIDC_ISSUER" in said
 
 
-@pytest.mark.parametrize("role", ["api", "serve"])
+@pytest.mark.parametrize("role", ["api", "dashboard", "serve"])
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "risk.example.org"])
 def test_development__listens_to_this_machine_alone(home: Path, role: str, host: str) -> None:
     code, said = call(role, "--development", "--host", host, "--port", "0", "--store", str(home))
@@ -305,6 +323,13 @@ def test_development__opens_no_catalogue_that_others_use(home: Path, monkeypatch
     assert code == 1
     assert "it does not open postgresql://db.example.org/risk, which others use" in said
     assert "secret" not in said
+
+
+def test_dashboard__says_what_installs_it_where_it_is_not(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "panel" else there(name))
+    code, said = call("dashboard", "--development", "--port", "0", "--store", str(home))
+    assert (code, said) == (1, "riskgrid: the dashboard is an extra; pip install 'riskgrid[dashboard]' installs it\n")
 
 
 def test_port__that_is_in_use_is_said(home: Path) -> None:
