@@ -25,9 +25,10 @@ from riskgrid.api.app import make_app
 from riskgrid.api.connection import protocol, socket_protocol
 from riskgrid.api.rate import Rates
 from riskgrid.api.service import Service
+from riskgrid.dashboards.credential import presented
 from riskgrid.dashboards.desk import Desk
 from riskgrid.dashboards.mount import mount
-from riskgrid.dashboards.visit import Visit
+from riskgrid.dashboards.visit import Visit, Visits
 from riskgrid.errors import Unauthenticated
 from riskgrid.identity.authenticate import authenticator
 from riskgrid.identity.keys import KnownKeys, make_key
@@ -341,6 +342,33 @@ def test_sign_out__ends_the_pages_that_are_open(mounted):
     gone = mounted.get("/desk/sign-out", cookie=cookie, sec_fetch_site="same-origin")
     assert (gone.status_code, gone.headers["location"]) == (303, "/desk/sign-in")
     assert "Max-Age=0" in gone.headers["set-cookie"]
+    visits, own = Visits(), presented(Headers({"cookie": cookie}))
+    page = Visit(own, "192.0.2.7", "key:leaving", mounted.service.known)
+    visits.begun("session", page)
+    assert page.who().name == "key:leaving"
+    visits.sign_out(presented(Headers({"cookie": cookie})))
+    with pytest.raises(Unauthenticated, match="this page was signed out"):
+        page.who()
+
+
+def test_socket__is_told_and_counted_by_its_route(mounted, caplog):
+    caplog.set_level("INFO", "riskgrid")
+    with mounted.socket(token_of(mounted.page()), x_api_key=mounted.ann, **OWN) as opened:
+        opened.receive_text()
+        assert "riskgrid_open_sockets 1.0" in mounted.service.metrics.text().decode()
+    assert mounted.refuses("none", x_api_key=mounted.ann, **OWN)
+    told = [record.facts for record in caplog.records if getattr(record, "facts", {}).get("method") == "socket"]
+    assert [(each["route"], each["status"]) for each in told] == [("/desk/ws", 101), ("/desk/ws", 403)]
+    assert 'route="/desk",status="200"' in mounted.service.metrics.text().decode()
+    assert "riskgrid_open_sockets 0.0" in mounted.service.metrics.text().decode()
+
+
+def test_page__that_is_only_asked_after_begins_no_session(mounted):
+    mounted.client.cookies.clear()
+    answer = mounted.client.head("/desk", headers={"x-api-key": mounted.ann})
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert mounted.client.head("/desk").status_code == 303
+    assert mounted.get("/favicon.ico").headers["content-type"] == "image/svg+xml"
 
 
 # -- what is around ------------------------------------------------------------------------------------------------
