@@ -35,6 +35,9 @@ _LOG = logging.getLogger(__name__)
 #: Milliseconds between two looks at what changes by itself, at least.
 _LEAST_PAUSE = 250
 
+#: Seconds between two looks for a first run.
+_SELDOM = 1.5
+
 _TITLES = {page.key: page.title for page in PAGES.values()}
 
 
@@ -196,7 +199,9 @@ class Session:
         try:
             made["cards"] = dict(page.show(state, look))
         except Exception as error:
-            made["cards"] = {page.rows[0][0]: failed(error, state)}
+            card = failed(error, state)
+            # the first run shows itself as soon as it is there
+            made["cards"] = {page.rows[0][0]: card if state.run or look.finished else _awaited(card)}
         made["bar"] = run_bar(state, look)
         return made
 
@@ -320,6 +325,10 @@ class Session:
                 _LOG.exception("a view could not be painted")
 
         self._document.add_next_tick_callback(safely)
+
+
+def _awaited(card: Card) -> Live:
+    return Live(card, lambda look: None if look.finished else _awaited(card), _SELDOM)
 
 
 def _page(state: State) -> Page:
