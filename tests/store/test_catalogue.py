@@ -1,11 +1,11 @@
 import json
-import multiprocessing
 import sqlite3
 
 import pytest
 
 from riskgrid.errors import BadSpec, StoreError, UnknownName
 from riskgrid.store import Catalogue, RunRow
+from tests.store.processes import together
 
 
 def row(run_id="a1b2c3", **changed):
@@ -106,23 +106,15 @@ def test_catalogue__that_cannot_be_opened_says_so(tmp_path):
         Catalogue(tmp_path).list()
 
 
-def worker(root, number, barrier):
+def write_fifty(root, number):
     catalogue = Catalogue(root)
-    barrier.wait()
     for at in range(50):
         catalogue.add(row(f"{number}-{at:02}"))
         finish(catalogue, f"{number}-{at:02}")
 
 
 def test_catalogue__loses_nothing_of_what_four_processes_write_at_once(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    barrier = context.Barrier(4)
-    processes = [context.Process(target=worker, args=(tmp_path, number, barrier)) for number in range(4)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(120)
-    assert [process.exitcode for process in processes] == [0, 0, 0, 0]
+    together(4, write_fifty, tmp_path)
     rows = Catalogue(tmp_path).list()
     assert {one.run_id for one in rows} == {f"{number}-{at:02}" for number in range(4) for at in range(50)}
     assert {one.status for one in rows} == {"complete"}
