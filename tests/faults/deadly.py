@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,13 +93,15 @@ def book(count: int = 60, *, crash: Any = None, resize: Any = None, seconds: flo
 
 
 def executed(
-    store: Store, workers: Any, trades: Portfolio, *, cells: int = 3, scenarios: Any = SCENARIOS, **options: Any
+    store: Store, workers: Any, trades: Portfolio, *, cells: int = 3, cut: int = 16, **options: Any
 ) -> Outcome:
-    """Execute a book on workers that are there; trades fall into cells in turn."""
+    """Execute a book on workers that are there; trades fall into cells in turn. cut : trades of a block."""
+    scenarios = options.pop("scenarios", SCENARIOS)
+    pricing = replace(PRICING, cut=cut)
     cell = {name: np.arange(trades.tables[name].num_rows) % cells for name in trades.instruments}
     states = MarketStates(made.market(), scenarios)
-    pieces = planned(trades, states, PRICING, store, cell)
-    return execute(pieces, states, PRICING, store=store, workers=workers, cells=cells, **options)
+    pieces = planned(trades, states, pricing, store, cell)
+    return execute(pieces, states, pricing, store=store, workers=workers, cells=cells, **options)
 
 
 def bits(outcome: Outcome) -> dict[str, bytes]:

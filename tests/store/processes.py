@@ -1,17 +1,15 @@
 """Runs a function in several processes at once, which start together."""
 
-import multiprocessing
 import traceback
 
-# each is forked from one process that has done its imports and nothing else: they cost more than what is tried
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["alembic.command", "psycopg", "pytest", "riskgrid.store"])
+from tests.forking import forking
 
 
 def together(count, work, *arguments):
     """What ``work(*arguments, number)`` returned in each of so many fresh processes."""
-    barrier, results = _CONTEXT.Barrier(count), _CONTEXT.Queue()
-    processes = [_CONTEXT.Process(target=_begin, args=(barrier, results, work, arguments, n)) for n in range(count)]
+    context = forking()
+    barrier, results = context.Barrier(count), context.Queue()
+    processes = [context.Process(target=_begin, args=(barrier, results, work, arguments, n)) for n in range(count)]
     for process in processes:
         process.start()
     found = dict(results.get(timeout=120) for _ in processes)

@@ -1,0 +1,16 @@
+"""Processes forked from one that has done its imports, which cost each of them more than what is tried in it."""
+
+import multiprocessing
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
+
+#: What is imported before anything is forked.
+IMPORTED = ("alembic.command", "distributed.nanny", "psycopg", "pytest", "riskgrid.store", "tests.faults.deadly")
+
+
+def forking() -> ForkServerContext:
+    """Fresh processes that know nothing of this one. They have its environment as it was when this was first called."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(IMPORTED))
+    forkserver.ensure_running()
+    return context
