@@ -72,6 +72,8 @@ class World:
             # how fine money is counted is of the whole book: known, and never hidden
             self.runs[name] = rg.run(*given, name=name, store=self.store, cut=16, bits=10, progress=None).run_id
         self.trades = sorted(trade for table in mine.tables.values() for trade in table["trade_id"].to_pylist())
+        #: Whether some of the book is seen and some is not.
+        self.part = 0 < len(self.trades) < sum(table.num_rows for table in book.tables.values())
         self.door = Door(self.store)
         if whole:
             self._live_on()
