@@ -6,6 +6,8 @@
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest --cov --cov-report= --cov-fail-under=0
 export UV_SYSTEM_CERTS := 1
+# empty, as if it were not set: else each of some hundred processes of a test run compiles riskgrid and the tests anew
+export PYTHONDONTWRITEBYTECODE :=
 
 help: ## Show this list
 	@sed -n 's/^\([a-z][a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F '|' '{ printf "make %-8s %s\n", $$1, $$2 }'
