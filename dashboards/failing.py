@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Iterable
 from html import escape
+from urllib.parse import quote
 from typing import Any
 
 from riskgrid.dashboards.card import Card, Word
@@ -25,7 +26,10 @@ def failed(error: Exception, state: State) -> Card:
     """A card in place of what could not be made."""
     latest = anchor("The latest run", State(page=state.page if state.page != "what-if" else "overview"))
     if isinstance(error, Unauthenticated | Forbidden):
-        words, ways = "Your sign-in has ended or does not reach this far", f'<a href="{SIGN_IN}">Sign in again</a>'
+        words, ways = (
+            "Your sign-in has ended or does not reach this far",
+            f'<a href="{SIGN_IN}?to={escape(quote(f"/desk{state.query}", safe=""))}">Sign in again</a>',
+        )
     elif isinstance(error, NotFinished):
         words, ways = "No numbers yet", anchor("How far it is", State(page="runs", run=state.run))
     elif isinstance(error, UnknownName) and error.kind == "run" and not state.run:

@@ -15,8 +15,8 @@ from riskgrid.errors import RiskgridError, UnknownName
 __all__ = ["navigation", "run_bar"]
 
 
-def navigation(state: State, titles: Mapping[str, str], who: str) -> str:
-    """Links to the pages, which keep the run that is looked at."""
+def navigation(state: State, titles: Mapping[str, str], who: str, *, leaves: bool = False) -> str:
+    """Links to the pages, which keep the run that is looked at.   leaves : somebody signed in can sign out."""
     kept = State(
         run=state.run, against=state.against, convention=state.convention, beside=state.beside, draft=state.draft
     )
@@ -25,9 +25,10 @@ def navigation(state: State, titles: Mapping[str, str], who: str) -> str:
         current = ' aria-current="page"' if key == state.page else ""
         link = state.but(part="", trade="") if key == state.page else kept.but(page=key)
         links.append(f'<a href="{escape(link.query)}"{current}>{escape(title)}</a>')
+    out = '<a href="/desk/sign-out">Sign out</a>' if leaves else ""
     return (
         f'<div class="head"><span class="brand">riskgrid</span><nav aria-label="Pages">{"".join(links)}</nav>'
-        f'<span class="fill"></span><span class="muted who">{escape(who)}</span>'
+        f'<span class="fill"></span><span class="muted who">{escape(who)}</span>{out}'
         '<button type="button" data-do="dark" title="Light or dark" aria-label="Light or dark">\u25d0</button></div>'
     )
 

@@ -195,7 +195,10 @@ class Session:
                 "rights": None,
                 "cards": {page.rows[0][0]: failed(error, state)},
             }
-        made: dict[str, Any] = {"navigation": navigation(state, _TITLES, look.who.name), "rights": look.who.rights}
+        made: dict[str, Any] = {
+            "navigation": navigation(state, _TITLES, look.who.name, leaves=not self.desk.development),
+            "rights": look.who.rights,
+        }
         try:
             made["cards"] = dict(page.show(state, look))
         except Exception as error:
