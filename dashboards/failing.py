@@ -6,8 +6,8 @@ import logging
 import re
 from collections.abc import Iterable
 from html import escape
-from urllib.parse import quote
 from typing import Any
+from urllib.parse import quote
 
 from riskgrid.dashboards.card import Card, Word
 from riskgrid.dashboards.markup import anchor
