@@ -178,7 +178,7 @@ def test_a_poison_trade_is_found_on_a_scheduler_that_was_there(store, grid):
     thread.start()
     try:
         with connect(grid.address) as workers:
-            found = deadly.executed(store, workers, deadly.book(2, crash={1: deadly.EXITS}), cut=1)
+            found = deadly.executed(store, workers, deadly.book(2, crash={1: deadly.EXITS}))
     finally:
         running.clear()
         thread.join()
