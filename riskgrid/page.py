@@ -265,12 +265,15 @@ def percent(share: float, *, up: bool = False) -> str:
 def share(part: float, whole: float = 1.0) -> str:
     """A part of a whole in per cent, of either sign and above 100; empty where there is no whole.
 
-    >>> share(-3.0, 12.0), share(1.0, 0.0)
-    ('-25.0 %', '')
+    >>> share(-3.0, 12.0), share(-1.0, 1e6), share(1.0, 0.0)
+    ('-25.0 %', '0.0 %', '')
     """
     if math.isnan(part) or math.isnan(whole):
         return "no number"
-    return f"{part / whole * 100:.1f} %" if whole else ""
+    if not whole:
+        return ""
+    digits = f"{part / whole * 100:.1f}"
+    return f"{'0.0' if digits == '-0.0' else digits} %"
 
 
 @functools.cache

@@ -6,17 +6,29 @@ from collections.abc import Callable, Mapping
 
 from riskgrid.dashboards.look import Look
 from riskgrid.dashboards.page import Content, Page
+from riskgrid.dashboards.pages.parts.bumps import bumps
+from riskgrid.dashboards.pages.parts.classes import classes
+from riskgrid.dashboards.pages.parts.explained import explained
 from riskgrid.dashboards.pages.parts.node import Node
 from riskgrid.dashboards.pages.parts.place import place
 from riskgrid.dashboards.pages.parts.risk import risk
 from riskgrid.dashboards.pages.parts.single import path_of, single
+from riskgrid.dashboards.pages.parts.stressed import stress
 from riskgrid.dashboards.pages.parts.tail import tail
 from riskgrid.dashboards.pages.parts.trades import trades
 from riskgrid.dashboards.state import State
 
 __all__ = ["DRILL_DOWN"]
 
-_PARTS: Mapping[str, Callable[[Node], Content]] = {"risk": risk, "tail": tail, "trades": trades}
+_PARTS: Mapping[str, Callable[[Node], Content]] = {
+    "risk": risk,
+    "tail": tail,
+    "classes": classes,
+    "sensitivities": bumps,
+    "explain": explained,
+    "stress": stress,
+    "trades": trades,
+}
 
 
 def show(state: State, look: Look) -> Content:
@@ -39,8 +51,18 @@ DRILL_DOWN = Page(
         ("pages",),
         ("components", "terms", "distribution"),
         ("scenarios", "worst", "bumps"),
+        ("pieces", "moved"),
+        ("explained",),
+        ("losers",),
         ("makers", "objects"),
         ("moves",),
+        ("classes", "class_bars"),
+        ("class_nodes",),
+        ("greeks",),
+        ("rho", "vega"),
+        ("market", "closer"),
+        ("stress",),
+        ("stress_nodes",),
     ),
     show,
 )

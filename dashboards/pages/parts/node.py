@@ -83,6 +83,15 @@ class Node:
         return next(iter(steps), self.labels[0] if self.labels else TRADE)
 
     @functools.cached_property
+    def split(self) -> str:
+        """The label that an analysis which revalues is split by: never single trades; empty where there is none."""
+        known = [label for label in self.labels if label != TRADE]
+        for label in (self.state.by, self.by, "instrument", *known):
+            if label in known:
+                return label
+        return ""
+
+    @functools.cached_property
     def trades(self) -> int:
         """How many trades it has."""
         return int(self.alone.table["trades"][0])
@@ -107,11 +116,12 @@ class Node:
         except UnknownName:
             return None
 
-    def down(self, value: str) -> State:
-        """One step down, to one of the nodes that it is split into."""
-        if self.by == TRADE:
+    def down(self, value: str, label: str = "") -> State:
+        """One step down, to one of the nodes that it is split into.   label : by which, where not :attr:`by`."""
+        label = label or self.by
+        if label == TRADE:
             return self.state.but(trade=value, scenario="", start=0, sort="")
-        return self.state.within(self.by, value, by="", scenario="")
+        return self.state.within(label, value, by="", scenario="", factor="")
 
     def note_detail(self, what: str, **detail: Any) -> None:
         """Write into the audit trail that single trades were read."""

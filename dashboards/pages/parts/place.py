@@ -22,6 +22,7 @@ PARTS = {
     "trades": "Trades",
 }
 
+#: Parts that can be split by a label; of the first alone by single trades.
 _SPLIT = ("risk", "explain", "sensitivities", "stress", "classes")
 
 
@@ -34,7 +35,7 @@ def place(node: Node, path: Path, trade: str = "") -> Card:
     here = trade or steps.pop()[0]
     links = [_step(words, to, last=at == len(steps) - 1) for at, (words, to) in enumerate(steps)]
     trail = ' <span aria-hidden="true">/</span> '.join([*links, f'<b aria-current="page">{escape(here)}</b>'])
-    split = _pivot(node) if not trade and part in _SPLIT else ""
+    split = _pivot(node, part) if not trade and part in _SPLIT else ""
     parts = "" if trade else _parts(state, part)
     return Card(
         "", Word(f'<div class="place"><nav class="crumbs" aria-label="Where">{trail}</nav>{split}</div>{parts}')
@@ -50,11 +51,13 @@ def _step(words: str, to: State, *, last: bool) -> str:
     return f'<a href="{escape(to.query)}"{up}>{escape(words)}</a>'
 
 
-def _pivot(node: Node) -> str:
+def _pivot(node: Node, part: str) -> str:
+    now = node.by if part == "risk" else node.split
+    labels = [label for label in node.labels if label != TRADE or part == "risk"]
     options = "".join(
-        f'<option value="{escape(node.state.but(by=label, start=0, sort="").query)}"{" selected" * (label == node.by)}>'
+        f'<option value="{escape(node.state.but(by=label, start=0, sort="").query)}"{" selected" * (label == now)}>'
         f"{escape(_spoken(label))}</option>"
-        for label in node.labels
+        for label in labels
     )
     return f"<label>Split by <select data-go>{options}</select></label>" if options else ""
 

@@ -101,7 +101,10 @@ def _terms(table: xr.Dataset) -> Card:
     kind = str(table.attrs["instrument"]).replace("_", " ")
     section = Section(f"Terms, {kind}", "Term", heads, rows)
     return Card(
-        section.title, Table(section), str(table.attrs.get("summary", "")), data=lambda: table.drop_attrs(deep=False)
+        section.title,
+        Table(section),
+        str(table.attrs.get("summary", "")).partition(". ")[0].rstrip(".") + ".",
+        data=lambda: table.drop_attrs(deep=False),
     )
 
 
@@ -139,6 +142,11 @@ def _bumps(node: Node, trade: str) -> Card | Later:
     return node.look.later(title, said, asked, make, functools.partial(_bumped, title))
 
 
+def _plain(value: float) -> str:
+    """With a minus of the keyboard, as cells have it."""
+    return short_number(value).replace("\N{MINUS SIGN}", "-")
+
+
 def _bumped(title: str, made: Sensitivities) -> Card:
     one = made.table.isel(node=0)
     moving = np.flatnonzero((one["delta"].values != 0.0) | (one["gamma"].values != 0.0))
@@ -147,9 +155,9 @@ def _bumped(title: str, made: Sensitivities) -> Card:
     for at in order[:_MOST].tolist():
         own = one.isel(factor=at)
         size = f"+{float(own['bump']):g} {own['unit'].values}"
-        cells = [size, *(short_number(float(own[name])) for name in ("delta", "gamma"))]
+        cells = [size, *(_plain(float(own[name])) for name in ("delta", "gamma"))]
         rows.append(Row(str(own["factor"].values), cells))
-    rows.append(Row("Theta", ["1 day", short_number(float(one["theta"])), ""]))
+    rows.append(Row("Theta", ["1 day", _plain(float(one["theta"])), ""]))
     heads = [Column("Bump", kind="text"), Column("Delta"), Column("Gamma")]
     more = len(order) - _MOST
     note = f"{len(order):,} factors move it" + (f"; the {_MOST} that do most." if more > 0 else ".")

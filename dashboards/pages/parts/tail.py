@@ -114,17 +114,18 @@ def _objects(node: Node, found: Tail) -> Card | Later:
     title = f"The market objects that make {_es(node)}, {node.currency}"
     asked = ("tail objects", [node.run], (node.where, sorted(node.how.items())))
     said = "Revaluing the scenarios of the tail with each market object moving alone."
-    return node.look.later(title, said, asked, found.factors, functools.partial(_drawn, title))
+    return node.look.later(title, said, asked, found.factors, functools.partial(_drawn, node, title))
 
 
-def _drawn(title: str, made: tuple[xr.Dataset, list[str]]) -> Card:
+def _drawn(node: Node, title: str, made: tuple[xr.Dataset, list[str]]) -> Card:
     table, notices = made
     if not table.sizes["group"]:
         return empty(title, "No market object moves in the tail.")
     figure = plots.bar_by_node(table.rename(group="node").assign_attrs(by=["node"]), "component", 2 * _ENDS)
-    cross = money(float(table.attrs["cross"]))
-    note = " ".join([f"Each moves alone; together they do {cross} more.", *notices])
-    return Card(title, figure, note, data=lambda: table.drop_attrs(deep=False))
+    cross = money(float(table.attrs["cross"])).replace("-", "\N{MINUS SIGN}")
+    note = " ".join([f"Each moves alone; moving together adds {cross}.", *notices])
+    links = {str(name): _closer(node, str(name)) for name in table["group"].values}
+    return Card(title, figure, note, links, data=lambda: table.drop_attrs(deep=False))
 
 
 def _moves(node: Node, scenario: str) -> Later | Card:
@@ -133,11 +134,12 @@ def _moves(node: Node, scenario: str) -> Later | Card:
     asked = ("moves", [node.run], (node.where, scenario))
     make = functools.partial(moves_of, node.run, scenario, where=node.where)
     said = "Revaluing the scenario with each market object moving alone."
-    return node.look.later(title, said, asked, make, functools.partial(_moved, title, node.currency))
+    return node.look.later(title, said, asked, make, functools.partial(_moved, node, title))
 
 
-def _moved(title: str, currency: str, table: xr.Dataset) -> Card:
+def _moved(node: Node, title: str, table: xr.Dataset) -> Card:
     rows = []
+    links: list[State | None] = []
     for at in range(min(table.sizes["group"], _MOVED)):
         one = table.isel(group=at)
         level, shifted = float(one["level"]), float(one["shifted"])
@@ -145,6 +147,7 @@ def _moved(title: str, currency: str, table: xr.Dataset) -> Card:
         nodes = int(one["nodes"])
         moved = f"{float(one['move']):+.2f}" if nodes else ""
         rows.append(Row(str(one["group"].values), [*levels, moved, _unit(one), f"{nodes:,}", money(float(one["pnl"]))]))
+        links.append(_closer(node, str(one["group"].values)))
     if (left := table.sizes["group"] - _MOVED) > 0:
         rest = float(table["pnl"].isel(group=slice(_MOVED, None)).sum())
         rows.append(Row(f"{left:,} more", ["", "", "", "", "", money(rest)]))
@@ -152,11 +155,16 @@ def _moved(title: str, currency: str, table: xr.Dataset) -> Card:
     rows.append(Row("Together (cross)", [*blank, money(float(table.attrs["cross"]))]))
     rows.append(Row("All moves", [*blank, money(float(table.attrs["whole"]))], parent=True))
     heads = [Column("Base", kind="number"), Column("Moved to", kind="number"), Column("Move", kind="number")]
-    heads += [Column("", kind="text"), Column("Nodes", kind="count"), Column("P&L", f"{currency}, alone")]
+    heads += [Column("", kind="text"), Column("Nodes", kind="count"), Column("P&L", f"{node.currency}, alone")]
     note = "Each market object moves alone; of several nodes the mean move is told."
     said = " ".join([note, *table.attrs["notices"]])
     section = Section(title, "Market object", heads, rows)
-    return Card(title, Table(section), said, data=lambda: table.drop_attrs(deep=False))
+    return Card(title, Table(section, links), said, data=lambda: table.drop_attrs(deep=False))
+
+
+def _closer(node: Node, factor: str) -> State:
+    """Where a market object is looked at closer."""
+    return node.state.but(part="sensitivities", factor=factor, scenario="", start=0, sort="")
 
 
 def _unit(one: xr.Dataset) -> str:
