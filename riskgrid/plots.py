@@ -20,6 +20,7 @@ __all__ = [
     "MOST_BARS",
     "backtest_chart",
     "bar_by_node",
+    "bar_by_run",
     "bokeh_models",
     "canvas",
     "coverage",
@@ -125,6 +126,16 @@ def bar_by_node(table: xr.Dataset, measure: str, most: int = MOST_BARS, *, losse
     texts = [short_number(values[place]) + (" *" if partial[place] else "") for place in order]
     names = _names(table)
     return _bars([names[place] for place in order], values[order], texts, "bar", below="loss" if losses else "bar")
+
+
+def bar_by_run(table: xr.Dataset, measure: str) -> figure:
+    """One bar per run of a comparison (run, node), of all that it holds, in the order of the runs.
+
+    A run without the number has no bar.
+    """
+    values = np.asarray(table[measure].isel(node=0).values, dtype=float)
+    names = [str(name) for name in table["run"].values]
+    return _bars(names, np.nan_to_num(values), [short_number(value) for value in values], "bar")
 
 
 def worst_scenarios(pnl: xr.DataArray, count: int = 10) -> figure:

@@ -76,3 +76,13 @@ def test_trade__outside_the_books_that_are_shown_is_unknown(made):
     for ask in (lambda: detail.trade(seen, "EO-000001"), lambda: detail.trade_pnl(seen, ["SW-000001", "EO-000001"])):
         with pytest.raises(UnknownName, match="unknown trade 'EO-000001'"):
             ask()
+
+
+def test_trades__containing_a_text_are_those_whose_ids_have_it_in_either_case(made):
+    ids = made.trade_table({"desk": "Rates"})["trade_id"].values.tolist()
+    wanted = [name for name in ids if "sw-00000" in name.lower()]
+    assert 0 < len(wanted) < len(ids)
+    found = detail.trades(made, {"desk": "Rates"}, containing="Sw-00000", start=1, count=2)
+    assert found["trade_id"].values.tolist() == wanted[1:3]
+    assert found.attrs["matching"] == len(wanted)
+    assert detail.trades(made, containing="nobody").sizes["trade"] == 0

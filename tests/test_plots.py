@@ -192,3 +192,18 @@ def test_figure__without_bokeh_says_how_to_install_it(table, monkeypatch):
     monkeypatch.setitem(sys.modules, "bokeh.models", None)
     with pytest.raises(BadSpec, match=r"pip install 'riskgrid\[plots\]'"):
         plots.coverage(table)
+
+
+def test_bar_by_run__has_the_runs_in_their_order_and_no_bar_for_a_gap():
+    values = (("run", "node"), [[2.0, 9.0], [3.0, 9.0], [np.nan, 9.0]])
+    plot = plots.bar_by_run(xr.Dataset({"value_at_risk": values}, {"run": ["base", "less", "lost"]}), "value_at_risk")
+    assert plot.y_range.factors == ["lost", "less", "base"]
+    drawn = {}
+    for one in plot.renderers:
+        data = one.data_source.data
+        if "right" in data:
+            drawn |= dict(zip(data["y"], data["right"], strict=True))
+        else:
+            texts = dict(zip(data["y"], data["text"], strict=True))
+    assert drawn == {"base": 2.0, "less": 3.0, "lost": 0.0}
+    assert texts == {"base": "2.00", "less": "3.00", "lost": "no number"}
