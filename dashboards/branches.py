@@ -6,11 +6,8 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
 
-import numpy as np
-
-from riskgrid import charts
+from riskgrid import plots
 from riskgrid.access import Seen
 from riskgrid.analysis.comparing import MEASURED, Comparison, compare, node_rows
 from riskgrid.dashboards.card import Card, Live, Table, Word
@@ -188,10 +185,9 @@ def _with_sign(text: str, column: Column) -> str:
 def value_at_risk_by_branch(comparison: Comparison) -> Card:
     """One bar a branch."""
     table, meaning = comparison.table, comparison.conventions
-    names = [str(name) for name in table["run"].values]
+    names = map(str, table["run"].values)
     title = f"VaR {meaning['value_at_risk']['percent']} by branch, {meaning['currency']}"
-    values = np.asarray(table["value_at_risk"].values[:, 0], np.float64)
-    figure: Any = charts.bars_along(names, values, meaning["currency"])
+    figure = plots.bar_by_run(table, "value_at_risk")
     links = {name: State(run=run_id) for name, run_id in zip(names, table.attrs["run_ids"], strict=True)}
     return Card(title, figure, "Of everything that you see of each; click one for its overview.", links)
 

@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,8 +21,16 @@ _MOST_TEXT = 6_000
 #: Bytes that one may unpack to.
 _MOST = 200_000
 
+#: Parts of several changes each, beside trades that are added.
+_MANY = ("amend", "resize", "drop", "rehang", "shift")
+
 #: Parts that are one thing each, with the words that tell of it.
-_WHOLE = {"scenarios": "Scenarios {} instead", "snapshot": "The market kept as {}"}
+_ONE = {
+    "scenarios": "Scenarios {} instead",
+    "snapshot": "The market kept as {}",
+    "date": "The market of {}",
+    "overlay": "{} on top of every scenario",
+}
 
 
 @dataclass(frozen=True)
@@ -30,7 +38,7 @@ class Draft:
     """Changes in their plain form, see :meth:`riskgrid.change.Changes.from_dict`, inputs by the names they are kept by.
 
     >>> draft = Draft().dropped("T-1").shifted("equity:*", "-5%")
-    >>> [words for words, _ in draft.lines], Draft.of(draft.text) == draft
+    >>> [words for words, _ in draft.lines()], Draft.of(draft.text) == draft
     (['Drop T-1', 'Shift equity:* -5%'], True)
     """
 
@@ -44,7 +52,7 @@ class Draft:
         try:
             unpacking = zlib.decompressobj()
             plain = unpacking.decompress(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), _MOST)
-            form = json.loads(plain)
+            form = json.loads(plain) if unpacking.eof else None
         except (ValueError, binascii.Error, zlib.error):
             form = None
         if not isinstance(form, dict):
@@ -60,7 +68,7 @@ class Draft:
         text = base64.urlsafe_b64encode(packed).decode().rstrip("=")
         if len(text) > _MOST_TEXT:
             raise BadChanges(
-                f"the draft has {len(self.lines):,} changes, more than an address holds; run it, and go on from there"
+                f"the draft has {len(self):,} changes, more than an address holds; run it, and go on from there"
             )
         return text
 
@@ -91,6 +99,10 @@ class Draft:
         """With one stress on top of every scenario."""
         return self._with("overlay", {name: [{pattern: shock} for pattern, shock in lines]})
 
+    def over(self, episode: str) -> Draft:
+        """With what the sample's history did in an episode on top of every scenario."""
+        return self._with("overlay", {"episode": episode})
+
     def rehung(self, where: Mapping[str, str], to: Mapping[str, str]) -> Draft:
         """With one more rule that changes labels. BadChanges where it is none."""
         return self._with("rehang", [*self._part("rehang", []), Rehang.of({"where": where, "to": to}).to_dict()])
@@ -102,44 +114,38 @@ class Draft:
 
     # -- what it says ------------------------------------------------------------------------------------------
 
-    @property
-    def lines(self) -> list[tuple[str, Draft]]:
+    def __len__(self) -> int:
+        """How many changes there are."""
+        trades = sum(map(len, self._add.values()))
+        return trades + sum(len(self._part(key, ())) for key in _MANY) + sum(key in self.form for key in _ONE)
+
+    def lines(self) -> Iterator[tuple[str, Draft]]:
         """Every change in words, each with the draft without it."""
-        found: list[tuple[str, Draft]] = []
+        yield from self._of_trades()
+        for at, rule in enumerate(self._part("rehang", [])):
+            rest = [each for place, each in enumerate(self.form["rehang"]) if place != at]
+            yield f"Re-hang {Rehang.of(rule)}", self._with("rehang", rest)
+        for pattern, shock in self._part("shift", {}).items():
+            yield f"Shift {pattern} {shock}", self._without("shift", pattern)
+        for key, words in _ONE.items():
+            if key in self.form:
+                yield words.format(_of_input(self.form[key])), self._with(key, None)
+
+    def _of_trades(self) -> Iterator[tuple[str, Draft]]:
         for instrument, rows in self._add.items():
             for row in rows:
                 rest = [each for each in rows if each is not row]
                 left = (
                     {**self._add, instrument: rest} if rest else {k: v for k, v in self._add.items() if v is not rows}
                 )
-                found.append((f"Add {_of_trade(instrument, row)}", self._with("add", left)))
+                yield f"Add {_of_trade(instrument, row)}", self._with("add", left)
         for trade, columns in self._part("amend", {}).items():
             told = ", ".join(f"{name} {value}" for name, value in columns.items())
-            found.append((f"Amend {trade}: {told}", self._without("amend", trade)))
+            yield f"Amend {trade}: {told}", self._without("amend", trade)
         for trade, size in self._part("resize", {}).items():
-            found.append((f"Resize {trade} to {size:,.10g}", self._without("resize", trade)))
+            yield f"Resize {trade} to {size:,.10g}", self._without("resize", trade)
         for trade in self._part("drop", []):
-            found.append((f"Drop {trade}", self.dropped(trade, out=False)))
-        for at, rule in enumerate(self._part("rehang", [])):
-            rest = [each for place, each in enumerate(self.form["rehang"]) if place != at]
-            found.append((f"Re-hang {Rehang.of(rule)}", self._with("rehang", rest)))
-        for pattern, shock in self._part("shift", {}).items():
-            found.append((f"Shift {pattern} {shock}", self._without("shift", pattern)))
-        return found + self._of_wholes()
-
-    def _of_wholes(self) -> list[tuple[str, Draft]]:
-        found = []
-        for key, value in self.form.items():
-            if key == "date":
-                words = f"The market of {value['date']}"
-            elif key == "overlay":
-                words = f"{value if isinstance(value, str) else ', '.join(value)} on top of every scenario"
-            elif key in _WHOLE:
-                words = _WHOLE[key].format(value)
-            else:
-                continue
-            found.append((words, Draft({name: each for name, each in self.form.items() if name != key})))
-        return found
+            yield f"Drop {trade}", self.dropped(trade, out=False)
 
     @property
     def _add(self) -> Mapping[str, list[dict[str, Any]]]:
@@ -156,6 +162,14 @@ class Draft:
 
     def _without(self, key: str, name: str) -> Draft:
         return self._with(key, {each: value for each, value in self.form[key].items() if each != name})
+
+
+def _of_input(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if "history" in value:
+        return str(value["date"])
+    return f"What {value['episode']} did" if isinstance(value.get("episode"), str) else ", ".join(value)
 
 
 def _of_trade(instrument: str, row: Mapping[str, Any]) -> str:

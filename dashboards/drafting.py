@@ -12,6 +12,7 @@ from riskgrid.dashboards.draft import Draft
 from riskgrid.dashboards.look import Look
 from riskgrid.dashboards.page import Act
 from riskgrid.dashboards.state import State
+from riskgrid.dashboards.stresses import episode, stress_of
 from riskgrid.dashboards.trade_form import number_of, row_of
 from riskgrid.errors import BadChanges
 from riskgrid.result import Run
@@ -58,13 +59,40 @@ def _rehang(state: State, look: Look, fields: Fields) -> Mapping[str, Any]:
     where = {fields.get("where_label", ""): fields.get("where_value", "").strip()}
     to = {fields.get("to_label", ""): fields.get("to_value", "").strip()}
     _check({"rehang": [{"where": where, "to": to}]}, run)
-    return _kept(Draft.of(state.draft).rehung(where, to), run)
+    draft = Draft.of(state.draft).rehung(where, to)
+    if not len(run.trade_places(where)):  # of no trade that there is: of one that the draft adds, or none
+        Changes.from_dict({part: draft.form[part] for part in ("add", "rehang") if part in draft.form}).portfolio(
+            run.portfolio
+        )
+    return _kept(draft, run)
 
 
-def _date(state: State, look: Look, fields: Fields) -> Mapping[str, Any]:
-    run, when = look.run(state), {"date": fields.get("date", "").strip(), "history": "sample"}
-    _check({"date": when}, run)
-    return _kept(Draft.of(state.draft).replacing("date", when), run)
+def _stress(state: State, look: Look, fields: Fields) -> Mapping[str, Any]:
+    """One of the library: its lines as shifts of the market, or it as a whole on top of every scenario."""
+    run, draft = look.run(state), Draft.of(state.draft)
+    if "shift" in fields:
+        for pattern, shock in stress_of(run, fields["shift"]).lines:
+            draft = draft.shifted(pattern, shock)
+        _check({"shift": draft.form["shift"]}, run)
+    else:
+        chosen = stress_of(run, fields.get("over", ""))
+        draft = draft.laid_over(chosen.name, chosen.lines) if chosen.lines else draft.over(chosen.name)
+    return _kept(draft, run)
+
+
+def _inputs(state: State, look: Look, fields: Fields) -> Mapping[str, Any]:
+    """Another market or other scenarios, by the names that they are kept by, or the sample's market of a date."""
+    run, draft = look.run(state), Draft.of(state.draft)
+    for part in ("snapshot", "scenarios"):
+        if fields.get(part):
+            kind = "market" if part == "snapshot" else part
+            look.desk.door.named(kind, fields[part], look.who)
+            draft = draft.replacing(part, fields[part])
+    if fields.get("date", "").strip():
+        when = {"date": fields["date"].strip(), "history": "sample"}
+        _check({"date": when}, run)
+        draft = draft.replacing("date", when)
+    return _kept(draft, run)
 
 
 def _find(_state: State, _look: Look, fields: Fields) -> Mapping[str, Any]:
@@ -77,7 +105,11 @@ def _run(state: State, look: Look, fields: Fields) -> Mapping[str, Any]:
     if not draft.form:
         raise BadChanges("nothing is changed yet; put a change into the draft first")
     name = fields.get("name", "").strip()
-    seen = ask_what_if(look.desk.door, look.who, run.known_as, draft.form, name=name, quota=look.desk.quota)
+    form = dict(draft.form)
+    over = form.get("overlay")
+    if isinstance(over, dict) and isinstance(over.get("episode"), str):
+        form["overlay"] = episode(over["episode"], run.market)
+    seen = ask_what_if(look.desk.door, look.who, run.known_as, form, name=name, quota=look.desk.quota)
     if seen.row.run_id == run.known_as:
         raise BadChanges("the draft changes nothing in this run")
     others = [each for each in state.beside if each != seen.row.run_id]
@@ -107,7 +139,8 @@ ACTS: Mapping[str, Act] = {
     "trades": Act(_trades),
     "shift": Act(_shift),
     "rehang": Act(_rehang),
-    "date": Act(_date),
+    "stress": Act(_stress),
+    "inputs": Act(_inputs),
     "find": Act(_find),
     "run": Act(_run, prices=True),
     "cancel": Act(_cancel),

@@ -9,9 +9,13 @@ from html import escape
 __all__ = ["Field", "fields_html", "form_html"]
 
 
+# not an input for dates, which shows them in the order of wherever the browser comes from
+_HINTS = {"number": ' inputmode="decimal" class="number"', "date": ' inputmode="numeric" placeholder="yyyy-mm-dd"'}
+
+
 @dataclass(frozen=True)
 class Field:
-    """One thing to fill in.   kind : of an HTML input, ``text, date, number``; a number may be written as people do.
+    """One thing to fill in.   kind : ``text, date, number``; a number may be written as people do.
 
     choices : all that it may be.   known : what is offered, other texts may be right.   span : columns that it takes.
     """
@@ -50,16 +54,13 @@ def _field(field: Field) -> str:
     if field.choices:
         control = f"<select {name}>{''.join(_option(each, field.value) for each in field.choices)}</select>"
     else:
-        kind = "text" if field.kind == "number" else field.kind
-        hints = ' inputmode="decimal" class="number"' if field.kind == "number" else ""
+        hints = _HINTS.get(field.kind, "")
         listed, offered = "", ""
         if field.known:
             listed = f' list="known-{escape(field.name)}"'
             options = "".join(f'<option value="{escape(each)}"></option>' for each in field.known)
             offered = f'<datalist id="known-{escape(field.name)}">{options}</datalist>'
-        control = (
-            f'<input type="{kind}" {name} value="{escape(field.value)}"{hints}{listed} spellcheck="false">{offered}'
-        )
+        control = f'<input type="text" {name} value="{escape(field.value)}"{hints}{listed} spellcheck="false">{offered}'
     return f"<label{wide}><span>{escape(field.label)}{unit}</span>{control}</label>"
 
 

@@ -12,6 +12,7 @@ from riskgrid.dashboards.form import Field, fields_html, form_html
 from riskgrid.dashboards.look import HIERARCHY, Look
 from riskgrid.dashboards.markup import anchor, signed
 from riskgrid.dashboards.state import State
+from riskgrid.dashboards.stresses import Stress, is_of_sample, stresses
 from riskgrid.dashboards.trade_form import trade_fields
 from riskgrid.detail import trades
 from riskgrid.page import money
@@ -26,7 +27,9 @@ _WAYS = {
     "": "Resize or drop",
     "add": "Add a trade",
     "market": "Move the market",
+    "stress": "Stress library",
     "labels": "Re-hang",
+    "inputs": "Other inputs",
 }
 
 
@@ -36,6 +39,7 @@ def offered(state: State, look: Look, run: Run) -> Card:
     way = way if way in _WAYS else ""
     made = {"": lambda: _grid(state, run), "add": lambda: _adding(state, look, run, of)}
     made |= {"market": lambda: _moving(run), "labels": lambda: _hanging(look, run)}
+    made |= {"stress": lambda: _stressing(run), "inputs": lambda: _replacing(look, run)}
     inside = made[way]()
     links = "".join(_way_link(key, words, state, current=key == way) for key, words in _WAYS.items())
     return Card("", Word(f'<nav class="parts" aria-label="Ways to change">{links}</nav>{inside}'))
@@ -53,17 +57,21 @@ def _grid(state: State, run: Run) -> str:
     table = trades(run, state.narrowed, containing=state.trade, start=state.start, count=_ROWS)
     draft = Draft.of(state.draft)
     matching = int(table.attrs["matching"])
-    find = fields_html([Field("find", "Trade", state.trade, unit="part of its id")])
-    finding = form_html("find", find, "Find")
+    finding = (
+        '<form class="asks line" data-act="find"><label>Trades with '
+        f'<input type="text" name="find" value="{escape(state.trade)}" placeholder="part of an id" spellcheck="false">'
+        '</label><button type="button" class="second">Find</button>'
+        f'{_narrowed(state)}<span class="said" data-said role="alert"></span></form>'
+    )
     rows = "".join(_row(run, draft, str(trade), table, at) for at, trade in enumerate(table["trade_id"].values))
     heads = "".join(
         f'<th scope="col" class="{kind}">{head}<small>{unit}</small></th>'
         for head, unit, kind in (
+            ("Drop", "", "count"),
+            ("Quantity", "units", "count"),
+            ("Value", str(table.attrs["currency"]), "count"),
             ("Book", "", "text"),
             ("Instrument", "", "text"),
-            ("Value", str(table.attrs["currency"]), "count"),
-            ("Quantity", "units", "count"),
-            ("Drop", "", "count"),
         )
     )
     body = (
@@ -74,19 +82,27 @@ def _grid(state: State, run: Run) -> str:
     return finding + (body if matching else '<div class="empty">No trade is called so.</div>') + _pager(state, matching)
 
 
+def _narrowed(state: State) -> str:
+    """The labels that trades are narrowed to, and the way out."""
+    if not state.where:
+        return ""
+    told = ", ".join(f"{label} {value or '(none)'}" for label, value in state.where)
+    return f"<span>of {escape(told)}</span>{anchor('All', state.but(where=(), start=0), 'quiet')}"
+
+
 def _row(run: Run, draft: Draft, trade: str, table: Any, at: int) -> str:
     gone = trade in draft.form.get("drop", [])
     size = draft.form.get("resize", {}).get(trade, run.portfolio.trade(trade)["quantity"])
     told = escape(trade)
+    marks = (' class="gone"', " checked", " disabled") if gone else ("", "", "")
     return (
-        f'<tr{" class=" + chr(34) + "gone" + chr(34) if gone else ""}><th scope="row" class="name">{told}</th>'
-        f'<td class="text">{escape(str(table["book"].values[at]))}</td>'
-        f'<td class="text">{escape(str(table["instrument"].values[at]).replace("_", " "))}</td>'
-        f"<td>{signed(money(float(table['base_value'].values[at])))}</td>"
+        f'<tr{marks[0]}><th scope="row" class="name">{told}</th>'
+        f'<td><input type="checkbox" name="drop:{told}" aria-label="Drop {told}"{marks[1]}></td>'
         f'<td><input type="text" inputmode="decimal" name="quantity:{told}" value="{size:,.12g}" '
-        f'aria-label="Quantity of {told}"{" disabled" if gone else ""}></td>'
-        f'<td class="drop"><input type="checkbox" name="drop:{told}"{" checked" if gone else ""} '
-        f'aria-label="Drop {told}"></td></tr>'
+        f'aria-label="Quantity of {told}"{marks[2]}></td>'
+        f"<td>{signed(money(float(table['base_value'].values[at])))}</td>"
+        f'<td class="text">{escape(str(table["book"].values[at]))}</td>'
+        f'<td class="text">{escape(str(table["instrument"].values[at]).replace("_", " "))}</td></tr>'
     )
 
 
@@ -115,10 +131,9 @@ def _adding(state: State, look: Look, run: Run, of: str) -> str:
     given = {label: names[label][0] for label in HIERARCHY if len(names.get(label, ())) == 1}
     given |= dict(state.where) | {"trade_id": _free(run, Draft.of(state.draft))}
     fields = trade_fields(instrument, run.market, given, names)
+    said = INSTRUMENTS[instrument].summary.partition(". ")[0].rstrip(".") + "."
     hidden = f'<input type="hidden" name="instrument" value="{escape(instrument)}">'
-    return f'{choice}<p class="note">{escape(INSTRUMENTS[instrument].summary)}</p>' + form_html(
-        "add", hidden + fields, "Put into the draft"
-    )
+    return f'{choice}<p class="note">{escape(said)}</p>' + form_html("add", hidden + fields, "Put into the draft")
 
 
 def _free(run: Run, draft: Draft) -> str:
@@ -136,6 +151,46 @@ def _moving(run: Run) -> str:
     shock = Field("shock", "By", unit="-5%, +10bp, x1.5, =0.02", required=True)
     note = "Every scenario is taken again from the market so moved. A later line replaces an earlier one."
     return f'<p class="note">{note}</p>' + form_html("shift", fields_html([pattern, shock]), "Put into the draft")
+
+
+def _stressing(run: Run) -> str:
+    rows = "".join(_stress_row(each) for each in stresses(run))
+    note = (
+        "A shift moves today's market, and every scenario is taken from there; on top, it comes after every scenario."
+    )
+    return (
+        f'<p class="note">{note}</p><form data-act="stress"><p class="said" data-said role="alert"></p>'
+        '<div class="scroll tall" role="region" tabindex="0" aria-label="Stress library"><table><thead><tr>'
+        '<th scope="col" class="name">Stress</th><th scope="col" class="count">Factors</th>'
+        '<th scope="col" class="text">Use it as</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></div></form>"
+    )
+
+
+def _stress_row(each: Stress) -> str:
+    name = escape(each.name)
+    shift = f'<button type="button" class="plain" name="shift" value="{name}">Shift</button>' if each.shifts else ""
+    over = f'<button type="button" class="plain" name="over" value="{name}">On top</button>' if each.over else ""
+    return (
+        f'<tr title="{escape(each.told)}"><th scope="row" class="name">{name}</th><td>{each.factors:,}</td>'
+        f'<td class="text"><span class="tools">{shift}{over}</span></td></tr>'
+    )
+
+
+def _replacing(look: Look, run: Run) -> str:
+    """Markets and scenario sets by name; of the sample, its other dates."""
+    door, who = look.desk.door, look.who
+    fields = []
+    for part, kind, label in (("snapshot", "market", "Market"), ("scenarios", "scenarios", "Scenarios")):
+        names = list(door.names(kind, who))
+        if names:
+            fields.append(Field(part, label, unit="kept under a name", choices=["", *names], span=2))
+    if is_of_sample(run.market):
+        fields.append(Field("date", "The sample's market of", unit="a date", kind="date"))
+    if not fields:
+        return '<div class="empty">No market and no scenarios are kept under a name; riskgrid.keep gives one.</div>'
+    note = "Everything is priced anew that differs; what is left empty stays as it is."
+    return f'<p class="note">{note}</p>' + form_html("inputs", fields_html(fields), "Put into the draft")
 
 
 def _patterns(run: Run) -> Sequence[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from html import escape
 
 from riskgrid.dashboards.branches import (
@@ -26,6 +28,9 @@ from riskgrid.scenarios.set import targets
 
 __all__ = ["WHAT_IF"]
 
+#: Changes of a draft that are listed.
+_LINES = 30
+
 
 def show(state: State, look: Look) -> Content:
     """The draft, the ways to add to it, and the branches with their numbers."""
@@ -47,32 +52,31 @@ def show(state: State, look: Look) -> Content:
 def _draft(state: State, look: Look, run: Run) -> Card:
     """What would change, each removable, and the one button that runs it."""
     draft = Draft.of(state.draft)
-    lines = "".join(_line(words, rest, state) for words, rest in _told(draft, run))
-    listed = f'<ul class="lines">{lines}</ul>'
-    if not draft.form:
-        listed = '<div class="empty"><b>Nothing is changed yet</b>Put a change in from the forms beside this.</div>'
-    if look.who.may("run"):
-        name = Field("name", "Name", unit="optional; keeps it easy to find", span=2)
-        clear = anchor("Clear the draft", state.but(draft=""), "quiet") if draft.form else ""
-        below = form_html("run", fields_html([name]), "Run what-if", primary=True, beside=clear)
-    else:
+    lines = "".join(_line(words, rest, state) for words, rest in itertools.islice(_told(draft, run), _LINES))
+    lines += f"<li><span>and {len(draft) - _LINES:,} more</span></li>" if len(draft) > _LINES else ""
+    listed = f'<ul class="lines">{lines}</ul>' if len(draft) else "<p>Nothing yet. Put a change in, then run it.</p>"
+    below = ""
+    if not look.who.may("run"):
         below = (
             '<p class="gap">You may look at what-ifs here; running one needs the right to run, which you have not.</p>'
         )
+    elif draft.form:
+        name = Field("name", "Name", unit="optional; keeps it easy to find", span=2)
+        clear = anchor("Clear the draft", state.but(draft=""), "quiet")
+        below = form_html("run", fields_html([name]), "Run what-if", primary=True, beside=clear)
     note = f"What would change in the run of {run.row.as_of}; nothing is done until it is run."
     return Card("Draft", Word(f"{_above(state, look)}{listed}{below}"), note)
 
 
-def _told(draft: Draft, run: Run) -> list[tuple[str, Draft]]:
+def _told(draft: Draft, run: Run) -> Iterator[tuple[str, Draft]]:
     """Lines of the draft, shifts with how many factors they move."""
     counts = {
         f"Shift {pattern} {shock}": len(targets(pattern, run.market))
         for pattern, shock in draft.form.get("shift", {}).items()
     }
-    return [
-        (f"{words}, {counts[words]:,} factor{'s' * (counts[words] != 1)}" if words in counts else words, rest)
-        for words, rest in draft.lines
-    ]
+    for words, rest in draft.lines():
+        count = counts.get(words)
+        yield words if count is None else f"{words}, {count:,} factor{'s' * (count != 1)}", rest
 
 
 def _line(words: str, rest: Draft, state: State) -> str:
