@@ -289,7 +289,7 @@ class Session:
         if turn != self._turn:
             return
         if made is None:
-            self.go(state)
+            self.go(self._wanted)  # with what was done since, if it is not seen yet
             return
         self._put(turn, state, key, made.card if isinstance(made, Live) else made)
         self._watch(state, {key: made})
