@@ -128,10 +128,10 @@ def _matched_values(old: Any, new: Any, changes: list[tuple[Model, dict[str, Any
 
 
 def _said(model: Model) -> dict[str, Any]:
-    """The properties of a model that were given a value, or made one of their own."""
+    """The properties of a model that were given a value, or made one of their own; not what a browser says of it."""
     # Bokeh's public query asks for the default of every property there is, which takes longer than drawing
     given = model._property_values | model._unstable_default_values
-    return {name: value for name, value in given.items() if name not in _KEPT}
+    return {name: value for name, value in given.items() if name not in _KEPT and not model.lookup(name).readonly}
 
 
 def _same(old: Any, new: Any) -> bool:

@@ -36,6 +36,15 @@ def test_redrawn__is_as_the_new_figure_is(after: list[float]) -> None:
     assert plain(told(old)[0]) == plain(told(new)[0])
 
 
+def test_redrawn__of_a_figure_that_a_browser_has_measured_is_as_any() -> None:
+    old, new = drawn([1.0, 2.0]), drawn([3.0, -2.0])
+    old.set_from_json("inner_width", 900)  # type: ignore[attr-defined]
+    old.y_range.set_from_json("end", 3.0)  # type: ignore[attr-defined]
+    assert redrawn(old, new)
+    bars = [list(each.data_source.data["right"]) for each in old.renderers if "right" in each.data_source.data]  # type: ignore[attr-defined]
+    assert bars == [[3.0], [1.0], [1.0]]
+
+
 def test_redrawn__leaves_another_build_alone() -> None:
     old = drawn([1.0, 2.0])
     before = plain(told(old)[0])
