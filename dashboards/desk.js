@@ -38,7 +38,7 @@ function everywhere(selector, from = document) {
 let handed = null
 
 function hand(form, fields) {
-  handed = {act: form.dataset.act, now: "now" in form.dataset, name: Object.keys(fields)[0]}
+  handed = {act: form.dataset.act, now: "now" in form.dataset, fields}
   form.dataset.busy = ""
   ask({act: form.dataset.act, fields})
 }
@@ -53,16 +53,18 @@ function changed(field) {
   if (field.value != field.defaultValue) hand(field.form, {[field.name]: field.value})
 }
 
-// what was done is no longer in the form that asked for it; a grid is another by then, and the hand stays where it was
+// what was done is no longer in the form that asked for it, but for what was typed since; a grid is another by then, and
+// the hand stays where it was
 function done() {
   if (!handed) return
-  const {act, now, name} = handed
+  const {act, now, fields} = handed
   handed = null
   for (const form of everywhere(`form[data-act="${act}"]`)) {
     delete form.dataset.busy
     say(form, "", [])
-    if (!now) form.reset()
+    if (!now) for (const field of form.elements) if (field.type == "text" && field.value == fields[field.name]) field.value = field.defaultValue
   }
+  const [name] = Object.keys(fields)
   if (now) setTimeout(() => everywhere(`form[data-act="${act}"]`).forEach(form => form.elements[name]?.focus()), 60)
 }
 
@@ -78,15 +80,14 @@ document.addEventListener("focusout", event => {
 })
 
 document.addEventListener("click", event => {
-  const acts = within(event, "form[data-act] button, form[data-now] input[type=checkbox]")
-  if (acts) return acts.type == "checkbox" ? changed(acts) : whole(acts.form, acts)
-  if (event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return
-  const button = within(event, "form[data-act] button")
-  if (button) {
+  const ticked = within(event, "form[data-now] input[type=checkbox]")
+  if (ticked) return changed(ticked)
+  const acts = within(event, "form[data-act] button")
+  if (acts) {
     event.preventDefault()
-    dim()
-    return ask({act: button.form.dataset.act, fields: Object.fromEntries(new FormData(button.form))})
+    return whole(acts.form, acts)
   }
+  if (event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return
   const taken = within(event, "[data-take]")
   if (taken) return taken.dataset.take == "png" ? picture(event, taken) : ask({take: taken.dataset.take, slot: taken.dataset.slot})
   const does = within(event, "[data-do]")
