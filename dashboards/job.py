@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from riskgrid.access import Seen, SeenEvent
 from riskgrid.dashboards.state import State
 
-__all__ = ["ACTIVE", "STATUSES", "called", "far", "looked_at", "moment", "size_of"]
+__all__ = ["ACTIVE", "STATUSES", "called", "done", "far", "looked_at", "moment", "size_of"]
 
 #: Statuses, as one sees them, of a run that may still change by itself.
 ACTIVE = ("running", "queued")
@@ -44,11 +44,20 @@ def far(events: Sequence[SeenEvent]) -> tuple[float | None, str]:
             break
         if event.kind == "progress":
             told = event.data
-            done = told.get("done", told.get("priced", 0) + told.get("found", 0)) + told.get("failed", 0)
+            ready = told.get("done", told.get("priced", 0) + told.get("found", 0)) + told.get("failed", 0)
             if not told["total"] or not told["planned"]:
-                return None, f"{done:,}, still planning"
-            return done / told["total"], f"{done:,} of {told['total']:,}"
+                return None, f"{ready:,}, still planning"
+            return ready / told["total"], f"{ready:,} of {told['total']:,}"
     return None, ""
+
+
+def done(share: float | None) -> str:
+    """The share that is done, in whole per cent, all of it only where all is done; empty where it is not known.
+
+    >>> done(0.999), done(None)
+    ('99 %', '')
+    """
+    return "" if share is None else f"{int(share * 100)} %"
 
 
 def moment(at: str | None) -> str:

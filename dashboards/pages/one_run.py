@@ -11,13 +11,13 @@ from riskgrid import acting, plots
 from riskgrid.access import Seen, SeenEvent
 from riskgrid.analysis.failing import failures
 from riskgrid.dashboards.card import Card, Later, Live, Table, Word
-from riskgrid.dashboards.job import ACTIVE, STATUSES, called, far, looked_at, moment, size_of
+from riskgrid.dashboards.job import ACTIVE, STATUSES, called, done, far, looked_at, moment, size_of
 from riskgrid.dashboards.look import Look
 from riskgrid.dashboards.markup import anchor, table_html
 from riskgrid.dashboards.page import Act, Content
 from riskgrid.dashboards.state import State
 from riskgrid.errors import BadSpec
-from riskgrid.page import Column, Row, Section, percent
+from riskgrid.page import Column, Row, Section
 from riskgrid.profiling import profile
 from riskgrid.result import Run
 
@@ -170,7 +170,7 @@ def _events(seen: Seen, events: Sequence[SeenEvent]) -> Card:
 def _bar(share: float | None, blocks: str) -> str:
     if share is None:
         return f'<p class="note">{escape(blocks)}</p>'
-    words = f"{percent(share)}, {blocks} blocks"
+    words = f"{done(share)}, {blocks} blocks"
     return f'<p class="far"><progress value="{share:.4f}" aria-label="Blocks done"></progress>{escape(words)}</p>'
 
 

@@ -8,7 +8,7 @@ from html import escape
 
 from riskgrid.access import Seen
 from riskgrid.dashboards.card import Card, Live, Table, Word
-from riskgrid.dashboards.job import ACTIVE, STATUSES, called, far, looked_at, moment, size_of
+from riskgrid.dashboards.job import ACTIVE, STATUSES, called, done, far, looked_at, moment, size_of
 from riskgrid.dashboards.look import Look
 from riskgrid.dashboards.markup import anchor
 from riskgrid.dashboards.page import Content, Page
@@ -90,9 +90,10 @@ def _at_work(state: State, look: Look, active: Sequence[Seen]) -> Card:
     for seen in active:
         share, blocks = far(look.desk.door.events(seen.row.run_id, look.who))
         row = seen.row
-        done = "" if share is None else percent(share)
         since = moment(row.created if row.status == "queued" else row.started)
-        rows.append(Row(called(seen), [STATUSES[seen.status], done, blocks, size_of(seen), row.principal, since]))
+        rows.append(
+            Row(called(seen), [STATUSES[seen.status], done(share), blocks, size_of(seen), row.principal, since])
+        )
         shares.append(share or 0.0)
     section = Section("Waiting and at work", "Run", _AT_WORK, rows)
     return Card(section.title, Table(section, [looked_at(seen, state) for seen in active], {1: shares}))
