@@ -147,6 +147,7 @@ def test_notebook__is_stored_without_outputs(book):
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert {(len(cell.outputs), cell.execution_count) for cell in code} == {(0, None)}
     assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
+    assert book.read_text(encoding="utf-8") == f"{nbformat.writes(notebook)}\n"  # as Jupyter itself would save it
 
 
 @pytest.mark.parametrize("book", BOOKS, ids=NAMES)
@@ -154,6 +155,12 @@ def test_notebook__links_to_files_that_are_there(book):
     notebook = nbformat.read(book, as_version=4)
     links = [link for cell in notebook.cells for link in re.findall(r"\]\(([^)]+)\)", cell.source)]
     assert [link for link in links if not (book.parent / link).exists()] == []
+
+
+def test_new_instrument__takes_twenty_lines():
+    (book,) = (book for book in BOOKS if "new_instrument" in book.stem)
+    (defined,) = (cell.source for cell in nbformat.read(book, as_version=4).cells if "@rg.instrument" in cell.source)
+    assert len([line for line in defined.splitlines() if line.strip()]) <= 20
 
 
 def test_readme__lists_every_notebook():
