@@ -30,7 +30,7 @@ function within(event, selector) {
 function everywhere(selector, from = document) {
   const found = [...from.querySelectorAll(selector)]
   for (const each of from.querySelectorAll("*")) if (each.shadowRoot) found.push(...everywhere(selector, each.shadowRoot))
-  return found
+  return found.filter(each => each.getClientRects().length) // other pages are there, unseen
 }
 
 // a form is handed over as it stands, one that acts at once only what has been changed in it; of the events of forms
