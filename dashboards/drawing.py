@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from bokeh.core.property.vectorization import Value
 from bokeh.model import Model
-from bokeh.models import CustomJS, Plot, TapTool
+from bokeh.models import CustomJS, DataRange1d, Plot, TapTool
 from bokeh.models.renderers import GlyphRenderer
 
 from riskgrid.dashboards.state import State
@@ -131,7 +131,8 @@ def _said(model: Model) -> dict[str, Any]:
     """The properties of a model that were given a value, or made one of their own; not what a browser says of it."""
     # Bokeh's public query asks for the default of every property there is, which takes longer than drawing
     given = model._property_values | model._unstable_default_values
-    return {name: value for name, value in given.items() if name not in _KEPT and not model.lookup(name).readonly}
+    kept = (*_KEPT, "start", "end") if isinstance(model, DataRange1d) else _KEPT
+    return {name: value for name, value in given.items() if name not in kept and not model.lookup(name).readonly}
 
 
 def _same(old: Any, new: Any) -> bool:

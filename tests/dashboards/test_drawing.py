@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -74,3 +76,16 @@ def test_links__lead_from_the_names_of_a_figure() -> None:
 
 def test_links__of_nothing_add_no_tool() -> None:
     assert "TapTool" not in str(told(with_links(drawn([1.0]), {}))[0])
+
+
+def test_axis_that_a_browser_has_measured__is_left_to_it() -> None:
+    def distribution(size: float) -> Any:
+        pnl = xr.DataArray(np.linspace(-size, size, 50), dims="scenario")
+        return plots.pnl_distribution(pnl, xr.DataArray(size / 2), xr.DataArray(size / 1.5))
+
+    old = distribution(1.0)
+    old.x_range.update(start=-1.1, end=1.1)  # as a browser says once it has drawn it
+    assert redrawn(old, distribution(100.0))
+    assert (old.x_range.start, old.x_range.end) == (-1.1, 1.1)
+    tops = [each.data_source.data["top"] for each in old.renderers if "top" in each.data_source.data]
+    assert sum(map(sum, tops)) == 50
