@@ -207,3 +207,10 @@ def test_bar_by_run__has_the_runs_in_their_order_and_no_bar_for_a_gap():
             texts = dict(zip(data["y"], data["text"], strict=True))
     assert drawn == {"base": 2.0, "less": 3.0, "lost": 0.0}
     assert texts == {"base": "2.00", "less": "3.00", "lost": "no number"}
+
+
+def test_pnl_distribution__calls_its_bars_tail_and_rest(pnl):
+    plot = plots.pnl_distribution(pnl, value_at_risk(pnl, 0.9), expected_shortfall(pnl, 0.9))
+    shown = [renderer.data_source.data for renderer in plot.renderers if "name" in renderer.data_source.data]
+    assert [set(data["name"]) for data in shown] == [{"rest"}, {"tail"}]
+    assert max(shown[1]["left"]) < -float(value_at_risk(pnl, 0.9)) < max(shown[0]["right"])

@@ -14,7 +14,7 @@ from riskgrid.dashboards.pages.parts.place import place
 from riskgrid.dashboards.pages.parts.risk import risk
 from riskgrid.dashboards.pages.parts.single import path_of, single
 from riskgrid.dashboards.pages.parts.stressed import stress
-from riskgrid.dashboards.pages.parts.tail import tail
+from riskgrid.dashboards.pages.parts.tail import empty, tail
 from riskgrid.dashboards.pages.parts.trades import trades
 from riskgrid.dashboards.state import State
 
@@ -36,6 +36,9 @@ def show(state: State, look: Look) -> Content:
     node = Node.of(state, look)
     if state.trade:
         return {"place": place(node, path_of(node), state.trade), **single(node)}
+    if not node.trades:
+        words = "No trade has all of these labels, or none that you may see. Go back up, or find one by its name."
+        return {"place": place(node, state.where), "figures": empty("No trade here", words)}
     part = _PARTS.get(state.part, risk)
     return {"place": place(node, state.where), **part(node)}
 

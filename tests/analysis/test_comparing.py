@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import riskgrid as rg
+from riskgrid.analysis.comparing import since
 from riskgrid.errors import BadSpec, UnknownName
 from riskgrid.page import money
 from tests.run import made
@@ -85,3 +86,21 @@ def test_compare__refuses_two_currencies(runs):
     other = rg.run(base.portfolio, base.market, base.scenarios, reporting="EUR", store=base.store, progress=None)
     with pytest.raises(BadSpec, match="the runs report in USD and EUR"):
         rg.compare(base, other)
+
+
+def test_since__is_how_far_each_node_of_a_report_has_moved(runs):
+    base, down, rehung = (rg.report(run, "desk") for run in runs)
+    moved = since(down, base)
+    for name in moved.data_vars:
+        assert moved[name].values.tolist() == (down.table[name].values - base.table[name].values).tolist()
+    new = since(rehung, base)
+    at = new["desk"].values.tolist().index("Rates")
+    before = base.table["desk"].values.tolist()
+    expected = rehung.table["base_value"].values[at]
+    expected -= base.table["base_value"].values[before.index("Rates")] if "Rates" in before else 0.0
+    assert new["base_value"].values[at] == expected
+
+
+def test_since__nothing_is_no_number(runs):
+    moved = since(rg.report(runs[0], "desk"), None)
+    assert all(np.isnan(held.values).all() for held in moved.data_vars.values())

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from riskgrid import contributions, run, sample, what_if
+from riskgrid.analysis.contributing import contribution
 from riskgrid.errors import BadSpec, UnknownName
+from riskgrid.measures.contribution import component, incremental
 from riskgrid.measures.tail import expected_shortfall, value_at_risk
 from riskgrid.scenarios.compose import weighted
 
@@ -86,3 +88,33 @@ def test_bad_questions__are_refused_with_a_sentence(base):
         contributions(base, "team")
     with pytest.raises(BadSpec, match="level 1 is not between 0 and 1"):
         contributions(base, var_level=1)
+
+
+@pytest.mark.parametrize("where", [{"desk": "Rates"}, {"desk": ["Rates", "Delta One"], "region": "EMEA"}])
+def test_contribution__of_a_part_is_what_its_node_has(base, where):
+    found = contribution(base, where, es_level=0.9)
+    part, whole = base.pnl(where=where), base.pnl()
+    for name, measure in MEASURED.items():
+        how = {"level": 0.9} if name == "expected_shortfall" else {}
+        assert float(found[f"whole_{name}"]) == float(measure(whole, **how))
+        assert float(found[name]) == float(measure(part, **how))
+        assert float(found[f"component_{name}"]) == float(component(part, whole, name, **how))
+        assert float(found[f"incremental_{name}"]) == float(incremental(part, whole, name, **how))
+
+
+def test_contribution__of_one_desk_is_that_of_the_tree(base):
+    tree = desks(contributions(base, "desk"))
+    at = tree["desk"].values.tolist().index("Rates")
+    found = contribution(base, {"desk": "Rates"})
+    for name in tree.data_vars:
+        if name in found:
+            assert float(found[name]) == float(tree[name][at])
+
+
+def test_contribution__of_trades_without_a_number_has_none(tmp_path):
+    book = sample.portfolio(20, faulty=True)
+    base = run(book, sample.market(), sample.scenarios(count=20), store=tmp_path, progress=None)
+    found = contribution(base, {"trade_id": "FAULTY-1"})
+    assert np.isnan(float(found["expected_shortfall"]))
+    assert np.isnan(float(found["component_expected_shortfall"]))
+    assert float(found["whole_expected_shortfall"]) == float(expected_shortfall(base.pnl()))

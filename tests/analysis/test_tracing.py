@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from riskgrid import run, sample, what_if
-from riskgrid.analysis.tracing import tail_view
+from riskgrid.analysis.tracing import tail_of, tail_view
 from riskgrid.errors import BadSpec, UnknownName
 from riskgrid.measures.contribution import component, tail_weights
 from riskgrid.measures.tail import expected_shortfall, value_at_risk
@@ -105,3 +105,14 @@ def test_bad_questions__are_refused_with_a_sentence(base):
         tail_view(base, "variance")
     with pytest.raises(UnknownName, match="unknown desk 'Equities'"):
         tail_view(base, where={"desk": "Equities"})
+
+
+def test_tail__is_there_without_pricing_and_has_what_the_view_has(base):
+    where = {"desk": "FX Options"}
+    held, seen = tail_of(base, where=where, level=0.9), tail_view(base, where=where, level=0.9, count=3)
+    assert held.scenarios.drop_vars("component").equals(seen.scenarios)
+    assert float(held.scenarios["component"].sum()) == pytest.approx(float(seen.measured), rel=1e-12)
+    assert held.trades(3).equals(seen.trades)
+    assert float(held.measured) == float(seen.measured)
+    with pytest.raises(BadSpec, match="count 0"):
+        held.trades(0)

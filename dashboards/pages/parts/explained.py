@@ -15,6 +15,7 @@ from riskgrid.dashboards.card import Card, Later, Table
 from riskgrid.dashboards.page import Content
 from riskgrid.dashboards.pages.parts.node import TRADE, Node
 from riskgrid.dashboards.pages.parts.tail import empty
+from riskgrid.errors import UnknownName
 from riskgrid.measures.explain import UNEXPLAINED
 from riskgrid.page import Column, Row, Section, headed, money
 from riskgrid.result import Run
@@ -46,7 +47,14 @@ def explained(node: Node) -> Content:
 def _card(node: Node, before: Run, title: str, card: Callable[[Explained], Card]) -> Card | Later:
     asked = ("explain", [before, node.run], ())
     said = "Revaluing the earlier trades step by step: time, fixings, and each kind of factor."
-    return node.look.later(title, said, asked, functools.partial(explain, before, node.run), card)
+
+    def shown(made: Explained) -> Card:
+        try:
+            return card(made)
+        except UnknownName:
+            return empty(title, "No trade that is explained hangs here: each keeps the labels of the earlier run.")
+
+    return node.look.later(title, said, asked, functools.partial(explain, before, node.run), shown)
 
 
 def _pieces(node: Node, title: str, made: Explained) -> Card:

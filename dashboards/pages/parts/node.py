@@ -97,6 +97,11 @@ class Node:
         return int(self.alone.table["trades"][0])
 
     @functools.cached_property
+    def scenario(self) -> str:
+        """The scenario that is chosen; empty where none is, or one that the run has not."""
+        return self.state.scenario if self.state.scenario in set(map(str, self.run.cube.scenarios)) else ""
+
+    @functools.cached_property
     def alone(self) -> Report:
         """Its report without any split."""
         return report(self.run, [], where=self.where, **self.how)

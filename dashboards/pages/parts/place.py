@@ -25,6 +25,9 @@ PARTS = {
 #: Parts that can be split by a label; of the first alone by single trades.
 _SPLIT = ("risk", "explain", "sensitivities", "stress", "classes")
 
+#: Parts whose scenarios are those of the run.
+_OF_THE_RUN = {"tail", "trades"}
+
 
 def place(node: Node, path: Path, trade: str = "") -> Card:
     """Steps, pivot and parts. path : label and value of each step; of a trade those it hangs under."""
@@ -68,8 +71,9 @@ def _spoken(label: str) -> str:
 
 def _parts(state: State, part: str) -> str:
     kept = state.but(start=0, sort="", factor="")
+    alike = {key: kept if {key, part} <= _OF_THE_RUN else kept.but(scenario="") for key in PARTS}
     links: Sequence[str] = [
-        f'<a href="{escape(kept.but(part="" if key == "risk" else key).query)}"'
+        f'<a href="{escape(alike[key].but(part="" if key == "risk" else key).query)}"'
         f"{' aria-current="page"' if key == part else ''}>{words}</a>"
         for key, words in PARTS.items()
     ]

@@ -49,26 +49,39 @@ def figures(node: Node, told: Report, then: Report | None) -> Card:
     """PV, VaR, ES, each with its change; what it adds to the whole firm; how much of it has numbers."""
     table, meaning, whose = told.table.isel(node=0), told.conventions, node.whose
     moved = since(told, then).isel(node=0)
-    since_when = "" if then is None or node.before is None else f" since {node.before.row.as_of}"
     shown = [figure_html(f"Present value{whose}", float(table["base_value"]), float(moved["base_value"]))]
     for name, short in zip(_RISK, ("VaR", "ES"), strict=True):
         head = f"{short} {meaning[name]['percent']}{whose}"
-        between = meaning["interval"].get(name)
-        told_between = "" if between is None else f"95 % sure: {plots.short_number(between[0])} to "
-        told_between += "" if between is None else plots.short_number(between[1])
-        shown.append(figure_html(head, float(table[name]), float(moved[name]), adverse=True, beside=told_between))
+        sure = _sure(meaning["interval"], name)
+        shown.append(figure_html(head, float(table[name]), float(moved[name]), adverse=True, beside=sure))
     if node.where:
         shown += _within(node)
-    worst = f"Worst scenario, {table['worst_scenario'].values}"
+    worst = str(table["worst_scenario"].values)
+    beside = f"{node.currency}{_since(node) if then is not None else ''}"
     shown.append(
-        figure_html(worst, float(table["worst_pnl"]), beside=f"{node.currency}{since_when and ', changes'}{since_when}")
+        figure_html(f"Worst scenario, {worst}" if worst else "Worst scenario", float(table["worst_pnl"]), beside=beside)
     )
-    trades, lost = int(table["trades"]), int(table["unpriced"])
-    covered = percent(float(table["coverage"])) if trades else "no trade"
-    shown.append(
-        figure_html("Trades", f"{trades:,}", beside=f"{covered} covered" + f", {lost:,} without a number" * bool(lost))
-    )
+    lost = int(table["unpriced"])
+    covered = f"{percent(float(table['coverage']))} covered" + f", {lost:,} without a number" * bool(lost)
+    shown.append(figure_html("Trades", f"{node.trades:,}", beside=covered))
     return Card("", Word(figures_html(shown)))
+
+
+def _sure(interval: Mapping[str, Any], name: str) -> str:
+    """Between what a measure of drawn scenarios lies; empty where they are not drawn."""
+    if name not in interval:
+        return ""
+    low, high = map(plots.short_number, interval[name])
+    return f"{percent(float(interval['confidence']))} sure: {low} to {high}".replace(".00 %", " %")
+
+
+def _since(node: Node) -> str:
+    """What changes are told against."""
+    before = node.before
+    if before is None:
+        return ""
+    same = before.row.as_of == node.run.row.as_of
+    return f", changes against run {before.called}" if same else f", changes since {before.row.as_of}"
 
 
 def _within(node: Node) -> list[str]:

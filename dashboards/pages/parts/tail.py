@@ -31,7 +31,7 @@ def tail(node: Node) -> Content:
     if found is None:
         return {"scenarios": empty("Tail", "No trade here has a number in every scenario, so there is no tail.")}
     known = [str(name) for name in found.scenarios["scenario"].values]
-    scenario = node.state.scenario or known[0]
+    scenario = node.scenario or known[0]
     node.note_detail("tail", scenario=scenario, count=_ENDS)
     return {
         "scenarios": _scenarios(node, found, scenario),
@@ -91,6 +91,8 @@ def _worst(node: Node, scenario: str) -> Card:
     numbers = [table["scenario_pnl"].values, table["base_value"].values]
     section = Section(f"What loses most on {scenario}", "Trade", heads, trade_rows(node, table, numbers))
     note = f"Of {node.called}, worst first; a trade leads to its terms."
+    if node.state.scenario not in ("", scenario):
+        note = f"This run has no scenario '{node.state.scenario}', so this is its worst one."
     return Card(section.title, Table(section, _links(node, table)), note, data=lambda: table.drop_attrs(deep=False))
 
 

@@ -28,7 +28,7 @@ def trades(node: Node) -> Content:
     state, found = node.state, tail_here(node)
     start = min(state.start, max(node.trades - 1, 0)) // PAGE * PAGE
     sort = state.sort if _known(node, state.sort, measured=found is not None) else ""
-    table = ranked_trades(node.run, node.where, sort=sort, scenario=state.scenario, tail=found, start=start, count=PAGE)
+    table = ranked_trades(node.run, node.where, sort=sort, scenario=node.scenario, tail=found, start=start, count=PAGE)
     node.note_detail("trades", start=start, limit=PAGE, sort=sort)
     shown = {"trades": _listed(node, table, sort)}
     if (more := pages(state, node.trades, "trades")) is not None:
@@ -44,7 +44,7 @@ def _names(node: Node, *, measured: bool) -> list[str]:
         *labels,
         "base_value",
         *(["component"] if measured else []),
-        *(["scenario_pnl"] if node.state.scenario else []),
+        *(["scenario_pnl"] if node.scenario else []),
         "status",
         "problem",
     ]
@@ -60,7 +60,7 @@ def _listed(node: Node, table: xr.Dataset, sort: str) -> Card:
     known = {
         "base_value": Column("Present value", node.currency),
         "component": Column(f"Adds to {es}", f"{node.currency}, of {node.called}"),
-        "scenario_pnl": Column(f"P&L {node.state.scenario}", node.currency),
+        "scenario_pnl": Column(f"P&L {node.scenario}", node.currency),
         "status": Column("Status", kind="text"),
         "problem": Column("Problem", kind="text"),
     }
