@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["Report", "coverage_sentence", "measure_sentences", "report"]
+__all__ = ["Aggregates", "Report", "coverage_sentence", "measure_sentences", "report"]
 
 _CONFIDENCE = "0.95"  # of intervals of drawn scenarios
 _COARSE = 1e-4  # share of a figure above which its rounding bound is said

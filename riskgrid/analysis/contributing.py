@@ -12,8 +12,7 @@ import xarray as xr
 from riskgrid import plots
 from riskgrid.page import Column, Row, Section, Shown, money, share
 from riskgrid.registry import MEASURES
-from riskgrid.reporting import measure_sentences, report
-from riskgrid.result import Run
+from riskgrid.reporting import Aggregates, measure_sentences, report
 
 __all__ = ["Contributions", "contribution", "contributions"]
 
@@ -80,7 +79,11 @@ class Contributions(Shown):
 
 
 def contributions(
-    run: Run, by: Sequence[str] | str = ("region", "desk"), *, where: Mapping[str, Any] | None = None, **measures: Any
+    run: Aggregates,
+    by: Sequence[str] | str = ("region", "desk"),
+    *,
+    where: Mapping[str, Any] | None = None,
+    **measures: Any,
 ) -> Contributions:
     """Stand-alone, component, marginal and incremental VaR and ES of every node of the tree ``by``, exact.
 
@@ -116,14 +119,14 @@ def contributions(
     return Contributions(table, told.conventions)
 
 
-def contribution(run: Run, where: Mapping[str, Any], **measures: Any) -> xr.Dataset:
+def contribution(run: Aggregates, where: Mapping[str, Any], **measures: Any) -> xr.Dataset:
     """What the trades of a run with these labels add to VaR and ES of all its trades: as a node of a tree would.
 
     ``value_at_risk, expected_shortfall`` of the part alone, ``component_...``, ``incremental_...`` and ``whole_...`` of
     all trades, scalars; NaN where the part or the whole has no number.   measures : as of :func:`contributions`.
     """
-    whole, part = (run.aggregate((), chosen) for chosen in (None, where))
-    meaning = report(run, (), **measures).conventions
+    whole, part = (run.aggregate([], chosen) for chosen in (None, where))
+    meaning = report(run, [], **measures).conventions
     known = [one["pnl"].isel(node=0, drop=True).where(float(one["coverage"][0]) > 0.0) for one in (whole, part)]
     found: dict[str, Any] = {}
     for name in _MEASURED:

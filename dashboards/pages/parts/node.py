@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from riskgrid.dashboards.convention import measures_of
 from riskgrid.dashboards.look import HIERARCHY, Look
@@ -14,6 +14,9 @@ from riskgrid.errors import UnknownName
 from riskgrid.reporting import Report, report
 from riskgrid.result import Run
 
+if TYPE_CHECKING:
+    import xarray as xr
+
 __all__ = ["MOST_SPLIT", "TRADE", "Node"]
 
 #: The label that every trade has for itself.
@@ -21,6 +24,21 @@ TRADE = "trade_id"
 
 #: Most trades of a node that are measured one by one.
 MOST_SPLIT = 1_500
+
+
+@dataclass(frozen=True)
+class _Summed:
+    """A run whose sums are kept for as long as one view is made: several numbers are of the same ones."""
+
+    run: Run
+    _kept: dict[Any, xr.Dataset] = field(default_factory=dict)
+
+    def aggregate(self, by: Sequence[str], where: Mapping[str, str] | None = None) -> xr.Dataset:
+        """As of the run."""
+        key = (tuple(by), tuple((where or {}).items()))
+        if key not in self._kept:
+            self._kept[key] = self.run.aggregate(by, where)
+        return self._kept[key]
 
 
 @dataclass(frozen=True)
@@ -92,9 +110,14 @@ class Node:
         return ""
 
     @functools.cached_property
+    def summed(self) -> _Summed:
+        """The run, for what is measured of its sums."""
+        return _Summed(self.run)
+
+    @functools.cached_property
     def trades(self) -> int:
         """How many trades it has."""
-        return int(self.alone.table["trades"][0])
+        return int(self.summed.aggregate([], self.where)["trades"][0])
 
     @functools.cached_property
     def scenario(self) -> str:
@@ -104,12 +127,12 @@ class Node:
     @functools.cached_property
     def alone(self) -> Report:
         """Its report without any split."""
-        return report(self.run, [], where=self.where, **self.how)
+        return report(self.summed, [], where=self.where, **self.how)
 
     @functools.cached_property
     def told(self) -> Report:
         """Its report, split."""
-        return report(self.run, [self.by], where=self.where, **self.how)
+        return report(self.summed, [self.by], where=self.where, **self.how)
 
     @functools.cached_property
     def then(self) -> Report | None:

@@ -86,7 +86,7 @@ def _since(node: Node) -> str:
 
 def _within(node: Node) -> list[str]:
     """What the node adds to the risk of all trades."""
-    made = contribution(node.run, node.where or {}, **node.how)
+    made = contribution(node.summed, node.where or {}, **node.how)
     whole = f"{node.whose.removeprefix(' of ') or 'the firm'}"
     name = "expected_shortfall"
     part, every = float(made[f"component_{name}"]), float(made[f"whole_{name}"])
@@ -95,7 +95,7 @@ def _within(node: Node) -> list[str]:
 
 def _table(node: Node) -> xr.Dataset:
     """Everything that is told of each node: its report, what it adds, and what has changed."""
-    made, table = contributions(node.run, node.by, where=node.where, **node.how).table, node.told.table
+    made, table = contributions(node.summed, node.by, where=node.where, **node.how).table, node.told.table
     more = {name: made[name].variable for name in made.data_vars if name not in table}
     changes = {f"{name}_change": held.variable for name, held in since(node.told, node.then).data_vars.items()}
     return table.assign({**more, **changes})
@@ -190,7 +190,7 @@ def _change(value: float) -> str:
 
 def _diversification(node: Node, width: int) -> Row:
     """What is saved by holding the nodes together."""
-    nodes = node.run.aggregate([node.by], node.where)
+    nodes = node.summed.aggregate([node.by], node.where)
     pnl = nodes["pnl"].isel(node=slice(1, None)).where(nodes["coverage"].isel(node=slice(1, None)) > 0.0)
     cells = [""] * width
     for place, name in ((2, _RISK[0]), (4, _RISK[1])):

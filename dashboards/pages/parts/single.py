@@ -38,7 +38,7 @@ def single(node: Node) -> Content:
     trade = node.state.trade
     table = detail.trade(node.run, trade)
     node.look.desk.door.note_read(node.run, node.look.who, "trade", trade=trade)
-    told = report(node.run, [], where={TRADE: trade}, **node.how)
+    told = report(node.summed, [], where={TRADE: trade}, **node.how)
     return {
         "figures": _figures(node, table, told),
         "terms": _terms(table),
@@ -61,7 +61,7 @@ def _figures(node: Node, table: xr.Dataset, told: Report) -> Card:
     for name, short in (("value_at_risk", "VaR"), ("expected_shortfall", "ES")):
         head = f"{short} {meaning[name]['percent']}, alone"
         shown.append(figure_html(head, float(one[name]), float(moved[name]), adverse=True))
-    made = contribution(node.run, {TRADE: trade}, **node.how)
+    made = contribution(node.summed, {TRADE: trade}, **node.how)
     part, whole = float(made["component_expected_shortfall"]), float(made["whole_expected_shortfall"])
     every = node.whose.removeprefix(" of ") or "the firm"
     shown.append(figure_html(f"Adds to ES of {every}", part, beside=f"{share(part, whole)} of {money(whole)}"))
