@@ -40,6 +40,9 @@ MOST = 6
 #: What-ifs made earlier that are listed.
 _EARLIER = 12
 
+#: Labels that are offered to compare by.
+_LABELS = 8
+
 _BASE = "Base"
 
 
@@ -78,6 +81,17 @@ def branches(state: State, look: Look) -> list[Branch]:
     return found
 
 
+def _ways(state: State, look: Look) -> str:
+    """Labels that the branches can be compared by."""
+    run = look.run(state)
+    by = look.next_label(State(by=state.by or "desk"), run)
+    links = [
+        f"<b>{escape(label)}</b>" if label == by else anchor(label, state.but(by=label))
+        for label in look.labels(run)[:_LABELS]
+    ]
+    return f'<p class="facts"><span>Compared by</span>{"".join(links)}</p>'
+
+
 def branches_card(state: State, look: Look) -> Card | Live | None:
     """What each branch changes and how far it is; changes by itself while one is at work. None where there is none."""
     beside = branches(state, look)
@@ -85,7 +99,7 @@ def branches_card(state: State, look: Look) -> Card | Live | None:
         return None
     lines = "".join(f"<li>{_line(each, state, look)}</li>" for each in beside)
     note = "Each is a run of its own, kept in the store; this address shows the same to whoever may see them."
-    card = Card("Branches", Word(f'<ul class="lines">{lines}</ul>'), note)
+    card = Card("Branches", Word(f'<ul class="lines">{lines}</ul>{_ways(state, look)}'), note)
     active = sum(each.active for each in beside)
     return Live(card, functools.partial(_again, state, active), _OFTEN) if active else card
 

@@ -38,7 +38,7 @@ function everywhere(selector, from = document) {
 let handed = null
 
 function hand(form, fields) {
-  handed = {act: form.dataset.act, now: "now" in form.dataset, fields}
+  handed = {act: form.dataset.act, now: "now" in form.dataset, fields, down: form.querySelector(".scroll")?.scrollTop}
   form.dataset.busy = ""
   ask({act: form.dataset.act, fields})
 }
@@ -57,7 +57,7 @@ function changed(field) {
 // the hand stays where it was
 function done() {
   if (!handed) return
-  const {act, now, fields} = handed
+  const {act, now, fields, down} = handed
   handed = null
   for (const form of everywhere(`form[data-act="${act}"]`)) {
     delete form.dataset.busy
@@ -65,7 +65,10 @@ function done() {
     if (!now) for (const field of form.elements) if (field.type == "text" && field.value == fields[field.name]) field.value = field.defaultValue
   }
   const [name] = Object.keys(fields)
-  if (now) setTimeout(() => everywhere(`form[data-act="${act}"]`).forEach(form => form.elements[name]?.focus()), 60)
+  if (now || down) setTimeout(() => everywhere(`form[data-act="${act}"]`).forEach(form => {
+    if (now) form.elements[name]?.focus()
+    if (down) form.querySelector(".scroll").scrollTop = down
+  }), 60)
 }
 
 function say(form, text, fields) {

@@ -14,10 +14,13 @@ from riskgrid.dashboards.page import Act
 from riskgrid.dashboards.state import State
 from riskgrid.dashboards.stresses import episode, stress_of
 from riskgrid.dashboards.trade_form import number_of, row_of
-from riskgrid.errors import BadChanges
+from riskgrid.errors import BadChanges, BadSpec
 from riskgrid.result import Run
 
 __all__ = ["ACTS"]
+
+#: Characters of a name, as over HTTP.
+_MOST_NAME = 200
 
 type Fields = Mapping[str, str]
 
@@ -105,6 +108,8 @@ def _run(state: State, look: Look, fields: Fields) -> Mapping[str, Any]:
     if not draft.form:
         raise BadChanges("nothing is changed yet; put a change into the draft first")
     name = fields.get("name", "").strip()
+    if len(name) > _MOST_NAME:
+        raise BadSpec(f"the name has {len(name):,} characters; {_MOST_NAME} are right at most")
     form = dict(draft.form)
     over = form.get("overlay")
     if isinstance(over, dict) and isinstance(over.get("episode"), str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -21,7 +22,8 @@ from riskgrid.result import Run
 
 __all__ = ["offered"]
 
-_ROWS = 10
+#: Trades of one sheet of the grid, and names that a field offers.
+_ROWS, _OFFERED = 10, 500
 
 _WAYS = {
     "": "Resize or drop",
@@ -127,7 +129,7 @@ def _adding(state: State, look: Look, run: Run, of: str) -> str:
     )
     choice = f'<label class="choice">Instrument <select data-go>{options}</select></label>'
     labels = run.cube.labels
-    names = {label: [str(name) for name in labels[label].names] for label in look.labels(run)}
+    names = {label: _few(labels[label].names) for label in look.labels(run)}
     given = {label: names[label][0] for label in HIERARCHY if len(names.get(label, ())) == 1}
     given |= dict(state.where) | {"trade_id": _free(run, Draft.of(state.draft))}
     fields = trade_fields(instrument, run.market, given, names)
@@ -136,11 +138,16 @@ def _adding(state: State, look: Look, run: Run, of: str) -> str:
     return f'{choice}<p class="note">{escape(said)}</p>' + form_html("add", hidden + fields, "Put into the draft")
 
 
+def _few(names: Sequence[str]) -> list[str]:
+    """What a field offers: none of more than anybody would look through."""
+    return [str(name) for name in names] if len(names) <= _OFFERED else []
+
+
 def _free(run: Run, draft: Draft) -> str:
     """An id that no trade has."""
     taken = {row.get("trade_id") for rows in draft.form.get("add", {}).values() for row in rows}
-    there = set(run.portfolio.places()) | taken
-    return next(name for at in range(1, len(there) + 2) if (name := f"NEW-{at}") not in there)
+    names = (f"NEW-{at}" for at in itertools.count(1))
+    return next(name for name in names if name not in taken and not run.portfolio.known([name]))
 
 
 # -- market and labels ---------------------------------------------------------------------------------------------
@@ -201,13 +208,13 @@ def _patterns(run: Run) -> Sequence[str]:
         kind, name, *rest = factor.split(":")
         kinds[f"{kind}:*"] = None
         names[f"{kind}:{name}:*" if rest else factor] = None
-    return [*kinds, *names]
+    return [*kinds, *names][:_OFFERED]
 
 
 def _hanging(look: Look, run: Run) -> str:
     labels = [label for label in look.labels(run) if label not in ("instrument", "currency")]
     known: Mapping[str, Any] = run.cube.labels
-    values = sorted({str(name) for label in labels[:3] for name in known[label].names if str(name)})
+    values = sorted({name for label in labels[:3] for name in _few(known[label].names) if name})
     fields = [
         Field("where_label", "Trades whose", labels[-1] if "book" not in labels else "book", choices=labels),
         Field("where_value", "is", known=values, required=True),

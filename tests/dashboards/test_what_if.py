@@ -234,12 +234,26 @@ def test_what_if__built_run_and_compared_has_the_numbers_of_the_library(start, l
     assert isinstance(content["branches"], Card)
 
 
+def test_what_if__is_compared_by_any_label_and_convention(start, look, run):
+    state = done(done(start, look, "shift", pattern="equity:*", shock="-5%"), look, "run")
+    own = look.desk.door.run(state.beside[0], EVERYTHING)
+    card = show(state.but(by="region", convention="var-95-es-95"), look)["compared"]
+    right = compare(run, own, by="region", names=["Base", "A"], var_level="0.95", es_level="0.95")
+    assert card.data().drop_attrs().equals(right.to_dataset().drop_attrs())
+    assert "<b>region</b>" in told(state.but(by="region"), look, "branches")
+
+
 def test_what_if__run_twice_stands_there_once_and_what_was_made_before_can_be_put_beside(start, look):
     state = done(done(start, look, "shift", pattern="fx:EUR", shock="-2%"), look, "run")
     assert done(state, look, "run").beside == state.beside
     put = f"beside={state.beside[0]}&amp;draft={state.draft}"
     assert put in show(state.but(beside=()), look)["earlier"].body.html
     assert f"beside={put}" not in show(state, look)["earlier"].body.html
+
+
+def test_what_if__of_too_long_a_name_is_refused(start, look):
+    with pytest.raises(BadSpec, match="200 are right at most"):
+        done(done(start, look, "shift", pattern="fx:EUR", shock="-2%"), look, "run", name="x" * 201)
 
 
 def test_what_if__of_a_what_if_goes_on_from_it(start, look, run):
