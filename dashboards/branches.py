@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -12,6 +13,7 @@ from riskgrid.access import Seen
 from riskgrid.analysis.comparing import MEASURED, Comparison, compare, node_rows
 from riskgrid.dashboards.card import Card, Live, Table, Word
 from riskgrid.dashboards.convention import measures_of
+from riskgrid.dashboards.draft import Draft
 from riskgrid.dashboards.look import Look
 from riskgrid.dashboards.markup import anchor
 from riskgrid.dashboards.state import State
@@ -40,8 +42,8 @@ MOST = 6
 #: What-ifs made earlier that are listed.
 _EARLIER = 12
 
-#: Labels that are offered to compare by.
-_LABELS = 8
+#: Labels that are offered to compare by, and changes that are told of one at work.
+_LABELS, _WORDS = 8, 4
 
 _BASE = "Base"
 
@@ -86,10 +88,14 @@ def _ways(state: State, look: Look) -> str:
     run = look.run(state)
     by = look.next_label(State(by=state.by or "desk"), run)
     links = [
-        f"<b>{escape(label)}</b>" if label == by else anchor(label, state.but(by=label))
+        f"<b>{escape(_spaced(label))}</b>" if label == by else anchor(_spaced(label), state.but(by=label))
         for label in look.labels(run)[:_LABELS]
     ]
     return f'<p class="facts"><span>Compared by</span>{"".join(links)}</p>'
+
+
+def _spaced(label: str) -> str:
+    return label.replace("_", " ")
 
 
 def branches_card(state: State, look: Look) -> Card | Live | None:
@@ -128,9 +134,14 @@ def _line(branch: Branch, state: State, look: Look) -> str:
 
 
 def changes_of(seen: Seen) -> str:
-    """What a what-if changes, in the words of the library."""
-    told = seen.row.manifest.get("changes")
-    return str(told or f"{seen.row.trades:,} trades under {seen.row.scenarios:,} scenarios")
+    """What a what-if changes: in the words of the library, of one that has no numbers yet in those of a draft."""
+    if told := seen.row.manifest.get("changes"):
+        return str(told)
+    asked = seen.row.request.get("changes", {})
+    # inputs stand there by their keys, which tell nobody anything
+    lines = Draft({name: part for name, part in asked.items() if not isinstance(part, str)}).lines()
+    words = "; ".join(words for words, _ in itertools.islice(lines, _WORDS))
+    return words or f"{seen.row.trades:,} trades under {seen.row.scenarios:,} scenarios"
 
 
 def _progress(branch: Branch, look: Look) -> str:
@@ -187,7 +198,7 @@ def compared(comparison: Comparison) -> Card:
         type(row)(row.name, shown, row.depth, row.partial, not row.depth)
         for row, shown in zip(rows, cells, strict=True)
     ]
-    section = Section(title, " / ".join(table.attrs["by"]).capitalize(), columns, told, comparison.notes)
+    section = Section(title, _spaced(" / ".join(table.attrs["by"])).capitalize(), columns, told, comparison.notes)
     note = "A loss is positive in VaR and ES; what rises there hurts."
     return Card(title, Table(section, adverse=adverse), note, data=comparison.to_dataset)
 

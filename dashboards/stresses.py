@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import xarray as xr
@@ -15,10 +15,10 @@ from riskgrid.errors import InputError, UnknownName
 from riskgrid.market.snapshot import MarketSnapshot
 from riskgrid.result import Run
 from riskgrid.sample.shock import STRESS
-from riskgrid.scenarios import compose, generic
+from riskgrid.scenarios import generic
 from riskgrid.scenarios.episode import episodes, library
 from riskgrid.scenarios.set import moved, targets
-from riskgrid.scenarios.stress import read_shocks, stress
+from riskgrid.scenarios.stress import read_shocks
 
 __all__ = ["Stress", "episode", "is_of_sample", "stress_of", "stresses"]
 
@@ -41,12 +41,13 @@ class Stress:
 
 def stresses(run: Run) -> list[Stress]:
     """Those that move something in the market of a run and can be used one way or the other."""
+    own = _spaces(map(str, run.scenarios["factor"].values), run.market)
     found = []
     for each in _written(run.market):
-        # a curve is moved in quotes or in zero rates: what cannot be a shift may clash with the run's scenarios
-        over = each.shifts or _fits(run.scenarios.isel(scenario=slice(1)), each, run.market)
+        moving = (factor for pattern, _ in each.lines for factor in targets(pattern, run.market))
+        over = not _clash(own, _spaces(moving, run.market))
         if each.shifts or over:
-            found.append(Stress(each.name, each.told, each.factors, each.lines, each.shifts, over))
+            found.append(replace(each, over=over))
     return found + list(_episodes(run.market))
 
 
@@ -97,13 +98,22 @@ def _shifts(lines: Mapping[str, Any], market: MarketSnapshot) -> bool:
     return True
 
 
-def _fits(scenarios: xr.Dataset, of: Stress, market: MarketSnapshot) -> bool:
-    lines = {of.name: [{pattern: shock} for pattern, shock in of.lines]}
-    try:
-        compose.overlay(scenarios, stress(lines, market))
-    except InputError:
-        return False
-    return True
+def _spaces(factors: Iterable[str], market: MarketSnapshot) -> tuple[set[str], set[str]]:
+    """Curves that are moved in their quotes, and those that are in zero rates though they are quoted in par yields."""
+    known = set(market.factors)
+    quotes, zeros = set(), set()
+    for factor in factors:
+        kind, _, rest = factor.partition(":")
+        if kind == "par":
+            quotes.add(rest.partition(":")[0])
+        elif kind == "zero" and factor not in known:
+            zeros.add(rest.partition(":")[0])
+    return quotes, zeros
+
+
+def _clash(one: tuple[set[str], set[str]], other: tuple[set[str], set[str]]) -> bool:
+    """Whether both together would move a curve both ways, which no scenario may."""
+    return bool((one[0] | other[0]) & (one[1] | other[1]))
 
 
 @functools.lru_cache(maxsize=8)

@@ -23,6 +23,10 @@ from riskgrid.errors import BadChanges, BadRows, BadScenarios, BadSpec, Forbidde
 from riskgrid.page import money
 from riskgrid.principal import EVERYTHING, Principal
 from riskgrid.registry import INSTRUMENTS
+from riskgrid.sample.shock import STRESS
+from riskgrid.scenarios import compose, generic
+from riskgrid.scenarios.set import targets
+from riskgrid.scenarios.stress import read_shocks, stress
 from riskgrid.schema import Status
 from riskgrid.store import Store
 
@@ -277,7 +281,19 @@ def test_stress__of_the_library_is_a_shift_or_on_top_as_the_library_takes_it(sta
     assert "equity crash on top of every scenario" in told(state, look)
 
 
-def test_stress__that_clashes_with_the_scenarios_is_not_offered(run):
+def test_stress__is_offered_on_top_where_the_library_lays_it_over_the_scenarios(run):
+    known = {each.name: each for each in stresses(run)}
+    for name, lines in {**generic.shocks(), **read_shocks(STRESS)}.items():
+        kept = [{pattern: shock} for pattern, shock in lines if targets(pattern, run.market)]
+        try:
+            compose.overlay(run.scenarios, stress({name: kept}, run.market))
+        except BadScenarios:
+            assert name not in known or not known[name].over
+        else:
+            assert known[name.replace("{numeraire}", "USD")].over
+
+
+def test_stress__that_can_be_used_in_no_way_is_not_offered(run):
     names = {each.name for each in stresses(run)}
     assert "rates up 100" in names  # of quotes, as the history is
     assert "rates up 100 bp" not in names  # of zero rates
@@ -307,6 +323,7 @@ def test_branch__that_is_queued_is_followed_until_its_numbers_are_there(start, b
     state = done(done(start, busy, "shift", pattern="fx:JPY", shock="-2%"), busy, "run", name="queued")
     waiting = show(state, busy)
     assert "queued; a runner takes it up" in waiting["branches"].card.body.html
+    assert "Shift fx:JPY -2%" in waiting["branches"].card.body.html
     assert "compared" not in waiting
     assert isinstance(waiting["branches"].again(busy), Live)
     rg.Runner(busy.desk.door.store, cluster="threads:1").step()
