@@ -1,7 +1,7 @@
 # Works with GNU make 3.81, the one macOS ships.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve test bench lint format lock clean
+.PHONY: help demo serve screenshots test bench lint format lock clean
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest --cov --cov-report= --cov-fail-under=0
@@ -10,13 +10,16 @@ export UV_SYSTEM_CERTS := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 help: ## Show this list
-	@sed -n 's/^\([a-z][a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F '|' '{ printf "make %-8s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z][a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F '|' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
 demo: .venv/.stamp ## Value the sample portfolio and write its risk report
 	$(BIN)/riskgrid demo
 
 serve: .venv/.stamp ## Serve dashboard and API on this machine, with the sample in a new store
 	$(BIN)/riskgrid serve $(ARGS)
+
+screenshots: .venv/.stamp ## Take pictures of every page, into build/screenshots and docs/images
+	$(BIN)/python -m tests.browser.screenshots
 
 test: lint ## Run every check: lint, tests, doctests, coverage gate
 	rm -f .coverage .coverage.*

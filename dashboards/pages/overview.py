@@ -194,8 +194,11 @@ def _why(run: Run, before: Run | None, how: Mapping[str, Any], look: Look) -> Ca
 def _steps(found: Difference, before: Run, run: Run) -> Card:
     moves = found.table["value_at_risk"].values[:, 0]
     first = float(found.table["value_at_risk_first"][0])
-    names = [f"VaR {before.row.as_of}", *(_step(str(name)) for name in found.table["step"].values)]
-    figure = charts.waterfall(names, np.array([first, *moves]), f"VaR {run.row.as_of}")
+    ends = [before.row.as_of, run.row.as_of]
+    if ends[0] == ends[1]:  # as of a what-if and what it changes
+        ends = ["before", "after"]
+    names = [f"VaR {ends[0]}", *(_step(str(name)) for name in found.table["step"].values)]
+    figure = charts.waterfall(names, np.array([first, *moves]), f"VaR {ends[1]}")
     note = "Each step is an exact revaluation on top of those before; the order is that of the bars."
     return Card(f"Why VaR moved since {before.row.as_of}", figure, note, data=found.to_dataset)
 

@@ -1,0 +1,147 @@
+"""How long does somebody at the dashboard wait after a click, alone and with nineteen others on the same two cores?
+
+`riskgrid serve` on a store with two days of the sample book of 10,000 trades under all its scenarios, in processes of
+its own; a browser walks from the firm down to trades and back. From the click to the painted numbers: the view has
+arrived, and two frames have been drawn since. Then twenty pages of one browser at once, each of which follows a link
+every few seconds; browser and service share the cores. Bytes are those of a first visit with nothing kept, on the wire.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from riskgrid.dashboards.state import State
+from tests.benchmarks.measure import Figure
+from tests.browser.chromium import MISSING, launched
+from tests.browser.served import Serving, filled
+from tests.browser.visiting import Visit
+
+_SESSIONS = 20
+
+#: Seconds between two clicks of one of many, on average.
+_THINK = 4.0
+
+# follows a link as a click does, and waits until what it leads to is painted; milliseconds
+_CLICK = """async query => {
+  const link = document.createElement("a")
+  link.setAttribute("href", query)
+  document.body.append(link)
+  const begun = performance.now(), frame = () => new Promise(requestAnimationFrame)
+  link.click()
+  link.remove()
+  const fresh = () => document.documentElement.style.getPropertyValue("--fresh") != "0.5"
+  while (!fresh()) await new Promise(done => setTimeout(done, 2))
+  await frame(); await frame()
+  return performance.now() - begun
+}"""
+
+# the same again and again, with time to think between; milliseconds of each
+_WALK = f"""async ([queries, seconds, think, at]) => {{
+  const click = {_CLICK}, spent = [], until = performance.now() + 1000 * seconds
+  while (performance.now() < until) {{
+    await new Promise(done => setTimeout(done, -1000 * think * Math.log(1 - Math.random())))
+    spent.push(await click(queries[at++ % queries.length]))
+  }}
+  return spent
+}}"""
+
+
+def figures(*, quick: bool = False) -> list[Figure]:
+    """Lines of the table."""
+    trades, scenarios, rounds, seconds = (300, 50, 1, 5.0) if quick else (10_000, None, 6, 60.0)
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        browser = launched(playwright)
+        if browser is None:
+            raise RuntimeError(MISSING)
+        store = filled(Path(folder) / "store", trades, scenarios)
+        serving = Serving(store.store, Path(folder), ("--development",))
+        serving.start()
+        try:
+            size = _first_load(browser, serving.place)
+            alone = _tour(browser, serving.place, rounds)
+            many = _crowd(browser, serving.place, seconds, 4 if quick else _SESSIONS)
+        finally:
+            browser.close()
+            serving.end()
+    return [*_of_clicks(alone), _of_crowd(many, alone), _of_bytes(size)]
+
+
+def _views() -> list[str]:
+    """From the firm down and back up, by desk and by region, through tail and trades."""
+    states = []
+    for desk in ("Rates", "FX Options", "Equity Derivatives"):
+        state = State(page="drill-down")
+        states += [State(), state]
+        for label, value in (("desk", desk), ("region", "EMEA")):
+            state = state.within(label, value)
+            states.append(state)
+        states += [state.but(part="tail"), state.but(part="trades"), state.up, State(page="runs")]
+    return [state.query for state in states]
+
+
+def _visit(browser: Browser, place: str) -> Page:
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    return Visit.begun(context, place).open().page
+
+
+def _first_load(browser: Browser, place: str) -> float:
+    """Bytes on the wire until a browser that knows nothing shows the first page."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    visit, size = Visit.begun(context, place), [0.0]
+    line = context.new_cdp_session(visit.page)
+    line.send("Network.enable")
+    line.on("Network.loadingFinished", lambda told: size.append(told["encodedDataLength"]))
+    line.on("Network.webSocketFrameReceived", lambda told: size.append(len(told["response"]["payloadData"])))
+    visit.open()
+    context.close()
+    return sum(size)
+
+
+def _tour(browser: Browser, place: str, rounds: int) -> list[float]:
+    """Milliseconds of every click of a tour, of which a first round warms up."""
+    page = _visit(browser, place)
+    spent = [float(page.evaluate(_CLICK, query)) for _ in range(rounds + 1) for query in _views()]
+    page.context.close()
+    return spent[len(_views()) :]
+
+
+def _crowd(browser: Browser, place: str, seconds: float, sessions: int) -> list[float]:
+    """Milliseconds of every click while so many walk at once."""
+    pages = [_visit(browser, place) for _ in range(sessions)]
+    begin = f"options => {{ window.walked = ({_WALK})(options) }}"
+    for at, page in enumerate(pages):
+        page.evaluate(begin, [_views(), seconds, _THINK, 3 * at])
+    spent: list[float] = []
+    for page in pages:
+        spent += page.evaluate("() => window.walked")
+        page.context.close()
+    return spent
+
+
+def _of_clicks(spent: Sequence[float]) -> list[Figure]:
+    note, rounds = f"{len(spent)} clicks of a tour, one session", tuple(spent)
+    p95 = float(np.percentile(spent, 95))
+    return [
+        Figure("dashboard", "click p50", statistics.median(spent), "ms", note=note, at_most=300.0, rounds=rounds),
+        Figure("dashboard", "click p95", p95, "ms", note=note, at_most=700.0, rounds=rounds),
+    ]
+
+
+def _of_crowd(many: Sequence[float], alone: Sequence[float]) -> Figure:
+    middle, before = statistics.median(many), statistics.median(alone)
+    note = f"{len(many)} clicks, p95 {float(np.percentile(many, 95)):.0f} ms"
+    options: dict[str, Any] = {"note": note, "at_most": 2.0, "less_is_better": True}
+    return Figure(
+        "dashboard", f"click p50 of {_SESSIONS} sessions", middle, "ms", middle / before, "one session", **options
+    )
+
+
+def _of_bytes(size: float) -> Figure:
+    return Figure("dashboard", "first load", size / 1e6, "MB", note="on the wire, nothing kept", at_most=2.0)
