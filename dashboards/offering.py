@@ -7,23 +7,21 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from riskgrid.dashboards.card import Card, Word
+from riskgrid.dashboards.card import Card, Later, Word
 from riskgrid.dashboards.draft import Draft
 from riskgrid.dashboards.form import Field, fields_html, form_html
 from riskgrid.dashboards.look import HIERARCHY, Look
-from riskgrid.dashboards.markup import anchor, signed
 from riskgrid.dashboards.state import State
 from riskgrid.dashboards.stresses import Stress, is_of_sample, stresses
 from riskgrid.dashboards.trade_form import trade_fields
-from riskgrid.detail import trades
-from riskgrid.page import money
+from riskgrid.dashboards.trade_grid import trade_grid
 from riskgrid.registry import INSTRUMENTS
 from riskgrid.result import Run
 
 __all__ = ["offered"]
 
-#: Trades of one sheet of the grid, and names that a field offers.
-_ROWS, _OFFERED = 10, 500
+#: Names that a field offers.
+_OFFERED = 500
 
 _WAYS = {
     "": "Resize or drop",
@@ -35,87 +33,27 @@ _WAYS = {
 }
 
 
-def offered(state: State, look: Look, run: Run) -> Card:
+def offered(state: State, look: Look, run: Run) -> Card | Later:
     """The way that ``state.part`` names, with links to the others."""
     way, _, of = state.part.partition(".")
     way = way if way in _WAYS else ""
-    made = {"": lambda: _grid(state, run), "add": lambda: _adding(state, look, run, of)}
-    made |= {"market": lambda: _moving(run), "labels": lambda: _hanging(look, run)}
-    made |= {"stress": lambda: _stressing(run), "inputs": lambda: _replacing(look, run)}
-    inside = made[way]()
     links = "".join(_way_link(key, words, state, current=key == way) for key, words in _WAYS.items())
-    return Card("", Word(f'<nav class="parts" aria-label="Ways to change">{links}</nav>{inside}'))
+    nav = f'<nav class="parts" aria-label="Ways to change">{links}</nav>'
+    if way == "stress":
+        asked = ("stresses", [run], None)
+        said = "Looking for those that fit this market and these scenarios."
+        return look.later(
+            _WAYS[way], said, asked, lambda: stresses(run), lambda found: Card("", Word(nav + _stressing(found)))
+        )
+    made = {"": lambda: trade_grid(state, run), "add": lambda: _adding(state, look, run, of)}
+    made |= {"market": lambda: _moving(run), "labels": lambda: _hanging(look, run)}
+    made |= {"inputs": lambda: _replacing(look, run)}
+    return Card("", Word(nav + made[way]()))
 
 
 def _way_link(key: str, words: str, state: State, *, current: bool) -> str:
     mark = ' aria-current="true"' if current else ""
     return f'<a href="{escape(state.but(part=key, start=0).query)}"{mark}>{escape(words)}</a>'
-
-
-# -- trades --------------------------------------------------------------------------------------------------------
-
-
-def _grid(state: State, run: Run) -> str:
-    table = trades(run, state.narrowed, containing=state.trade, start=state.start, count=_ROWS)
-    draft = Draft.of(state.draft)
-    matching = int(table.attrs["matching"])
-    finding = (
-        '<form class="asks line" data-act="find"><label>Trades with '
-        f'<input type="text" name="find" value="{escape(state.trade)}" placeholder="part of an id" spellcheck="false">'
-        '</label><button type="button" class="second">Find</button>'
-        f'{_narrowed(state)}<span class="said" data-said role="alert"></span></form>'
-    )
-    rows = "".join(_row(run, draft, str(trade), table, at) for at, trade in enumerate(table["trade_id"].values))
-    heads = "".join(
-        f'<th scope="col" class="{kind}">{head}<small>{unit}</small></th>'
-        for head, unit, kind in (
-            ("Drop", "", "count"),
-            ("Quantity", "units", "count"),
-            ("Value", str(table.attrs["currency"]), "count"),
-            ("Book", "", "text"),
-            ("Instrument", "", "text"),
-        )
-    )
-    body = (
-        '<form data-act="trades" data-now autocomplete="off"><p class="said" data-said role="alert"></p>'
-        '<div class="scroll" role="region" tabindex="0" aria-label="Trades"><table><thead><tr>'
-        f'<th scope="col" class="name">Trade</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div></form>'
-    )
-    return finding + (body if matching else '<div class="empty">No trade is called so.</div>') + _pager(state, matching)
-
-
-def _narrowed(state: State) -> str:
-    """The labels that trades are narrowed to, and the way out."""
-    if not state.where:
-        return ""
-    told = ", ".join(f"{label} {value or '(none)'}" for label, value in state.where)
-    return f"<span>of {escape(told)}</span>{anchor('All', state.but(where=(), start=0), 'quiet')}"
-
-
-def _row(run: Run, draft: Draft, trade: str, table: Any, at: int) -> str:
-    gone = trade in draft.form.get("drop", [])
-    size = draft.form.get("resize", {}).get(trade, run.portfolio.trade(trade)["quantity"])
-    told = escape(trade)
-    marks = (' class="gone"', " checked", " disabled") if gone else ("", "", "")
-    return (
-        f'<tr{marks[0]}><th scope="row" class="name">{told}</th>'
-        f'<td><input type="checkbox" name="drop:{told}" aria-label="Drop {told}"{marks[1]}></td>'
-        f'<td><input type="text" inputmode="decimal" name="quantity:{told}" value="{size:,.12g}" '
-        f'aria-label="Quantity of {told}"{marks[2]}></td>'
-        f"<td>{signed(money(float(table['base_value'].values[at])))}</td>"
-        f'<td class="text">{escape(str(table["book"].values[at]))}</td>'
-        f'<td class="text">{escape(str(table["instrument"].values[at]).replace("_", " "))}</td></tr>'
-    )
-
-
-def _pager(state: State, matching: int) -> str:
-    last = min(state.start + _ROWS, matching)
-    words = [f"<span>{state.start + 1:,} to {last:,} of {matching:,}</span>"] if matching else []
-    if state.start:
-        words.append(anchor("Earlier", state.but(start=max(state.start - _ROWS, 0))))
-    if last < matching:
-        words.append(anchor("Later", state.but(start=last)))
-    return f'<p class="facts">{"".join(words)}</p>'
 
 
 def _adding(state: State, look: Look, run: Run, of: str) -> str:
@@ -160,8 +98,8 @@ def _moving(run: Run) -> str:
     return f'<p class="note">{note}</p>' + form_html("shift", fields_html([pattern, shock]), "Put into the draft")
 
 
-def _stressing(run: Run) -> str:
-    rows = "".join(_stress_row(each) for each in stresses(run))
+def _stressing(found: Sequence[Stress]) -> str:
+    rows = "".join(map(_stress_row, found))
     note = (
         "A shift moves today's market, and every scenario is taken from there; on top, it comes after every scenario."
     )

@@ -11,7 +11,7 @@ from riskgrid import sample
 from riskgrid.access import Door
 from riskgrid.analysis.comparing import compare
 from riskgrid.books import Books
-from riskgrid.dashboards.card import Card, Live, Table
+from riskgrid.dashboards.card import Card, Later, Live, Table
 from riskgrid.dashboards.desk import Desk
 from riskgrid.dashboards.draft import Draft
 from riskgrid.dashboards.drafting import ACTS
@@ -291,6 +291,14 @@ def test_stress__is_offered_on_top_where_the_library_lays_it_over_the_scenarios(
             assert name not in known or not known[name].over
         else:
             assert known[name.replace("{numeraire}", "USD")].over
+
+
+def test_stress__library_is_looked_through_once_and_then_stands_there_at_once(start, look):
+    stood = start.but(part="stress")
+    first = show(stood, look)["ways"]
+    made = first.make() if isinstance(first, Later) else first
+    assert '<button type="button" class="plain" name="shift" value="equity crash">' in made.body.html
+    assert show(stood, look)["ways"] == made
 
 
 def test_stress__that_can_be_used_in_no_way_is_not_offered(run):
