@@ -60,7 +60,7 @@ def figures(*, quick: bool = False) -> list[Figure]:
         browser = launched(playwright)
         if browser is None:
             raise RuntimeError(MISSING)
-        store = filled(Path(folder) / "store", trades, scenarios)
+        store = filled(Path(folder) / "store", trades, scenarios, known=False)
         serving = Serving(store.store, Path(folder), ("--development",))
         serving.start()
         try:

@@ -32,7 +32,7 @@ def main() -> None:
         browser = launched(playwright)
         if browser is None:
             sys.exit(MISSING)
-        store = filled(Path(folder) / "store", _TRADES, None)
+        store = filled(Path(folder) / "store", _TRADES, None, known=False)
         serving = Serving(store.store, Path(folder), ("--development",))
         serving.start()
         try:
@@ -46,9 +46,7 @@ def main() -> None:
     print(f"{len(made)} pictures are in {ALL.relative_to(_ROOT)}, {len(OF_THE_README)} in {SHOWN.relative_to(_ROOT)}")
 
 
-def taken(
-    browser: Browser, place: str, store: Filled, folder: Path, kept: StorageState | None = None
-) -> list[Path]:
+def taken(browser: Browser, place: str, store: Filled, folder: Path, kept: StorageState | None = None) -> list[Path]:
     """Pictures of every view. kept : what the browser keeps of somebody who has signed in."""
     folder.mkdir(parents=True, exist_ok=True)
     made = []

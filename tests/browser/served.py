@@ -37,8 +37,8 @@ class Filled:
     keys: dict[str, str]
 
 
-def filled(folder: Path, trades: int = _TRADES, scenarios: int | None = _SCENARIOS) -> Filled:
-    """A store that was run into."""
+def filled(folder: Path, trades: int = _TRADES, scenarios: int | None = _SCENARIOS, *, known: bool = True) -> Filled:
+    """A store that was run into. known : whether people have keys; where none has, nobody is asked for one."""
     store = Store(folder)
     book = rg.sample.portfolio(trades=trades)
     runs: dict[str, str] = {}
@@ -56,7 +56,9 @@ def filled(folder: Path, trades: int = _TRADES, scenarios: int | None = _SCENARI
         "lee": (Books.of({"book": BOOK}), ["read"]),
     }
     keys = {
-        name: make_key(store.keys, name, books, scopes=scopes, by="test")[0] for name, (books, scopes) in people.items()
+        name: make_key(store.keys, name, books, scopes=scopes, by="test")[0]
+        for name, (books, scopes) in people.items()
+        if known
     }
     return Filled(store, runs, keys)
 

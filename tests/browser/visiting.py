@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, Page
 __all__ = ["Visit"]
 
 #: Milliseconds that a page has for what it is asked.
-_PATIENCE = 30_000
+_PATIENCE = 15_000
 
 # all that can be read on the page, also within shadow roots
 _TEXT = """() => {
@@ -30,7 +30,8 @@ _SETTLED = """() => {
   const all = (from, selector) => [...from.querySelectorAll(selector),
     ...[...from.querySelectorAll("*")].filter(each => each.shadowRoot).flatMap(each => all(each.shadowRoot, selector))]
   const style = document.documentElement.style
-  return window.riskgridDesk && style.getPropertyValue("--fresh") != "0.5" && all(document, ".head nav a").length > 0
+  return window.riskgridDesk && style.getPropertyValue("--fresh") != "0.5" && all(document, "input[data-find]").length > 0
+    && all(document, "table, dl, .empty").some(each => each.offsetParent)
     && all(document, ".waiting").filter(each => each.offsetParent).length == 0
 }"""
 
@@ -71,6 +72,10 @@ class Visit:
     def settle(self) -> None:
         """Wait until the page shows what was asked of it."""
         self.page.wait_for_function(_SETTLED)
+        before = ""
+        while (now := self.text) != before:  # slots are drawn one after another
+            before = now
+            self.page.wait_for_timeout(150)
 
     @contextlib.contextmanager
     def painting(self) -> Iterator[None]:
