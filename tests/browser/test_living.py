@@ -24,7 +24,8 @@ def test_dark__is_kept(visit):
 
 
 def test_run__goes_on_before_ones_eyes(visit, store):
-    """Asked while the page is open: it comes into the list by itself, and so does its end. Of a day before those that others look at."""
+    """Asked while the page is open, it comes into the list by itself, and so does its end."""
+    # of a day before those that other tests take for the latest
     page = visit().open("?page=runs")
     book, market = rg.sample.portfolio(trades=20), rg.sample.market("2016-06-22")
     row = submit(ask(book, market, rg.sample.scenarios("2016-06-22", count=5)), store.store, name="of the evening")

@@ -30,7 +30,8 @@ _SETTLED = """() => {
   const all = (from, selector) => [...from.querySelectorAll(selector),
     ...[...from.querySelectorAll("*")].filter(each => each.shadowRoot).flatMap(each => all(each.shadowRoot, selector))]
   const style = document.documentElement.style
-  return window.riskgridDesk && style.getPropertyValue("--fresh") != "0.5" && all(document, "input[data-find]").length > 0
+  return window.riskgridDesk && style.getPropertyValue("--fresh") != "0.5"
+    && all(document, "input[data-find]").length > 0
     && all(document, "table, dl, .empty").some(each => each.offsetParent)
     && all(document, ".waiting").filter(each => each.offsetParent).length == 0
 }"""
