@@ -24,7 +24,7 @@ from riskgrid.dashboards.pages import PAGES
 from riskgrid.dashboards.slot import Slot
 from riskgrid.dashboards.state import State
 from riskgrid.dashboards.taking import taken
-from riskgrid.dashboards.theme import ICON, PAGE_CSS, SHELL, SLOT_CSS, THEMES, text_of
+from riskgrid.dashboards.theme import ICON, OWN, PAGE_CSS, SHELL, SLOT_CSS, THEMES, text_of
 from riskgrid.errors import Forbidden, RiskgridError
 from riskgrid.principal import Principal
 
@@ -86,6 +86,8 @@ class Session:
     def _begin(self) -> None:
         """The first view, worked out before anything is sent: the numbers stand in the page as it arrives."""
         self._document = pn.state.curdoc
+        if self._document is not None:
+            self._document.theme = OWN
         content = self._content(self.state)
         self._paint(self.state, content)
         if self._document is not None:

@@ -7,9 +7,11 @@ from importlib import resources
 from typing import Any
 from urllib.parse import quote
 
+from bokeh.themes import Theme
+
 from riskgrid.plots import COLOURS, FONT
 
-__all__ = ["ICON", "PAGE_CSS", "SHELL", "SLOT_CSS", "THEMES", "swapped", "text_of"]
+__all__ = ["ICON", "OWN", "PAGE_CSS", "SHELL", "SLOT_CSS", "THEMES", "swapped", "text_of"]
 
 _GOOD = ("#2e7d4f", "#6fbf8f")
 _SHADES = {**COLOURS, "good": _GOOD}
@@ -83,6 +85,11 @@ SHELL: dict[str, Any] = {
     "&, & main, & .main-content": {"height": "auto", "minHeight": "0", "overflow": "visible"},
     "& main > .MuiBox-root": {"height": "auto", "padding": "0", "margin": "0 16px 24px"},
 }
+
+
+#: Figures come as they are to look. A kind of model that a theme of Bokeh names is left alone by panel-material-ui,
+#: which otherwise changes it in the browser: a figure drawn anew would then look other than one drawn into its place.
+OWN = Theme(json={"attrs": {name: {} for name in ("Axis", "Figure", "Grid", "Legend", "Plot", "Title")}})
 
 
 @functools.cache
