@@ -19,7 +19,7 @@ class State:
     for nothing.   where : label and value of each step down.   by : the label whose values are rows.   part : of the
     page.   convention : name of one of :data:`riskgrid.dashboards.convention.CONVENTIONS`.   sort : a column, with a
     minus for its largest first.   beside : ids of runs shown beside it.   after : the run after which a list of runs
-    goes on.   draft : changes that were put together and not yet run, see :class:`riskgrid.dashboards.draft.Draft`.
+    goes on.   draft : changes that were put together and not yet run, as the What-if page writes them.
 
     >>> state = State(page="drill-down", where=(("region", "EMEA"), ("desk", "Rates")), by="book")
     >>> state.query

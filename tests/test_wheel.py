@@ -74,7 +74,11 @@ def test_wheel__holds_every_file_of_the_package_and_nothing_else(wheel: Path) ->
     inside = (path if path.parts[0] == "riskgrid" else Path("riskgrid", path) for path in found)
     assert ours == {path.as_posix() for path in inside}
     assert {"riskgrid/py.typed", "riskgrid/templates/page.html", "riskgrid/sample/data/history.parquet"} < ours
-    assert {"riskgrid/dashboards/mount.py", "riskgrid/dashboards/desk.css", "riskgrid/dashboards/desk.js"} < ours
+    assert {
+        "riskgrid/dashboards/entrance/mount.py",
+        "riskgrid/dashboards/desk.css",
+        "riskgrid/dashboards/desk.js",
+    } < ours
     assert f"{folder}/licenses/LICENSE" in held
     assert meta["License-Expression"] == "BSD-3-Clause"
     assert {"api", "client", "plots", "postgres", "s3"} < set(meta.get_all("Provides-Extra"))

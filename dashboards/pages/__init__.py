@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from riskgrid.dashboards.page import Page
-from riskgrid.dashboards.pages.drill_down import DRILL_DOWN
+from riskgrid.dashboards.pages.drill_down.page import DRILL_DOWN
 from riskgrid.dashboards.pages.overview import OVERVIEW
-from riskgrid.dashboards.pages.runs import RUNS
-from riskgrid.dashboards.pages.what_if import WHAT_IF
+from riskgrid.dashboards.pages.runs.page import RUNS
+from riskgrid.dashboards.pages.what_if.page import WHAT_IF
 
 __all__ = ["PAGES"]
 

@@ -154,7 +154,7 @@ def _missing() -> str:
 
 def _mount(app: FastAPI, service: Service) -> None:
     from riskgrid.dashboards.desk import Desk
-    from riskgrid.dashboards.mount import mount
+    from riskgrid.dashboards.entrance.mount import mount
 
     mount(app, Desk(service.door, service.quota, service.slots.taken, service.development), service.known)
 

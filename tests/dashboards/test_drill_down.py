@@ -18,8 +18,8 @@ from riskgrid.dashboards.card import Card, Later, Table, Word
 from riskgrid.dashboards.convention import measures_of
 from riskgrid.dashboards.desk import Desk
 from riskgrid.dashboards.look import Look
-from riskgrid.dashboards.pages.drill_down import DRILL_DOWN, show
-from riskgrid.dashboards.pages.parts.place import PARTS
+from riskgrid.dashboards.pages.drill_down.page import DRILL_DOWN, show
+from riskgrid.dashboards.pages.drill_down.place import PARTS
 from riskgrid.dashboards.state import State
 from riskgrid.errors import UnknownName
 from riskgrid.page import headed, money, percent, share

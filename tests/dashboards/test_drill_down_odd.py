@@ -14,8 +14,8 @@ from riskgrid.dashboards.card import Card, Later, Table, Word
 from riskgrid.dashboards.desk import Desk
 from riskgrid.dashboards.look import Look
 from riskgrid.dashboards.markup import card_html
-from riskgrid.dashboards.pages.drill_down import show
-from riskgrid.dashboards.pages.parts.place import PARTS
+from riskgrid.dashboards.pages.drill_down.page import show
+from riskgrid.dashboards.pages.drill_down.place import PARTS
 from riskgrid.dashboards.state import State
 from riskgrid.errors import RiskgridError
 from riskgrid.page import money

@@ -25,10 +25,10 @@ from riskgrid.api.app import make_app
 from riskgrid.api.connection import protocol, socket_protocol
 from riskgrid.api.rate import Rates
 from riskgrid.api.service import Service
-from riskgrid.dashboards.credential import presented
 from riskgrid.dashboards.desk import Desk
-from riskgrid.dashboards.mount import mount
-from riskgrid.dashboards.visit import Visit, Visits
+from riskgrid.dashboards.entrance.credential import presented
+from riskgrid.dashboards.entrance.mount import mount
+from riskgrid.dashboards.entrance.visit import Visit, Visits
 from riskgrid.errors import Unauthenticated
 from riskgrid.identity.authenticate import authenticator
 from riskgrid.identity.keys import KnownKeys, make_key

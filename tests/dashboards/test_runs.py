@@ -15,11 +15,11 @@ from riskgrid.analysis.failing import failures
 from riskgrid.books import Books
 from riskgrid.dashboards.card import Card, Live, Table, Word
 from riskgrid.dashboards.desk import Desk
-from riskgrid.dashboards.job import far
 from riskgrid.dashboards.look import Look
 from riskgrid.dashboards.markup import card_html
-from riskgrid.dashboards.pages.one_run import ACTS
-from riskgrid.dashboards.pages.runs import RUNS
+from riskgrid.dashboards.pages.runs.job import far
+from riskgrid.dashboards.pages.runs.one_run import ACTS
+from riskgrid.dashboards.pages.runs.page import RUNS
 from riskgrid.dashboards.state import State
 from riskgrid.errors import Forbidden, UnknownName
 from riskgrid.jobs import submit

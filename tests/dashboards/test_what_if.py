@@ -13,12 +13,12 @@ from riskgrid.analysis.comparing import compare
 from riskgrid.books import Books
 from riskgrid.dashboards.card import Card, Later, Live, Table
 from riskgrid.dashboards.desk import Desk
-from riskgrid.dashboards.draft import Draft
-from riskgrid.dashboards.drafting import ACTS
 from riskgrid.dashboards.look import Look
-from riskgrid.dashboards.pages.what_if import show
+from riskgrid.dashboards.pages.what_if.draft import Draft
+from riskgrid.dashboards.pages.what_if.drafting import ACTS
+from riskgrid.dashboards.pages.what_if.page import show
+from riskgrid.dashboards.pages.what_if.stresses import stresses
 from riskgrid.dashboards.state import State
-from riskgrid.dashboards.stresses import stresses
 from riskgrid.errors import BadChanges, BadRows, BadScenarios, BadSpec, Forbidden, InputError, UnknownName
 from riskgrid.page import money
 from riskgrid.principal import EVERYTHING, Principal

@@ -9,7 +9,7 @@ from riskgrid import plots
 from riskgrid.analysis.decomposing import RiskClasses, risk_classes
 from riskgrid.dashboards.card import Card, Table
 from riskgrid.dashboards.page import Content
-from riskgrid.dashboards.pages.parts.node import Node
+from riskgrid.dashboards.pages.drill_down.node import Node
 from riskgrid.page import headed
 
 __all__ = ["classes"]

@@ -13,8 +13,8 @@ from riskgrid.analysis import account
 from riskgrid.analysis.explaining import Explained, explain
 from riskgrid.dashboards.card import Card, Later, Table
 from riskgrid.dashboards.page import Content
-from riskgrid.dashboards.pages.parts.node import TRADE, Node
-from riskgrid.dashboards.pages.parts.tail import empty
+from riskgrid.dashboards.pages.drill_down.node import TRADE, Node
+from riskgrid.dashboards.pages.drill_down.tail import empty
 from riskgrid.errors import UnknownName
 from riskgrid.measures.explain import UNEXPLAINED
 from riskgrid.page import Column, Row, Section, headed, money

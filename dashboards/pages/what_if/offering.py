@@ -8,13 +8,13 @@ from html import escape
 from typing import Any
 
 from riskgrid.dashboards.card import Card, Later, Word
-from riskgrid.dashboards.draft import Draft
 from riskgrid.dashboards.form import Field, fields_html, form_html
 from riskgrid.dashboards.look import HIERARCHY, Look
+from riskgrid.dashboards.pages.what_if.draft import Draft
+from riskgrid.dashboards.pages.what_if.stresses import Stress, is_of_sample, stresses
+from riskgrid.dashboards.pages.what_if.trade_form import trade_fields
+from riskgrid.dashboards.pages.what_if.trade_grid import trade_grid
 from riskgrid.dashboards.state import State
-from riskgrid.dashboards.stresses import Stress, is_of_sample, stresses
-from riskgrid.dashboards.trade_form import trade_fields
-from riskgrid.dashboards.trade_grid import trade_grid
 from riskgrid.registry import INSTRUMENTS
 from riskgrid.result import Run
 

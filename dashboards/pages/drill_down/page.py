@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping
 
 from riskgrid.dashboards.look import Look
 from riskgrid.dashboards.page import Content, Page
-from riskgrid.dashboards.pages.parts.bumps import bumps
-from riskgrid.dashboards.pages.parts.classes import classes
-from riskgrid.dashboards.pages.parts.explained import explained
-from riskgrid.dashboards.pages.parts.node import Node
-from riskgrid.dashboards.pages.parts.place import place
-from riskgrid.dashboards.pages.parts.risk import risk
-from riskgrid.dashboards.pages.parts.single import path_of, single
-from riskgrid.dashboards.pages.parts.stressed import stress
-from riskgrid.dashboards.pages.parts.tail import empty, tail
-from riskgrid.dashboards.pages.parts.trades import trades
+from riskgrid.dashboards.pages.drill_down.bumps import bumps
+from riskgrid.dashboards.pages.drill_down.classes import classes
+from riskgrid.dashboards.pages.drill_down.explained import explained
+from riskgrid.dashboards.pages.drill_down.node import Node
+from riskgrid.dashboards.pages.drill_down.place import place
+from riskgrid.dashboards.pages.drill_down.risk import risk
+from riskgrid.dashboards.pages.drill_down.single import path_of, single
+from riskgrid.dashboards.pages.drill_down.stressed import stress
+from riskgrid.dashboards.pages.drill_down.tail import empty, tail
+from riskgrid.dashboards.pages.drill_down.trades import trades
 from riskgrid.dashboards.state import State
 
 __all__ = ["DRILL_DOWN"]

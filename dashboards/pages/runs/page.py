@@ -8,11 +8,11 @@ from html import escape
 
 from riskgrid.access import Seen
 from riskgrid.dashboards.card import Card, Live, Table, Word
-from riskgrid.dashboards.job import ACTIVE, STATUSES, called, done, far, looked_at, moment, size_of
 from riskgrid.dashboards.look import Look
 from riskgrid.dashboards.markup import anchor
 from riskgrid.dashboards.page import Content, Page
-from riskgrid.dashboards.pages.one_run import ACTS, ROWS, one_run
+from riskgrid.dashboards.pages.runs.job import ACTIVE, STATUSES, called, done, far, looked_at, moment, size_of
+from riskgrid.dashboards.pages.runs.one_run import ACTS, ROWS, one_run
 from riskgrid.dashboards.state import State
 from riskgrid.errors import RiskgridError
 from riskgrid.page import Column, Row, Section, percent

@@ -17,10 +17,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from riskgrid import log
-from riskgrid.dashboards.credential import is_in_headers, presented
-from riskgrid.dashboards.notice import FRAME, again, notice
-from riskgrid.dashboards.origin import is_from_elsewhere, is_of_this_host
-from riskgrid.dashboards.visit import Known, Visit, Visits
+from riskgrid.dashboards.entrance.credential import is_in_headers, presented
+from riskgrid.dashboards.entrance.notice import FRAME, again, notice
+from riskgrid.dashboards.entrance.origin import is_from_elsewhere, is_of_this_host
+from riskgrid.dashboards.entrance.visit import Known, Visit, Visits
 from riskgrid.errors import IssuerAway, RiskgridError, TooMany, Unauthenticated
 
 __all__ = ["Gate"]

@@ -10,7 +10,7 @@ import numpy as np
 from riskgrid.analysis.stressing import StressReport, stress_report
 from riskgrid.dashboards.card import Card, Table
 from riskgrid.dashboards.page import Content
-from riskgrid.dashboards.pages.parts.node import Node
+from riskgrid.dashboards.pages.drill_down.node import Node
 from riskgrid.page import Column, Row, Section, headed, money, percent, share
 
 __all__ = ["stress"]

@@ -13,9 +13,9 @@ from riskgrid.access import Seen
 from riskgrid.analysis.comparing import MEASURED, Comparison, compare, node_rows
 from riskgrid.dashboards.card import Card, Live, Table, Word
 from riskgrid.dashboards.convention import measures_of
-from riskgrid.dashboards.draft import Draft
 from riskgrid.dashboards.look import Look
 from riskgrid.dashboards.markup import anchor
+from riskgrid.dashboards.pages.what_if.draft import Draft
 from riskgrid.dashboards.state import State
 from riskgrid.errors import InputError, UnknownName
 from riskgrid.page import Column, Section

@@ -9,10 +9,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from riskgrid.dashboards import credential
-from riskgrid.dashboards.notice import form, notice
-from riskgrid.dashboards.origin import is_from_elsewhere, is_of_this_host
-from riskgrid.dashboards.visit import Known, Visits
+from riskgrid.dashboards.entrance import credential
+from riskgrid.dashboards.entrance.notice import form, notice
+from riskgrid.dashboards.entrance.origin import is_from_elsewhere, is_of_this_host
+from riskgrid.dashboards.entrance.visit import Known, Visits
 from riskgrid.errors import RiskgridError, TooMany, Unauthenticated
 
 __all__ = ["Signing", "target"]

@@ -19,12 +19,12 @@ from starlette.routing import Match, Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from riskgrid.dashboards.desk import Desk
-from riskgrid.dashboards.gate import Gate
+from riskgrid.dashboards.entrance.gate import Gate
+from riskgrid.dashboards.entrance.signing import Signing
+from riskgrid.dashboards.entrance.statics import Statics
+from riskgrid.dashboards.entrance.visit import Known, Visit, Visits
 from riskgrid.dashboards.session import open_session
-from riskgrid.dashboards.signing import Signing
-from riskgrid.dashboards.statics import Statics
 from riskgrid.dashboards.theme import ICON
-from riskgrid.dashboards.visit import Known, Visit, Visits
 
 __all__ = ["mount"]
 

@@ -6,7 +6,12 @@ import itertools
 from collections.abc import Iterator
 from html import escape
 
-from riskgrid.dashboards.branches import (
+from riskgrid.dashboards.card import Card, Word
+from riskgrid.dashboards.form import Field, fields_html, form_html
+from riskgrid.dashboards.look import Look
+from riskgrid.dashboards.markup import anchor
+from riskgrid.dashboards.page import Content, Page
+from riskgrid.dashboards.pages.what_if.branches import (
     branches,
     branches_card,
     compared,
@@ -14,14 +19,9 @@ from riskgrid.dashboards.branches import (
     side_by_side,
     value_at_risk_by_branch,
 )
-from riskgrid.dashboards.card import Card, Word
-from riskgrid.dashboards.draft import Draft
-from riskgrid.dashboards.drafting import ACTS
-from riskgrid.dashboards.form import Field, fields_html, form_html
-from riskgrid.dashboards.look import Look
-from riskgrid.dashboards.markup import anchor
-from riskgrid.dashboards.offering import offered
-from riskgrid.dashboards.page import Content, Page
+from riskgrid.dashboards.pages.what_if.draft import Draft
+from riskgrid.dashboards.pages.what_if.drafting import ACTS
+from riskgrid.dashboards.pages.what_if.offering import offered
 from riskgrid.dashboards.state import State
 from riskgrid.result import Run
 from riskgrid.scenarios.set import targets

@@ -13,7 +13,7 @@ from riskgrid.analysis.moving import moves_of
 from riskgrid.analysis.tracing import Tail, tail_of
 from riskgrid.dashboards.card import Card, Later, Table, Word
 from riskgrid.dashboards.page import Content
-from riskgrid.dashboards.pages.parts.node import Node
+from riskgrid.dashboards.pages.drill_down.node import Node
 from riskgrid.dashboards.state import State
 from riskgrid.page import Column, Row, Section, money, share
 

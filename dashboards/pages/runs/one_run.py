@@ -11,10 +11,10 @@ from riskgrid import acting, plots
 from riskgrid.access import Seen, SeenEvent
 from riskgrid.analysis.failing import failures
 from riskgrid.dashboards.card import Card, Later, Live, Table, Word
-from riskgrid.dashboards.job import ACTIVE, STATUSES, called, done, far, looked_at, moment, size_of
 from riskgrid.dashboards.look import Look
 from riskgrid.dashboards.markup import anchor, table_html
 from riskgrid.dashboards.page import Act, Content
+from riskgrid.dashboards.pages.runs.job import ACTIVE, STATUSES, called, done, far, looked_at, moment, size_of
 from riskgrid.dashboards.state import State
 from riskgrid.errors import BadSpec
 from riskgrid.page import Column, Row, Section

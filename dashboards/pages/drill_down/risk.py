@@ -16,8 +16,8 @@ from riskgrid.analysis.contributing import contribution, contributions
 from riskgrid.dashboards.card import Card, Table, Word
 from riskgrid.dashboards.markup import figure_html, figures_html
 from riskgrid.dashboards.page import Content
-from riskgrid.dashboards.pages.parts.node import TRADE, Node
-from riskgrid.dashboards.pages.parts.ordering import PAGE, now_sorted, ordered, pages, sorts
+from riskgrid.dashboards.pages.drill_down.node import TRADE, Node
+from riskgrid.dashboards.pages.drill_down.ordering import PAGE, now_sorted, ordered, pages, sorts
 from riskgrid.dashboards.state import State
 from riskgrid.page import Column, Row, Section, money, percent, share
 from riskgrid.registry import MEASURES

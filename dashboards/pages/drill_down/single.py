@@ -17,10 +17,10 @@ from riskgrid.dashboards.card import Card, Later, Table, Word
 from riskgrid.dashboards.look import HIERARCHY
 from riskgrid.dashboards.markup import anchor, figure_html, figures_html
 from riskgrid.dashboards.page import Content
-from riskgrid.dashboards.pages.parts.node import TRADE, Node
-from riskgrid.dashboards.pages.parts.risk import distribution
-from riskgrid.dashboards.pages.parts.tail import empty
-from riskgrid.dashboards.pages.parts.trades import STATUS
+from riskgrid.dashboards.pages.drill_down.node import TRADE, Node
+from riskgrid.dashboards.pages.drill_down.risk import distribution
+from riskgrid.dashboards.pages.drill_down.tail import empty
+from riskgrid.dashboards.pages.drill_down.trades import STATUS
 from riskgrid.dashboards.state import Path, State
 from riskgrid.errors import UnknownName
 from riskgrid.page import Column, Row, Section, money, share

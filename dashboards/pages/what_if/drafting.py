@@ -7,13 +7,13 @@ from typing import Any
 
 from riskgrid.acting import ask_what_if, cancel
 from riskgrid.change import Changes
-from riskgrid.dashboards.branches import MOST
-from riskgrid.dashboards.draft import Draft
 from riskgrid.dashboards.look import Look
 from riskgrid.dashboards.page import Act
+from riskgrid.dashboards.pages.what_if.branches import MOST
+from riskgrid.dashboards.pages.what_if.draft import Draft
+from riskgrid.dashboards.pages.what_if.stresses import episode, stress_of
+from riskgrid.dashboards.pages.what_if.trade_form import number_of, row_of
 from riskgrid.dashboards.state import State
-from riskgrid.dashboards.stresses import episode, stress_of
-from riskgrid.dashboards.trade_form import number_of, row_of
 from riskgrid.errors import BadChanges, BadSpec
 from riskgrid.result import Run
 

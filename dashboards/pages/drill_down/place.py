@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from riskgrid.dashboards.card import Card, Word
-from riskgrid.dashboards.pages.parts.node import TRADE, Node
+from riskgrid.dashboards.pages.drill_down.node import TRADE, Node
 from riskgrid.dashboards.state import Path, State
 
 __all__ = ["PARTS", "place"]

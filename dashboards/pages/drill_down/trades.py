@@ -8,9 +8,9 @@ import xarray as xr
 from riskgrid.analysis.ranking import ranked_trades
 from riskgrid.dashboards.card import Card, Table
 from riskgrid.dashboards.page import Content
-from riskgrid.dashboards.pages.parts.node import TRADE, Node
-from riskgrid.dashboards.pages.parts.ordering import PAGE, now_sorted, pages, sorts
-from riskgrid.dashboards.pages.parts.tail import tail_here
+from riskgrid.dashboards.pages.drill_down.node import TRADE, Node
+from riskgrid.dashboards.pages.drill_down.ordering import PAGE, now_sorted, pages, sorts
+from riskgrid.dashboards.pages.drill_down.tail import tail_here
 from riskgrid.dashboards.state import State
 from riskgrid.page import Column, Row, Section, money
 from riskgrid.schema import Status

@@ -14,8 +14,8 @@ from riskgrid.analysis.bumped import Sensitivities, SpotVol
 from riskgrid.analysis.bumping import VOLS, sensitivities, spot_vol_ladder
 from riskgrid.dashboards.card import Card, Later, Table
 from riskgrid.dashboards.page import Content
-from riskgrid.dashboards.pages.parts.node import Node
-from riskgrid.dashboards.pages.parts.tail import empty
+from riskgrid.dashboards.pages.drill_down.node import Node
+from riskgrid.dashboards.pages.drill_down.tail import empty
 from riskgrid.dashboards.state import State
 from riskgrid.measures.bucket import bucket
 from riskgrid.page import Column, Row, Section, headed, money

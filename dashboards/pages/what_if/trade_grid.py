@@ -5,8 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from riskgrid.dashboards.draft import Draft
 from riskgrid.dashboards.markup import anchor, signed
+from riskgrid.dashboards.pages.what_if.draft import Draft
 from riskgrid.dashboards.state import State
 from riskgrid.detail import trades
 from riskgrid.page import money

@@ -1,0 +1,1 @@
+"""Runs as jobs: what goes on, what became of the rest, and one of them whole."""
