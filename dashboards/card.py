@@ -12,7 +12,6 @@ from riskgrid.page import Section
 if TYPE_CHECKING:
     import xarray as xr
 
-    from riskgrid.dashboards.look import Look
 
 __all__ = ["Card", "Later", "Live", "Table", "Word"]
 
@@ -77,5 +76,5 @@ class Live:
     """
 
     card: Card | None
-    again: Callable[[Look], Card | Live | None]
+    again: Callable[[Any], Card | Live | None]  # of a Look, which itself makes cards
     every: float = 1.0
