@@ -328,6 +328,7 @@ class Session:
                 do()
             except Exception:
                 _LOG.exception("a view could not be painted")
+                self._tell({"fresh": 1, "notice": "This view could not be painted; reload the page"})
 
         self._document.add_next_tick_callback(safely)
 

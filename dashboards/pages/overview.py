@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
 
@@ -11,38 +11,38 @@ import numpy as np
 import xarray as xr
 
 from riskgrid import charts, plots
+from riskgrid.analysis.comparing import since
 from riskgrid.analysis.differing import Difference, diff
 from riskgrid.dashboards.card import Card, Later, Table, Word
-from riskgrid.dashboards.convention import measures_of
 from riskgrid.dashboards.look import Look
-from riskgrid.dashboards.markup import anchor, signed
+from riskgrid.dashboards.markup import anchor
 from riskgrid.dashboards.page import Content, Page
+from riskgrid.dashboards.pages.drill_down.node import Node
+from riskgrid.dashboards.pages.drill_down.risk import distribution, diversification, figures, moved
 from riskgrid.dashboards.state import State
 from riskgrid.page import Column, Row, Section, money, percent, share
-from riskgrid.reporting import Report, report
+from riskgrid.reporting import Report
 from riskgrid.result import Run
 
 __all__ = ["OVERVIEW"]
 
-_MEASURES = ("base_value", "value_at_risk", "expected_shortfall")
+_ALONE = ("base_value", "value_at_risk", "expected_shortfall")
+_ADDS = ("component_value_at_risk", "component_expected_shortfall")
 _WORST = 10
 
 
 def show(state: State, look: Look) -> Content:
     """Everything of one run and of what it is held against."""
-    run = look.run(state)
-    before = look.before(state, run)
-    by = look.next_label(State(by=state.by or "desk"), run)
-    how = measures_of(state.convention)
-    told = report(run, [by], **how)
-    then = None if before is None else report(before, [by], **how)
+    node = Node.of(
+        State(run=state.run, against=state.against, convention=state.convention, by=state.by or "desk"), look
+    )
     return {
-        "standing": _standing(run, told, look),
-        "figures": _figures(told, then, look),
-        "who": _who(told, then, state, by),
-        "why": _why(run, before, how, look),
-        "hurts": _hurts(told, state),
-        "distribution": _distribution(told, look),
+        "standing": _standing(node.run, node.told, look),
+        "figures": figures(node, node.told, node.then),
+        "who": _who(node),
+        "why": _why(node.run, node.before, node.how, look),
+        "hurts": _hurts(node.told, state),
+        "distribution": distribution(node, node.told),
     }
 
 
@@ -73,44 +73,11 @@ def _standing(run: Run, told: Report, look: Look) -> Card:
     return Card("", Word(f'<p class="facts">{shown}</p>'))
 
 
-def _figures(told: Report, then: Report | None, look: Look) -> Card:
-    """PV, VaR, ES and the worst scenario, each with its change."""
-    node, meaning = told.table.isel(node=0), told.conventions
-    whose = "" if look.who.books is None else " of your books"
-    heads = [
-        f"Present value{whose}",
-        f"VaR {meaning['value_at_risk']['percent']}{whose}",
-        f"ES {meaning['expected_shortfall']['percent']}{whose}",
-    ]
-    shown = []
-    for head, name in zip(heads, _MEASURES, strict=True):
-        change = (
-            "" if then is None else _change(float(node[name]), float(then.table[name][0]), risk=name != "base_value")
-        )
-        shown.append(f"<div><dt>{head}</dt><dd>{signed(money(float(node[name])))}</dd>{change}</div>")
-    worst = f"{node['worst_scenario'].values}"
-    shown.append(
-        f"<div><dt>Worst scenario, {escape(worst)}</dt><dd>{signed(money(float(node['worst_pnl'])))}</dd>"
-        f'<dd class="change">{meaning["currency"]}, loss of VaR and ES positive</dd></div>'
-    )
-    return Card("", Word(f'<dl class="figures">{"".join(shown)}</dl>'))
-
-
-def _change(now: float, then: float, *, risk: bool) -> str:
-    moved = now - then
-    text = f"{'+' if moved > 0 else ''}{money(moved)}"
-    beside = share(moved, abs(then)) if then else ""
-    rate = f" ({'+' if moved > 0 else ''}{beside})".replace("-", "\N{MINUS SIGN}") if beside else ""
-    return f'<dd class="change">{signed(text, "change", adverse=risk)}{rate}</dd>'
-
-
-def _who(told: Report, then: Report | None, state: State, by: str) -> Card:
+def _who(node: Node) -> Card:
     """Each desk alone, its part of the whole, and what has changed."""
-    table, meaning = told.table, told.conventions
-    currency = meaning["currency"]
-    order = _order(table)
-    earlier = _earlier(table, then, by)
-    columns = [
+    table, by, meaning = node.told.table, node.by, node.told.conventions
+    currency, changes = meaning["currency"], since(node.told, node.then)
+    heads = [
         Column("Present value", currency),
         Column(f"VaR {meaning['value_at_risk']['percent']}", f"{currency}, alone"),
         Column("Component VaR", f"{currency}, adds up"),
@@ -121,60 +88,30 @@ def _who(told: Report, then: Report | None, state: State, by: str) -> Card:
         Column("Change", "component ES", kind="change"),
     ]
     whole = float(table["expected_shortfall"][0])
-    rows, links, bars = [], [], []
+    rows, bars = [], []
+    links: list[State | None] = []
+    parts = table["component_expected_shortfall"].values
+    order = [0, *(1 + np.argsort(-np.nan_to_num(parts[1:]), kind="stable")).tolist()]
     for at in order:
-        node = table.isel(node=at)
-        part = float(node["component_expected_shortfall"])
-        name = (str(node[by].values) or "(none)") if at else "Total"
-        cells = [
-            money(float(node["base_value"])),
-            money(float(node["value_at_risk"])),
-            money(float(node["component_value_at_risk"])),
-            _moved(float(node["component_value_at_risk"]), earlier["component_value_at_risk"], at),
-            money(float(node["expected_shortfall"])),
-            money(part),
-            share(part, whole),
-            _moved(part, earlier["component_expected_shortfall"], at),
-        ]
-        rows.append(Row(name, cells, int(at > 0), float(node["coverage"]) < 1.0, parent=not at))
-        links.append(
-            state.but(page="drill-down").within(by, str(node[by].values), by="") if at else state.but(page="drill-down")
-        )
-        bars.append(part / whole if whole and at else 0.0)
-    rows.append(_diversification(table, len(columns)))
-    section = Section(f"Who: VaR and ES by {by}", by.capitalize(), columns, rows)
+        one = {str(name): float(table[name][at]) for name in (*_ADDS, *_ALONE)}
+        change = {name: moved(float(changes[name][at])) for name in _ADDS}
+        var, es = (money(one[name]) for name in _ADDS)
+        cells = [money(one["base_value"]), money(one["value_at_risk"]), var, change[_ADDS[0]]]
+        cells += [money(one["expected_shortfall"]), es, share(one[_ADDS[1]], whole), change[_ADDS[1]]]
+        value = str(table[by].values[at])
+        rows.append(Row((value or "(none)") if at else "Total", cells, int(at > 0), _partial(table, at), parent=not at))
+        there = node.state.but(page="drill-down", by="")
+        links.append(there.within(by, value) if at else there)
+        bars.append(one[_ADDS[1]] / whole if at and whole and not np.isnan(one[_ADDS[1]]) else 0.0)
+    rows.append(diversification(node, len(heads), (1, 4)))
+    section = Section(f"Who: VaR and ES by {by}", by.capitalize(), heads, rows)
     body = Table(section, [*links, None], {6: [*bars, 0.0]}, adverse=(3, 7))
     note = "Components add up to the total; what desks lose alone does not, and the difference is diversification."
     return Card(section.title, body, note, data=lambda: table.drop_attrs(deep=False))
 
 
-def _order(table: xr.Dataset) -> list[int]:
-    """The total, then what adds most."""
-    parts = table["component_expected_shortfall"].values[1:]
-    return [0, *(1 + np.argsort(-np.nan_to_num(parts), kind="stable")).tolist()]
-
-
-def _earlier(table: xr.Dataset, then: Report | None, by: str) -> Mapping[str, Sequence[float]]:
-    """The components of the same nodes in the earlier report; 0 for one that was not there, NaN where there is none."""
-    names = ("component_value_at_risk", "component_expected_shortfall")
-    if then is None:
-        return {name: [float("nan")] * table.sizes["node"] for name in names}
-    places = {value: at for at, value in enumerate(then.table[by].values.tolist()) if at}
-    found = [0, *(places.get(value, -1) for value in table[by].values.tolist()[1:])]
-    return {name: [float(then.table[name][at]) if at >= 0 else 0.0 for at in found] for name in names}
-
-
-def _moved(now: float, then: Sequence[float], at: int) -> str:
-    change = now - then[at]
-    return "" if np.isnan(change) else f"{'+' if change > 0.5 else ''}{money(change)}"
-
-
-def _diversification(table: xr.Dataset, width: int) -> Row:
-    cells = [""] * width
-    for place, name in ((1, "value_at_risk"), (4, "expected_shortfall")):
-        values = table[name].values
-        cells[place] = money(float(values[0] - values[1:].sum()))
-    return Row("Diversification", cells, 1)
+def _partial(table: xr.Dataset, at: int) -> bool:
+    return float(table["coverage"][at]) < 1.0
 
 
 def _why(run: Run, before: Run | None, how: Mapping[str, Any], look: Look) -> Card | Later:
@@ -212,28 +149,14 @@ def _step(name: str) -> str:
 
 def _hurts(told: Report, state: State) -> Card:
     """The scenarios that lose most; a click leads to the trades behind one."""
+    title = f"Which scenario hurts, {told.conventions['currency']}"
+    if not told.total.size or bool(told.total.isnull().any()):
+        return Card(title, Word('<div class="empty">No trade has a number in every scenario.</div>'))
     figure = plots.worst_scenarios(told.total, _WORST)
     names = told.total["scenario"].values[np.argsort(told.total.values, kind="stable")[:_WORST]]
     links = {str(name): state.but(page="drill-down", part="tail", scenario=str(name)) for name in names}
     note = "The worst scenarios of the whole; click one for the trades that lose in it."
-    return Card(
-        f"Which scenario hurts, {told.conventions['currency']}",
-        figure,
-        note,
-        links,
-        lambda: told.total.to_dataset(name="pnl"),
-    )
-
-
-def _distribution(told: Report, look: Look) -> Card:
-    node = told.table.isel(node=0)
-    of = {
-        name: node[name].assign_attrs(level=float(told.conventions[name]["level"]))
-        for name in ("value_at_risk", "expected_shortfall")
-    }
-    figure = plots.pnl_distribution(told.total, of["value_at_risk"], of["expected_shortfall"])
-    whose = "" if look.who.books is None else " of your books"
-    return Card(f"P&L over all scenarios{whose}", figure, data=lambda: told.total.to_dataset(name="pnl"))
+    return Card(title, figure, note, links, lambda: told.total.to_dataset(name="pnl"))
 
 
 def _spoken(date: str) -> str:

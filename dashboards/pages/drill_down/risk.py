@@ -23,7 +23,7 @@ from riskgrid.page import Column, Row, Section, money, percent, share
 from riskgrid.registry import MEASURES
 from riskgrid.reporting import Report
 
-__all__ = ["distribution", "figures", "risk"]
+__all__ = ["distribution", "diversification", "figures", "moved", "risk"]
 
 _USUAL = "-component_expected_shortfall"
 _RISK = ("value_at_risk", "expected_shortfall")
@@ -48,12 +48,12 @@ def risk(node: Node) -> Content:
 def figures(node: Node, told: Report, then: Report | None) -> Card:
     """PV, VaR, ES, each with its change; what it adds to the whole firm; how much of it has numbers."""
     table, meaning, whose = told.table.isel(node=0), told.conventions, node.whose
-    moved = since(told, then).isel(node=0)
-    shown = [figure_html(f"Present value{whose}", float(table["base_value"]), float(moved["base_value"]))]
+    changes = since(told, then).isel(node=0)
+    shown = [figure_html(f"Present value{whose}", float(table["base_value"]), float(changes["base_value"]))]
     for name, short in zip(_RISK, ("VaR", "ES"), strict=True):
         head = f"{short} {meaning[name]['percent']}{whose}"
         sure = _sure(meaning["interval"], name)
-        shown.append(figure_html(head, float(table[name]), float(moved[name]), adverse=True, beside=sure))
+        shown.append(figure_html(head, float(table[name]), float(changes[name]), adverse=True, beside=sure))
     if node.where:
         shown += _within(node)
     worst = str(table["worst_scenario"].values)
@@ -152,7 +152,7 @@ def _below(node: Node, table: xr.Dataset, order: NDArray[np.intp]) -> Card:
         part = float(table["component_expected_shortfall"][at])
         bars.append(part / whole if whole and not np.isnan(part) else 0.0)
     if len(order) > 1:
-        rows.append(_diversification(node, len(heads)))
+        rows.append(diversification(node, len(heads), (2, 4)))
         links.append(None)
         bars.append(0.0)
     title = f"{node.called[:1].upper()}{node.called[1:]} by {_words(node.by)}"
@@ -178,22 +178,23 @@ def _row(table: xr.Dataset, at: int, name: str, whole: float) -> Row:
         elif key == "worst_scenario":
             cells.append(str(one[key]))
         elif key.endswith("_change"):
-            cells.append(_change(float(one[key])))
+            cells.append(moved(float(one[key])))
         else:
             cells.append(money(float(one[key])))
     return Row(name, cells, int(at > 0), float(table["coverage"][at]) < 1.0, parent=not at)
 
 
-def _change(value: float) -> str:
+def moved(value: float) -> str:
+    """A change as it stands in a cell, empty for none."""
     return "" if np.isnan(value) else f"{'+' if value >= 0.5 else ''}{money(value)}"
 
 
-def _diversification(node: Node, width: int) -> Row:
-    """What is saved by holding the nodes together."""
+def diversification(node: Node, width: int, places: tuple[int, int]) -> Row:
+    """What is saved by holding the nodes together, of VaR and of ES in two of the cells of a row."""
     nodes = node.summed.aggregate([node.by], node.where)
     pnl = nodes["pnl"].isel(node=slice(1, None)).where(nodes["coverage"].isel(node=slice(1, None)) > 0.0)
     cells = [""] * width
-    for place, name in ((2, _RISK[0]), (4, _RISK[1])):
+    for place, name in zip(places, _RISK, strict=True):
         how = {key: node.told.conventions[name][key] for key in ("level", "method")} | {"weight": nodes.get("weight")}
         cells[place] = money(float(MEASURES["diversification"](pnl, None, name, **how)))
     return Row("Diversification", cells, 1)
@@ -219,7 +220,7 @@ def distribution(node: Node, told: Report, title: str = "P&L over all scenarios"
     at = told.table.isel(node=0)
     var, es = (at[name].assign_attrs(level=float(told.conventions[name]["level"])) for name in _RISK)
     figure = plots.pnl_distribution(total, var, es)
-    links = {} if node.state.trade else {"tail": node.state.but(part="tail", start=0, sort="")}
+    links = {} if node.state.trade else {"tail": node.state.but(page="drill-down", part="tail", start=0, sort="")}
     note = "" if node.state.trade else "Click the tail for the scenarios in it."
     return Card(f"{title}{whose}", figure, note, links, functools.partial(_in_full, total))
 
