@@ -62,5 +62,6 @@ def resources() -> str:
     require()
     from bokeh.resources import Resources
 
-    made: str = Resources(mode="inline", components=["bokeh"]).render()
-    return made
+    # not by their render(): where Panel is imported too, it adds a script of its own that is asked of a server
+    scripts = Resources(mode="inline", components=["bokeh"]).js_raw
+    return "\n".join(f"<script>\n{script}\n</script>" for script in scripts)
