@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,9 @@ _WORST = 15
 _ENDS = 10
 _MOVED = 20
 _LABELS = ("desk", "book", "instrument")
+
+#: Trades of which a row each is read while a view waits.
+_FEW = 20_000
 
 
 def tail(node: Node) -> Content:
@@ -84,21 +88,44 @@ def _scenarios(node: Node, found: Tail, scenario: str) -> Card:
     return Card(section.title, body, note, data=lambda: table.drop_attrs(deep=False))
 
 
-def _worst(node: Node, scenario: str) -> Card:
+def _read(
+    node: Node, title: str, asked: tuple[str, Any], make: Callable[[], xr.Dataset], card: Callable[[xr.Dataset], Card]
+) -> Card | Later:
+    """A card that reads a row of every trade: at once where they are few."""
+    if node.trades <= _FEW:
+        return card(make())
+    said = f"Reading {node.trades:,} trades."
+    return node.look.later(title, said, (asked[0], (node.run,), (node.where, asked[1])), make, card)
+
+
+def _worst(node: Node, scenario: str) -> Card | Later:
     """The trades that lose most in the scenario."""
-    table = node.run.worst_trades(scenario, _WORST, node.where)
+    title = f"What loses most on {scenario}"
+
+    def make() -> xr.Dataset:
+        return node.run.worst_trades(scenario, _WORST, node.where)
+
+    return _read(node, title, ("worst", scenario), make, functools.partial(_losing, node, scenario, title))
+
+
+def _losing(node: Node, scenario: str, title: str, table: xr.Dataset) -> Card:
     heads = [*_label_heads(node, table), Column("P&L", node.currency), Column("Present value", node.currency)]
     numbers = [table["scenario_pnl"].values, table["base_value"].values]
-    section = Section(f"What loses most on {scenario}", "Trade", heads, trade_rows(node, table, numbers))
+    section = Section(title, "Trade", heads, trade_rows(node, table, numbers))
     note = f"Of {node.called}, worst first; a trade leads to its terms."
     if node.state.scenario not in ("", scenario):
         note = f"This run has no scenario '{node.state.scenario}', so this is its worst one."
     return Card(section.title, Table(section, _links(node, table)), note, data=lambda: table.drop_attrs(deep=False))
 
 
-def _makers(node: Node, found: Tail) -> Card:
+def _makers(node: Node, found: Tail) -> Card | Later:
     """The trades that add most to ES, and those that take most off."""
-    table = found.trades(_ENDS)
+    title = f"The trades that make {_es(node)}, and that hedge it"
+    make, card = functools.partial(found.trades, _ENDS), functools.partial(_making, node, found, title)
+    return _read(node, title, ("makers", dict(node.how)), make, card)
+
+
+def _making(node: Node, found: Tail, title: str, table: xr.Dataset) -> Card:
     parts, whole = table["component"].values, float(found.measured)
     heads = [*_label_heads(node, table), Column("Component", node.currency), Column("Share", "of ES", "number")]
     rows = trade_rows(node, table, [parts])
@@ -106,7 +133,7 @@ def _makers(node: Node, found: Tail) -> Card:
     bars = [float(part) / whole if whole else 0.0 for part in parts]
     left = int(table.attrs["left_out"])
     note = "Those at the top make it, those at the bottom hedge it" + (f"; {left:,} lie between." if left else ".")
-    section = Section(f"The trades that make {_es(node)}, and that hedge it", "Trade", heads, rows)
+    section = Section(title, "Trade", heads, rows)
     body = Table(section, _links(node, table), {len(heads) - 1: bars})
     return Card(section.title, body, note, data=lambda: table.drop_attrs(deep=False))
 
