@@ -39,6 +39,9 @@ for (const column of ["name", "y", "x"]) {
 
 _KEPT = ("id", "name", "tags", "js_property_callbacks", "js_event_callbacks", "subscribed_events", "syncable")
 
+#: Properties by which a figure stands in its slot.
+_PLACED = ("css_classes", "margin", "sizing_mode", "styles", "stylesheets", "visible")
+
 
 def with_links(figure: Any, links: Mapping[str, State]) -> Any:
     """The figure with a tap tool where its names lead somewhere. links : by the names that its glyphs stand at."""
@@ -131,7 +134,10 @@ def _said(model: Model) -> dict[str, Any]:
     """The properties of a model that were given a value, or made one of their own; not what a browser says of it."""
     # Bokeh's public query asks for the default of every property there is, which takes longer than drawing
     given = model._property_values | model._unstable_default_values
-    kept = (*_KEPT, "start", "end") if isinstance(model, DataRange1d) else _KEPT
+    if isinstance(model, DataRange1d):
+        kept: tuple[str, ...] = (*_KEPT, "start", "end")
+    else:
+        kept = (*_KEPT, *_PLACED) if isinstance(model, Plot) else _KEPT
     return {name: value for name, value in given.items() if name not in kept and not model.lookup(name).readonly}
 
 

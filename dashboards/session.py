@@ -323,7 +323,7 @@ class Session:
         if self._document is None or self._document.session_context is None:
             return
 
-        def safely() -> None:
+        async def safely() -> None:  # on the loop: there what is held goes out as one message, else each on its own
             try:
                 do()
             except Exception:
