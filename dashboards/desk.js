@@ -177,7 +177,15 @@ function announce(text) {
   place.fading = setTimeout(() => { place.textContent = "" }, 6000)
 }
 
+// pages, rows and slots that are there: each is displayed as a variable of its own says
+let there = start.shown
+
 const does = {
+  shown(places) {
+    for (const name in there) if (!(name in places)) root.style.setProperty(name, "none")
+    for (const name in places) root.style.setProperty(name, places[name])
+    there = places
+  },
   fresh() { clearTimeout(fading); root.style.setProperty("--fresh", "1"); done() },
   refused({act, text, fields}) {
     handed = null

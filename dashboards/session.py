@@ -59,7 +59,7 @@ class Session:
         self._told = 0
         self._document: Any = None
         self._places: dict[str, dict[str, Slot]] = {}
-        self._bodies: dict[str, pn.Column] = {}
+        self._cards: dict[str, Any] = {}
         self._asked = ColumnDataSource(data={"message": [""]})
         self._answer = ColumnDataSource(data={"message": ["{}"]})
         self._asked.on_change("data", self._hear)
@@ -78,7 +78,6 @@ class Session:
             dark_theme=dark,
             sx=SHELL,
         )
-        self.view.config.raw_css = [PAGE_CSS]
         self._begin()
 
     # -- what the browser says -----------------------------------------------------------------------------------
@@ -90,8 +89,11 @@ class Session:
             self._document.theme = OWN
         content = self._content(self.state)
         self._paint(self.state, content)
+        places = _places(_page(self.state), content["cards"])
+        first = "".join(f"{name}: {display}; " for name, display in places.items())
+        self.view.config.raw_css = [PAGE_CSS, f":root {{ {first}}}"]
         if self._document is not None:
-            start = {"dark": self.dark}
+            start = {"dark": self.dark, "shown": places}
             code = CustomJS(args={"asked": self._asked, "told": self._answer, "start": start}, code=text_of("desk.js"))
             self._document.js_on_event("document_ready", code)
             self._document.js_on_event("connection_lost", CustomJS(code="window.riskgridLostNow?.()"))
@@ -220,26 +222,23 @@ class Session:
     def _arrive(self, turn: int, state: State, content: Mapping[str, Any], notice: str) -> None:
         if turn != self._turn:
             return
+        page = _page(state)
+        said: dict[str, Any] = {"fresh": 1, "at": state.query, "title": f"{_TITLES[page.key]} - riskgrid"}
+        said["shown"] = _places(page, content["cards"])
         with pn.io.hold(self._document):
+            self._tell({**said, **({"notice": notice} if notice else {})})  # first: what is drawn unseen has no size
             self._paint(state, content)
-            said: dict[str, Any] = {"fresh": 1, "at": state.query, "title": f"{_TITLES[_page(state).key]} - riskgrid"}
-            self._tell({**said, **({"notice": notice} if notice else {})})
         self._price(state, content)
         self._watch(state, content["cards"])
 
     def _paint(self, state: State, content: Mapping[str, Any]) -> None:
         page = _page(state)
-        self.state, self._rights = state, content["rights"]
+        self.state, self._rights, self._cards = state, content["rights"], dict(content["cards"])
         self._navigation.object = content["navigation"]
         self._bar.object = content["bar"]
         slots = self._slots(page)
-        shown = {key: card.card if isinstance(card, Live) else card for key, card in content["cards"].items()}
-        for keys, row in zip(page.rows, self._bodies[page.key], strict=True):
-            row.visible = any(shown.get(key) is not None for key in keys)  # before: what is made unseen stays so
         for key, slot in slots.items():
-            slot.show(shown.get(key), dark=self.dark)
-        for key, body in self._bodies.items():
-            body.visible = key == page.key
+            slot.show(_now(content["cards"].get(key)), dark=self.dark)
 
     def _price(self, state: State, content: Mapping[str, Any]) -> None:
         """Work out the cards that have to be priced, one after the other, and put each in its place."""
@@ -265,9 +264,9 @@ class Session:
         if turn != self._turn:
             return
         page = _page(state)
+        self._cards = {**self._cards, key: card}
         with pn.io.hold(self._document):
-            for keys, row in zip(page.rows, self._bodies[page.key], strict=True):
-                row.visible = row.visible or (key in keys and card is not None)
+            self._tell({"shown": _places(page, self._cards)})
             self._slots(page)[key].show(card, dark=self.dark)
 
     def _watch(self, state: State, cards: Mapping[str, Card | Later | Live]) -> None:
@@ -299,19 +298,20 @@ class Session:
     def _slots(self, page: Page) -> dict[str, Slot]:
         """The places of a page, made when it is first seen."""
         if page.key not in self._places:
-            slots = {key: Slot(key, alone=len(row) == 1) for row in page.rows for key in row}
+            slots = {key: Slot(key, f"--{page.key}-{key}", alone=len(row) == 1) for row in page.rows for key in row}
             rows = [
                 pn.FlexBox(
                     *(slots[key].view for key in row),
                     sizing_mode="stretch_width",
                     gap="16px 32px",
                     align_content="flex-start",
+                    styles={"display": f"var(--{page.key}-row-{at}, none)"},
                 )
-                for row in page.rows
+                for at, row in enumerate(page.rows)
             ]
             self._places[page.key] = slots
-            self._bodies[page.key] = pn.Column(*rows, sizing_mode="stretch_width", margin=0, styles={"gap": "16px"})
-            self._main.append(self._bodies[page.key])
+            styles = {"gap": "16px", "display": f"var(--{page.key}, none)"}
+            self._main.append(pn.Column(*rows, sizing_mode="stretch_width", margin=0, styles=styles))
         return self._places[page.key]
 
     def _tell(self, message: Mapping[str, Any]) -> None:
@@ -331,6 +331,17 @@ class Session:
                 self._tell({"fresh": 1, "notice": "This view could not be painted; reload the page"})
 
         self._document.add_next_tick_callback(safely)
+
+
+def _now(card: Card | Later | Live | None) -> Card | Later | None:
+    return card.card if isinstance(card, Live) else card
+
+
+def _places(page: Page, cards: Mapping[str, Any]) -> dict[str, str]:
+    """What of a page is there, by the variables of its styles: the page, its rows, its slots."""
+    there = {key for key, card in cards.items() if _now(card) is not None}
+    rows = {f"--{page.key}-row-{at}": "block" for at, row in enumerate(page.rows) if there & set(row)}
+    return {f"--{page.key}": "flex", **rows, **{f"--{page.key}-{key}": "flex" for key in there}}
 
 
 def _awaited(card: Card) -> Live:

@@ -15,9 +15,13 @@ _WIDE = 460  # pixels below which slots beside each other stand below each other
 
 
 class Slot:
-    """One place. ``card`` is what it holds, None where it holds nothing."""
+    """One place. ``card`` is what it holds, None where it holds nothing.
 
-    def __init__(self, key: str, *, alone: bool) -> None:
+    place : the variable of the page's styles that says whether it is there: a change of Bokeh's own ``visible`` has all
+    of the page laid out anew, each one for itself.
+    """
+
+    def __init__(self, key: str, place: str, *, alone: bool) -> None:
         self.key = key
         self.card: Card | None = None
         self._words = pn.pane.HTML("", stylesheets=[SLOT_CSS], sizing_mode="stretch_width", margin=0)
@@ -28,14 +32,18 @@ class Slot:
             self._figure,
             sizing_mode="stretch_width",
             margin=0,
-            visible=False,
-            styles={"flex": "1 1 100%" if alone else f"1 1 {_WIDE}px", "min-width": "0", "overflow": "hidden"},
+            styles={
+                "display": f"var({place}, none)",
+                "flex": "1 1 100%" if alone else f"1 1 {_WIDE}px",
+                "min-width": "0",
+                "overflow": "hidden",
+            },
         )
 
     def show(self, content: Card | Later | None, *, dark: bool) -> None:
         """Hold something else."""
         if content is None:
-            self.card, self.view.visible = None, False
+            self.card = None
             return
         if isinstance(content, Later):
             self.card, self._figure.visible = None, False
@@ -47,7 +55,6 @@ class Slot:
             self._figure.visible = drawn  # before it is drawn: what is made unseen stays so
             if drawn:
                 self._draw(content, dark=dark)
-        self.view.visible = True
 
     def recolour(self, *, dark: bool) -> None:
         """In the other theme."""
