@@ -29,6 +29,7 @@ SOURCE = source_digest()
 if BACKEND == "numba":
     import numba
     from numba.core import types
+    from numba.core.caching import IndexDataCacheFile
     from numba.np.numpy_support import from_dtype
 
     INTERPRETED = bool(numba.config.DISABLE_JIT)
@@ -43,12 +44,24 @@ if BACKEND == "numba":
         except RuntimeError:  # no folder can be written: compile in every process
             pass
         else:
-            # Numba stamps a cached loop with its own file only; formulas inlined from other files would go stale
-            dispatcher._cache._cache_file._source_stamp = SOURCE
+            _keep(dispatcher, signature)
         if signature:
             dispatcher.compile(signature)
             dispatcher.disable_compile()
         return dispatcher  # type: ignore[no-any-return]
+
+    def _keep(dispatcher: Any, signature: tuple[Any, ...]) -> None:
+        """Files of its own on disk for a loop as it is called, good for this source alone.
+
+        Numba stamps a cached loop with its own file only, and formulas inlined from other files would go stale. Its
+        index numbers the files of all signatures and processors: two processes that add two of them at once give both
+        the same number, and one is later taken for the other.
+        """
+        kept, name = dispatcher._cache, dispatcher._cache._impl.filename_base
+        if signature:
+            which = repr((signature, dispatcher.targetctx.codegen().magic_tuple())).encode()
+            name = f"{name}-{hashlib.blake2b(which, digest_size=6).hexdigest()}"
+        kept._cache_file = IndexDataCacheFile(kept.cache_path, name, SOURCE)
 
     def array_type(array: np.ndarray[Any, Any], *, written: bool) -> Any:
         """Widest Numba type of an array, so that slices, memory maps and whole arrays share one compilation."""
@@ -70,7 +83,7 @@ class Loop:
         self.function = function
         names = function.__code__.co_varnames[: function.__code__.co_argcount]
         self.written = tuple(name in writes for name in names)
-        self.variants: dict[tuple[Any, ...], Callable[..., Any]] = {}
+        self.variants: dict[tuple[Any, ...], Any] = {}
         self._lock = threading.Lock()
 
     def __call__(self, *args: Any) -> Any:

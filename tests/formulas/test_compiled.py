@@ -39,6 +39,15 @@ def test_cache__is_stamped_with_all_sources_of_the_package():
 
 
 @compiled_only
+def test_cache__has_files_of_its_own_for_every_way_a_loop_is_called():
+    # two processes that add to one index at once give both the same number, and one is taken for the other
+    exp_loop(np.ones((1, 1)), np.empty((1, 1)))
+    exp_loop(np.ones(1), np.empty((1, 1)))
+    files = [variant._cache._cache_file._index_path for variant in exp_loop.variants.values()]
+    assert len(set(files)) == len(files) >= 2
+
+
+@compiled_only
 def test_jit__compiles_without_a_cache_where_the_source_has_no_file():
     from riskgrid.formulas.compiled import jit
 
