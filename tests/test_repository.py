@@ -14,7 +14,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 CONDA_NAMES = {"prometheus-client": "prometheus_client", "quantlib": "quantlib-python"}
-TARGETS = {"help", "demo", "serve", "screenshots", "test", "bench", "lint", "format", "lock", "clean"}
+TARGETS = {"help", "demo", "serve", "screenshots", "test", "kernels", "bench", "lint", "format", "lock", "clean"}
 TOP_LEVEL = {
     *("riskgrid", "notebooks", "dashboards", "tests", "k8s", "docs"),
     *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE"),

@@ -1,4 +1,4 @@
-"""Commands that explain: profile, benchmarks, dictionary, instruments."""
+"""Commands that explain: profile, benchmarks, dictionary, instruments; and one that compiles ahead."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from riskgrid.cli.group import STORE, cli, table
 
-__all__ = ["bench", "instruments", "measures", "profile", "schema"]
+__all__ = ["bench", "compile_ahead", "instruments", "measures", "profile", "schema"]
 
 
 @cli.command()
@@ -42,6 +42,14 @@ def bench(arguments: tuple[str, ...]) -> None:
     paths = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))
     command = [sys.executable, "-m", "tests.benchmarks", *arguments]
     raise SystemExit(subprocess.run(command, env={**os.environ, "PYTHONPATH": paths}, check=False).returncode)
+
+
+@cli.command("compile")
+def compile_ahead() -> None:
+    """Compile the kernels and keep them on disk: in an image, so that no process that starts from it waits."""
+    from riskgrid.compiling import compile_kernels
+
+    click.echo(str(compile_kernels()))
 
 
 @cli.command()
