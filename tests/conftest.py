@@ -4,6 +4,7 @@ import pytest
 
 from riskgrid.registry import INSTRUMENTS
 from tests.buckets import bucket, place, s3_server  # noqa: F401  # fixtures
+from tests.forking import forked  # noqa: F401  # a fixture
 from tests.postgres import postgres, postgres_server, where  # noqa: F401  # fixtures of the tests of several folders
 
 

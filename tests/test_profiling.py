@@ -50,6 +50,7 @@ def test_profile__of_threads_accounts_for_every_second(normal: rg.Run) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked")
 def test_profile__of_processes_accounts_for_every_second(tmp_path: Path) -> None:
     told = profile(ran(tmp_path, "processes:2"))
     assert told.workers == 2

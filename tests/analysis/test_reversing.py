@@ -213,6 +213,7 @@ def test_the_same_question__has_the_same_answer_and_leaves_nothing_behind(base, 
     assert not [name for name in names if name.startswith("state")]
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_what_if__and_other_workers_are_reversed_alike(base):
     hedged = what_if(base, {"drop": ["EO-000001"], "shift": {"equity:*": "-5%"}})
     here = reverse_stress(hedged, 5e5)

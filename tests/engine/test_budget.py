@@ -58,6 +58,7 @@ def test_estimate__counts_the_work_that_the_store_lacks(store):
     assert after.memory < before.memory
 
 
+@pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize("where", ["threads:2", pytest.param("processes:1", marks=pytest.mark.slow)])
 def test_estimate__of_disk_is_a_little_more_than_what_is_written(store, where):
     with connect(where) as workers:

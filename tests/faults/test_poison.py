@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import dask
-import distributed  # noqa: F401  # it brings the settings of Dask that are set here
 import numpy as np
 import pytest
 
@@ -20,21 +16,12 @@ from riskgrid.schema import Status
 from riskgrid.store import Store
 from riskgrid.whatif import what_if
 from tests.faults import deadly
-from tests.forking import forking
 from tests.run import made
 
 SAID = "pricing this trade ended its worker process 2 times; it was left out"
 CRASH = {17: deadly.EXITS, 44: deadly.FAULTS}
 #: Trades of a block where the engine is asked itself: it is halved twice, not four times, before one trade is left.
 CUT = 4
-
-
-@pytest.fixture
-def forked() -> Iterator[None]:
-    """Workers that ended are started again in no time. All other tests start theirs as a user does."""
-    forking()
-    with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
-        yield
 
 
 def asked(book, store, cluster, **options):

@@ -98,6 +98,7 @@ def test_stopping__is_asked_for_four_times_a_second_while_a_block_takes_long(sto
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked")
 def test_stopping__in_other_processes_is_as_quick(store, other):
     book = deadly.book(200, seconds=0.02)
     with connect("processes:2") as workers:

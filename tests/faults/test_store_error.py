@@ -72,6 +72,7 @@ def test_a_full_disk_is_not_asked_again(store, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked")
 def test_a_store_error_of_another_process_stops_the_run_with_its_reason(store, other):
     book = deadly.book(200, seconds=0.01)
     blocks = Path(store.root) / "blocks"
@@ -93,6 +94,7 @@ def test_a_store_error_of_another_process_stops_the_run_with_its_reason(store, o
     assert deadly.bits(found) == deadly.bits(deadly.executed(other, Threads(2), book))
 
 
+@pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize("kind", ["blocks", "sums"])
 @pytest.mark.parametrize("where", ["threads:1", pytest.param("processes:1", marks=pytest.mark.slow)])
 def test_what_is_damaged_is_made_anew_and_the_run_says_so(store, kind, where):

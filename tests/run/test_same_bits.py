@@ -80,6 +80,7 @@ def test_threads_give_the_same_bits(finished, again, cluster):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked")
 def test_processes_give_the_same_bits(finished, again):
     assert_same(finished, again(cluster="processes:2"))
 
