@@ -107,7 +107,10 @@ def question(trades: int = 2500) -> Question:
     return ask(portfolio(trades), market(), scenarios(), cut=16)
 
 
-def undisturbed(asked: Question, folder: Path) -> str | None:
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str | None:
+    """The answer to that question where nothing ends and nobody is killed."""
+    asked, folder = question(), tmp_path_factory.mktemp("undisturbed")
     made = run(asked.portfolio, asked.market, asked.scenarios, store=folder, cut=16, progress=None)
     return made.row.result_id
 
@@ -173,7 +176,7 @@ def test_api__told_twice_to_end_ends_in_order(started: Callable[..., Process]) -
 
 
 @pytest.mark.slow
-def test_serve__told_to_end_gives_back_the_run_in_hand(started: Callable[..., Process], tmp_path: Path) -> None:
+def test_serve__told_to_end_gives_back_the_run_in_hand(started: Callable[..., Process], undisturbed: str) -> None:
     asked = question()
     served = started("serve", "--port", "0", "--no-sample", "--cluster", "threads:1")
     row = submit(asked, served.store)
@@ -186,13 +189,13 @@ def test_serve__told_to_end_gives_back_the_run_in_hand(started: Callable[..., Pr
     with Runner(served.store, lanes=(None,)) as runner:
         runner.work(until_idle=True)
     done = served.store.catalogue.get(row.run_id)
-    assert (done.status, done.result_id) == ("complete", undisturbed(asked, tmp_path / "fresh"))
+    assert (done.status, done.result_id) == ("complete", undisturbed)
     assert done.manifest["blocks"]["found"] == left > 0
 
 
 @pytest.mark.slow
 def test_serve__whose_runner_is_killed_finishes_the_run_with_the_same_bits(
-    started: Callable[..., Process], tmp_path: Path
+    started: Callable[..., Process], undisturbed: str
 ) -> None:
     asked = question()
     served = started("serve", "--port", "0", "--no-sample", "--cluster", "threads:1")
@@ -201,7 +204,7 @@ def test_serve__whose_runner_is_killed_finishes_the_run_with_the_same_bits(
     os.kill(served.children()[0], signal.SIGKILL)
     until(lambda: served.store.catalogue.get(row.run_id).status == "complete")
     done = served.store.catalogue.get(row.run_id)
-    assert done.result_id == undisturbed(asked, tmp_path / "fresh")
+    assert done.result_id == undisturbed
     assert done.manifest["blocks"]["found"] > 0
     assert len(served.children()) == 2
     assert any("signal 9 and is started again" in line["event"] for line in served.log)
