@@ -46,6 +46,10 @@ def texts(plot):
     return dict(zip(shown.data_source.data["y"], shown.data_source.data["text"], strict=True))
 
 
+def held(renderer, *columns):
+    return [list(renderer.data_source.data[name]) for name in columns]
+
+
 def labels(plot):
     return [label for label in plot.center if isinstance(label, Label)]
 
@@ -214,3 +218,22 @@ def test_pnl_distribution__calls_its_bars_tail_and_rest(pnl):
     shown = [renderer.data_source.data for renderer in plot.renderers if "name" in renderer.data_source.data]
     assert [set(data["name"]) for data in shown] == [{"rest"}, {"tail"}]
     assert max(shown[1]["left"]) < -float(value_at_risk(pnl, 0.9)) < max(shown[0]["right"])
+
+
+@pytest.fixture
+def parts():
+    columns = {"seconds": ("part", [0.5, 2.25, 0.0, 2.25]), "share": ("part", [0.1, 0.45, 0.0, 0.45])}
+    return xr.Dataset(columns, {"name": ("part", ["planning", "pricing swap", "waiting", "commit"])})
+
+
+def test_time_spent__shows_the_longest_first_with_its_share(parts):
+    plot = plots.time_spent(parts)
+    assert plot.y_range.factors[::-1] == ["pricing swap", "commit", "planning", "waiting"]
+    assert texts(plot)["pricing swap"] == "2.25 s, 45.0 %"
+    assert texts(plot)["waiting"] == "0.00 s, 0.0 %"
+    ends = {name: end for bars in glyphs(plot, HBar) for name, end in zip(*held(bars, "y", "right"), strict=True)}
+    assert ends == {"pricing swap": 2.25, "commit": 2.25, "planning": 0.5, "waiting": 0.0}
+
+
+def test_time_spent__shows_at_most_so_many(parts):
+    assert plots.time_spent(parts, most=1).y_range.factors == ["pricing swap"]

@@ -81,6 +81,17 @@ def test_profile__is_a_table_of_workers_and_caller(normal: rg.Run) -> None:
         assert words in text
 
 
+def test_profile__as_a_dataset_holds_every_part_in_its_order(normal: rg.Run) -> None:
+    told = profile(normal)
+    table = told.to_dataset()
+    assert table.sizes == {"part": len(told.parts)}
+    for name in ("where", "name", "seconds", "share", "note"):
+        assert table[name].values.tolist() == [getattr(part, name) for part in told.parts]
+    assert set(table.coords) == {"where", "name"}
+    of_caller = table["seconds"].values[table["where"].values == "caller"]
+    assert of_caller.sum() == pytest.approx(told.wall, abs=1e-4)
+
+
 def test_profile__of_a_run_without_times_says_so(normal: rg.Run) -> None:
     manifest = {name: kept for name, kept in normal.manifest.items() if name != "labour"}
     old = dataclasses.replace(normal, row=dataclasses.replace(normal.row, manifest=manifest))
