@@ -24,7 +24,10 @@ screenshots: .venv/.stamp ## Take pictures of every page, into build/screenshots
 test: .venv/.stamp ## Run every check: lint, tests, doctests, coverage gate
 	rm -f .coverage .coverage.*
 	$(MAKE) -j 2 lint kernels # mypy keeps one core busy for a minute and a half
-	$(PYTEST) --cov-append -n 3 # of which one mostly waits: for processes to start, leases to lapse, sockets to close
+	@# of three workers one mostly waits: for processes to start, leases to lapse, sockets to close
+	$(PYTEST) --cov-append -n 3 --ignore tests/browser
+	@# a browser's driver keeps an event loop running in the process that it is in, which other tests want for themselves
+	$(PYTEST) --cov-append tests/browser
 	$(BIN)/coverage report
 
 kernels: .venv/.stamp ## Compile the kernels, and run their tests without the compiler

@@ -25,7 +25,7 @@ from riskgrid.dashboards.slot import Slot
 from riskgrid.dashboards.state import State
 from riskgrid.dashboards.taking import taken
 from riskgrid.dashboards.theme import ICON, OWN, PAGE_CSS, SHELL, SLOT_CSS, THEMES, text_of
-from riskgrid.errors import Forbidden, RiskgridError
+from riskgrid.errors import Forbidden, RiskgridError, Unauthenticated
 from riskgrid.principal import Principal
 
 __all__ = ["Session", "open_session"]
@@ -282,6 +282,8 @@ class Session:
         made: Card | Live | None
         try:
             made = live.again(Look(self.desk, self.who()))
+        except (Unauthenticated, Forbidden):
+            made = None  # nothing else on the page may stay either
         except Exception as error:
             made = failed(error, state)
         self._later(functools.partial(self._renew, turn, state, key, made))

@@ -1,4 +1,4 @@
-"""A browser, a service, and visits to it."""
+"""A browser, a service, and one page of it on which people follow each other: each first load costs seconds."""
 
 from __future__ import annotations
 
@@ -26,53 +26,40 @@ def browser():
 
 @pytest.fixture(scope="package")
 def store(tmp_path_factory):
-    """Two dates, a run with gaps and a what-if; two people."""
+    """Two dates, a run with gaps and a what-if; people."""
     return filled(tmp_path_factory.mktemp("browser") / "store")
 
 
 @pytest.fixture(scope="package")
 def service(browser, store, tmp_path_factory):
-    serving = Serving(store.store, tmp_path_factory.mktemp("service"))
+    serving = Serving(store.store, tmp_path_factory.mktemp("service"), settings=store.people.settings)
     serving.start()
     yield serving
     serving.end()
 
 
 @pytest.fixture(scope="package")
-def signed_in(browser, service, store):
-    """What a browser keeps of each person who has signed in at the form."""
-    kept = {}
-    for who, key in store.keys.items():
-        context = browser.new_context()
-        page = context.new_page()
-        page.goto(f"{service.place}/desk")
-        page.locator("input[name=shown]").fill(key)
-        page.keyboard.press("Enter")
-        page.wait_for_url(f"{service.place}/desk")
-        kept[who] = context.storage_state()
-        context.close()
-    return kept
+def lasting(browser, service):
+    """The page, and who is signed in there."""
+    context = browser.new_context(
+        accept_downloads=True, permissions=["clipboard-read", "clipboard-write"], reduced_motion="reduce"
+    )
+    yield Visit.begun(context, service.place), [""]
+    context.close()
 
 
 @pytest.fixture
-def visit(browser, service, signed_in):
-    """Begins a visit; none may end with a complaint of the browser that was not taken."""
-    begun = []
+def visit(lasting, store):
+    """Lets somebody look at a view; none may end with a complaint of the browser that was not taken."""
+    page, signed_in = lasting
+    page.complaints.clear()
 
-    def begin(who="ann", *, width=1440, height=1000, dark=False):
-        context = browser.new_context(
-            storage_state=signed_in[who],
-            viewport={"width": width, "height": height},
-            color_scheme="dark" if dark else "light",
-            accept_downloads=True,
-            permissions=["clipboard-read", "clipboard-write"],
-            reduced_motion="reduce",
-        )
-        begun.append(Visit.begun(context, service.place))
-        return begun[-1]
+    def begin(query="?", *, who="ann", height=1000):
+        page.page.set_viewport_size({"width": 1440, "height": height})
+        if signed_in == [who]:
+            return page.follow(query)
+        signed_in[:] = [who]
+        return page.sign_in(store.keys[who], query)
 
     yield begin
-    complaints = [each for one in begun for each in one.complaints]
-    for one in begun:
-        one.context.close()
-    assert complaints == []
+    assert page.complaints == []

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import riskgrid as rg
 from riskgrid.books import Books
 from riskgrid.identity.keys import make_key
 from riskgrid.store import Store
+from tests.browser.people import People
 
 __all__ = ["BOOK", "Filled", "Serving", "filled"]
 
@@ -30,11 +32,16 @@ BOOK = "EQD-EMEA-1"
 
 @dataclass(frozen=True)
 class Filled:
-    """A store with runs, by what they are.   keys : ``ann`` sees all books and may run, ``lee`` may look at one."""
+    """A store with runs, by what they are.
+
+    keys : ``ann`` sees all books and may run, ``lee`` may look at one; ``kim`` is to lose her key; ``pat`` has a token,
+    and what the file of rights gives.
+    """
 
     store: Store
     runs: dict[str, str]
     keys: dict[str, str]
+    people: People | None = None
 
 
 def filled(folder: Path, trades: int = _TRADES, scenarios: int | None = _SCENARIOS, *, known: bool = True) -> Filled:
@@ -51,16 +58,22 @@ def filled(folder: Path, trades: int = _TRADES, scenarios: int | None = _SCENARI
             runs["holes"] = rg.run(book, *_with_holes(market, given), store=store, name="holes", progress=None).run_id
     ids = made.trade_table()["trade_id"].values.tolist()
     runs["supposed"] = rg.what_if(made, {"drop": ids[:3]}, name="without three").run_id
-    people: dict[str, tuple[Books | None, list[str]]] = {
-        "ann": (None, ["run"]),
-        "lee": (Books.of({"book": BOOK}), ["read"]),
+    return Filled(store, runs, *(_known(store, folder) if known else ({}, None)))
+
+
+def _known(store: Store, folder: Path) -> tuple[dict[str, str], People]:
+    """What each person shows."""
+    given: dict[str, tuple[Books | None, str]] = {
+        "ann": (None, "run"),
+        "lee": (Books.of({"book": BOOK}), "read"),
+        "kim": (None, "read"),
     }
     keys = {
-        name: make_key(store.keys, name, books, scopes=scopes, by="test")[0]
-        for name, (books, scopes) in people.items()
-        if known
+        name: make_key(store.keys, name, books, scopes=[scope], by="test")[0] for name, (books, scope) in given.items()
     }
-    return Filled(store, runs, keys)
+    people = People.begun(folder.with_name("people"))
+    people.let("pat", "all")
+    return {**keys, "pat": people.token("pat")}, people
 
 
 def _with_holes(market: Any, scenarios: Any) -> tuple[Any, Any]:
@@ -76,11 +89,15 @@ def _with_holes(market: Any, scenarios: Any) -> tuple[Any, Any]:
 
 @dataclass
 class Serving:
-    """``riskgrid serve`` as a process; it can be ended and started again at its place.   options : of the command."""
+    """``riskgrid serve`` as a process; it can be ended and started again at its place.
+
+    options : of the command.   settings : of its environment.
+    """
 
     store: Store
     folder: Path
     options: tuple[str, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
     port: int = 0
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
@@ -93,6 +110,7 @@ class Serving:
         """Start it and wait until it answers."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("RISKGRID_")}
         environment |= {"PYTHONPATH": str(_ROOT), "RISKGRID_HOME": str(self.folder / "home"), "RISKGRID_LOG": "json"}
+        environment |= self.settings
         said = self.folder / "said"
         command = [sys.executable, "-m", "riskgrid", "serve", "--no-sample", "--port", str(self.port), *self.options]
         with said.open("wb") as out, (self.folder / "log").open("ab") as log:

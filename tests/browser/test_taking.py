@@ -22,7 +22,7 @@ def table(store):
 
 
 def test_copies_and_files__hold_the_full_numbers(visit, store, table):
-    page = visit().open(State(run=store.runs["vote"]).query)
+    page = visit(State(run=store.runs["vote"]).query)
     page.card(_WHO).get_by_role("button", name="Copy").click()
     page.page.get_by_text("Copied", exact=True).wait_for()
     assert page.page.evaluate("navigator.clipboard.readText()") == sheet.to_tsv(table.drop_attrs(deep=False))
@@ -34,7 +34,7 @@ def test_copies_and_files__hold_the_full_numbers(visit, store, table):
 
 
 def test_picture__shows_the_figure(visit, store):
-    page = visit().open(State(run=store.runs["vote"]).query)
+    page = visit(State(run=store.runs["vote"]).query)
     picture = page.taken("P&L over all scenarios", "PNG")
     assert picture.startswith(b"\x89PNG")
     assert len(picture) > 5_000
@@ -43,7 +43,7 @@ def test_picture__shows_the_figure(visit, store):
 def test_one_book__is_all_that_its_owner_sees(visit, store):
     run = rg.open_run(store.runs["vote"], store=store.store)
     whole, own = (rg.report(run, ["desk"], where=where).table for where in (None, {"book": BOOK}))
-    page = visit("lee").open(State(run=run.run_id).query)
+    page = visit(State(run=run.run_id).query, who="lee")
     text = page.text
     for name in ("base_value", "value_at_risk", "expected_shortfall"):
         assert money(float(own[name][0])).replace("-", "\N{MINUS SIGN}") in text
@@ -52,15 +52,15 @@ def test_one_book__is_all_that_its_owner_sees(visit, store):
     held = pd.read_csv(io.BytesIO(page.taken(_WHO, "CSV")))
     assert held["desk"].dropna().unique().tolist() == ["Equity Derivatives"]
     assert np.array_equal(held["value_at_risk"].to_numpy(), own["value_at_risk"].values)
-    page.open(State(page="drill-down", run=run.run_id, by="book").query)
+    page.follow(State(page="drill-down", run=run.run_id, by="book").query)
     assert BOOK in page.text
     assert "EQD-EMEA-2" not in page.text
-    page.open(State(page="drill-down", run=run.run_id, part="trades").query)
+    page.follow(State(page="drill-down", run=run.run_id, part="trades").query)
     own_trades = set(run.trade_table({"book": BOOK})["trade_id"].values)
     held = pd.read_csv(io.BytesIO(page.taken("Trades of the whole", "CSV")))
     assert set(held["trade_id"]) == own_trades
 
 
 def test_one_book__leads_to_nothing_of_another(visit, store):
-    page = visit("lee").open(State(run=store.runs["supposed"]).query)
+    page = visit(State(run=store.runs["supposed"]).query, who="lee")
     assert "no run called" in page.text.lower() or "unknown run" in page.text.lower() or "no run" in page.text.lower()

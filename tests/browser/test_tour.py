@@ -22,19 +22,19 @@ def where(visit):
 def test_numbers__are_those_of_the_library(visit, store):
     run = rg.open_run(store.runs["vote"], store=store.store)
     told = rg.report(run, ["desk"]).table
-    text = visit().open(State(run=run.run_id).query).text
+    text = visit(State(run=run.run_id).query).text
     for name in ("base_value", "value_at_risk", "expected_shortfall"):
         for value in told[name].values.tolist():
             assert reads(money(value)) in text
     below = rg.report(run, ["region"], where={"desk": "FX Options"}).table
-    text = visit().open(State(page="drill-down", run=run.run_id, where=(("desk", "FX Options"),)).query).text
+    text = visit(State(page="drill-down", run=run.run_id, where=(("desk", "FX Options"),)).query).text
     for name in ("value_at_risk", "expected_shortfall", "component_expected_shortfall"):
         for value in below[name].values.tolist():
             assert reads(money(value)) in text
 
 
 def test_tour__by_click_leads_from_the_firm_to_a_trade_and_back(visit):
-    page = visit().open()
+    page = visit()
     page.click("FX Options")
     assert where(page) == ["FX Options"]
     page.click("EMEA")
@@ -52,7 +52,7 @@ def test_tour__by_click_leads_from_the_firm_to_a_trade_and_back(visit):
 
 
 def test_tour__by_keyboard_leads_from_the_firm_to_a_trade_and_back(visit):
-    page = visit().open("?page=drill-down")
+    page = visit("?page=drill-down")
     for depth in (1, 2, 3):
         page.press("ArrowDown", "Enter")
         assert len(where(page)) == depth
@@ -65,7 +65,7 @@ def test_tour__by_keyboard_leads_from_the_firm_to_a_trade_and_back(visit):
 
 
 def test_slash__finds_a_book_by_its_name(visit):
-    page = visit().open()
+    page = visit()
     page.page.keyboard.press("/")
     page.page.keyboard.type(BOOK.lower())
     page.press("Enter")
@@ -74,7 +74,7 @@ def test_slash__finds_a_book_by_its_name(visit):
 
 
 def test_find__of_a_name_that_nothing_has_says_so_and_stays(visit):
-    page = visit().open()
+    page = visit()
     page.page.keyboard.press("/")
     page.page.keyboard.type("no such book")
     page.page.keyboard.press("Enter")
@@ -83,17 +83,16 @@ def test_find__of_a_name_that_nothing_has_says_so_and_stays(visit):
 
 
 def test_address__opens_the_same_view_again(visit):
-    page = visit().open()
+    page = visit()
     page.click("FX Options")
     page.click("EMEA")
     assert State.of(page.query).where == State.of(_DEEP).where
     seen = page.text
-    again = visit().open(page.query)
-    assert again.text == seen
+    assert page.open(page.query).text == seen
 
 
 def test_back_and_forward__show_what_was_there(visit):
-    page = visit().open()
+    page = visit()
     first = page.text
     page.click("FX Options")
     second = page.text
@@ -106,7 +105,7 @@ def test_back_and_forward__show_what_was_there(visit):
 
 
 def test_convention__changes_the_numbers_and_is_kept(visit, store):
-    page = visit().open(State(run=store.runs["vote"]).query)
+    page = visit(State(run=store.runs["vote"]).query)
     with page.painting():
         page.page.get_by_label("Measured as").select_option(label="VaR 95 % / ES 95 %")
     told = rg.report(rg.open_run(store.runs["vote"], store=store.store), [], var_level="0.95", es_level="0.95").table
