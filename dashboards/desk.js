@@ -18,6 +18,11 @@ function dim() {
   fading = setTimeout(() => root.style.setProperty("--fresh", "1"), 20000)
 }
 
+function bright() {
+  clearTimeout(fading)
+  root.style.setProperty("--fresh", "1")
+}
+
 function go(query) {
   dim()
   ask({go: query})
@@ -142,7 +147,9 @@ addEventListener("popstate", () => go(location.search || "?"))
 function shade(dark, said = true) {
   root.dataset.theme = dark ? "dark" : "light"
   document.cookie = `riskgrid-theme=${root.dataset.theme}; path=/desk; SameSite=Strict; max-age=31536000`
-  if (said) ask({dark})
+  if (!said) return
+  dim() // figures are coloured by the server
+  ask({dark})
 }
 
 function save(name, parts, type) {
@@ -186,7 +193,8 @@ const does = {
     for (const name in places) root.style.setProperty(name, places[name])
     there = places
   },
-  fresh() { clearTimeout(fading); root.style.setProperty("--fresh", "1"); done() },
+  fresh() { bright(); done() },
+  shaded() { bright() },
   refused({act, text, fields}) {
     handed = null
     for (const form of everywhere(`form[data-act="${act}"]`)) {

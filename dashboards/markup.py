@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -13,6 +14,7 @@ from riskgrid.page import Column, money, share
 __all__ = ["anchor", "card_html", "figure_html", "figures_html", "signed", "table_html", "waiting_html"]
 
 _MINUS = "\N{MINUS SIGN}"
+_NEGATIVE = re.compile(r"(?<!\w)-(?=\d)")
 _SIGNED = ("money", "number", "change")
 
 #: What can be taken along, with the words on its button and those that explain it.
@@ -54,6 +56,8 @@ def figure_html(
 
     >>> figure_html("Trades", "12", beside="all covered")
     '<div><dt>Trades</dt><dd>12</dd><dd class="change">all covered</dd></div>'
+    >>> "\N{MINUS SIGN}4.3 % since 2016-06-23" in figure_html("Adds", "12", beside="-4.3 % since 2016-06-23")
+    True
     """
     text = value if isinstance(value, str) else money(value)
     kind = "text" if isinstance(value, str) else "money"
@@ -64,7 +68,7 @@ def figure_html(
         told = f" ({'+' if rate and moved > 0 else ''}{rate})".replace("-", _MINUS) if rate else ""
         lines.append(f'<dd class="change">{signed(f"{sign}{money(moved)}", "change", adverse=adverse)}{told}</dd>')
     if beside:
-        lines.append(f'<dd class="change">{escape(beside)}</dd>')
+        lines.append(f'<dd class="change">{_NEGATIVE.sub(_MINUS, escape(beside))}</dd>')
     return f"<div>{''.join(lines)}</div>"
 
 

@@ -148,6 +148,7 @@ class Session:
             for slots in self._places.values():
                 for slot in slots.values():
                     slot.recolour(dark=dark)
+            self._tell({"shaded": True})
 
     def _take(self, form: str, slot: str) -> None:
         card = self._places.get(self.state.page, {})[slot].card if slot in self._places[self.state.page] else None

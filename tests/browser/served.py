@@ -49,15 +49,25 @@ def filled(folder: Path, trades: int = _TRADES, scenarios: int | None = _SCENARI
     store = Store(folder)
     book = rg.sample.portfolio(trades=trades)
     runs: dict[str, str] = {}
-    for name, day in (("eve", "2016-06-23"), ("vote", "2016-06-24")):
+
+    def ran(name: str, day: str, *, holes: bool = False) -> rg.Run:
         market = rg.sample.market(day)
         given = rg.sample.scenarios(day) if scenarios is None else rg.sample.scenarios(day, count=scenarios)
-        made = rg.run(book, market, given, store=store, name=name, progress=None)
+        asked = _with_holes(market, given) if holes else (market, given)
+        called = "before two prices came" if holes else "end of day"
+        made = rg.run(book, *asked, store=store, name=called, progress=None)
         runs[name] = made.run_id
-        if name == "eve":
-            runs["holes"] = rg.run(book, *_with_holes(market, given), store=store, name="holes", progress=None).run_id
-    ids = made.trade_table()["trade_id"].values.tolist()
-    runs["supposed"] = rg.what_if(made, {"drop": ids[:3]}, name="without three").run_id
+        return made
+
+    ran("holes", "2016-06-23", holes=True)
+    ran("eve", "2016-06-23")
+    vote = ran("vote", "2016-06-24")
+    ids = vote.trade_table()["trade_id"].values.tolist()
+    for name, called, changes in (
+        ("supposed", "without three", {"drop": ids[:3]}),
+        ("moved", "shares down", {"shift": {"equity:*": "-5%"}}),
+    ):
+        runs[name] = rg.what_if(vote, changes, name=called).run_id
     return Filled(store, runs, *(_known(store, folder) if known else ({}, None)))
 
 

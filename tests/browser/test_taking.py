@@ -1,4 +1,4 @@
-"""What is taken along holds the numbers in full, and of one's own books alone."""
+"""What is taken along holds the numbers in full."""
 
 import io
 
@@ -10,8 +10,6 @@ import pytest
 import riskgrid as rg
 from riskgrid import sheet
 from riskgrid.dashboards.state import State
-from riskgrid.page import money
-from tests.browser.served import BOOK
 
 _WHO = "Who: VaR and ES by desk"
 
@@ -38,29 +36,3 @@ def test_picture__shows_the_figure(visit, store):
     picture = page.taken("P&L over all scenarios", "PNG")
     assert picture.startswith(b"\x89PNG")
     assert len(picture) > 5_000
-
-
-def test_one_book__is_all_that_its_owner_sees(visit, store):
-    run = rg.open_run(store.runs["vote"], store=store.store)
-    whole, own = (rg.report(run, ["desk"], where=where).table for where in (None, {"book": BOOK}))
-    page = visit(State(run=run.run_id).query, who="lee")
-    text = page.text
-    for name in ("base_value", "value_at_risk", "expected_shortfall"):
-        assert money(float(own[name][0])).replace("-", "\N{MINUS SIGN}") in text
-        assert money(float(whole[name][0])).replace("-", "\N{MINUS SIGN}") not in text
-    assert "of your books" in text
-    held = pd.read_csv(io.BytesIO(page.taken(_WHO, "CSV")))
-    assert held["desk"].dropna().unique().tolist() == ["Equity Derivatives"]
-    assert np.array_equal(held["value_at_risk"].to_numpy(), own["value_at_risk"].values)
-    page.follow(State(page="drill-down", run=run.run_id, by="book").query)
-    assert BOOK in page.text
-    assert "EQD-EMEA-2" not in page.text
-    page.follow(State(page="drill-down", run=run.run_id, part="trades").query)
-    own_trades = set(run.trade_table({"book": BOOK})["trade_id"].values)
-    held = pd.read_csv(io.BytesIO(page.taken("Trades of the whole", "CSV")))
-    assert set(held["trade_id"]) == own_trades
-
-
-def test_one_book__leads_to_nothing_of_another(visit, store):
-    page = visit(State(run=store.runs["supposed"]).query, who="lee")
-    assert "no run called" in page.text.lower() or "unknown run" in page.text.lower() or "no run" in page.text.lower()

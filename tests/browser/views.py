@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from riskgrid.dashboards.pages.what_if.draft import Draft
 from riskgrid.dashboards.state import State
 from tests.browser.served import Filled
 
@@ -23,6 +24,14 @@ VIEWS: Mapping[str, Callable[[Filled], str]] = {
     "drill-down-trades": _of(page="drill-down", part="trades", where=(("desk", "FX Options"),)),
     "drill-down-trade": _of(page="drill-down", part="trades", trade="FO-000009"),
     "what-if": _of(page="what-if"),
+    "what-if-compared": lambda store: (
+        State(
+            page="what-if",
+            run=store.runs["vote"],
+            beside=(store.runs["supposed"], store.runs["moved"]),
+            draft=Draft().dropped("EO-000003").resized("FF-000002", 4.0).shifted("fx:GBP", "-8%").text,
+        ).query
+    ),
     "runs": _of(page="runs"),
     "run": _of("holes", page="runs"),
 }

@@ -175,7 +175,8 @@ class Visit:
     def _shade(self, theme: str) -> None:
         self.page.get_by_role("button", name="Light or dark").click()
         self.page.wait_for_function("theme => document.documentElement.dataset.theme == theme", arg=theme)
-        self.page.wait_for_timeout(400)  # until nothing changes its colour any more
+        self.page.wait_for_timeout(300)  # until nothing changes its colour any more
+        self.settle()
 
     def tall(self, most: int) -> int:
         """Pixels that all of the page takes, at most so many."""
