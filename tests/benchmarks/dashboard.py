@@ -26,6 +26,9 @@ from tests.browser.visiting import Visit
 
 _SESSIONS = 20
 
+#: Milliseconds that somebody looks at a view before the next click.
+_LOOK = 300
+
 #: Seconds between two clicks of one of many, on average.
 _THINK = 4.0
 
@@ -126,8 +129,11 @@ def _first_load(browser: Browser, place: str) -> float:
 
 def _tour(browser: Browser, place: str, rounds: int) -> list[float]:
     """Milliseconds of every click of a tour, of which a first round warms up."""
-    page = _visit(browser, place)
-    spent = [float(page.evaluate(_CLICK, query)) for _ in range(rounds + 1) for query in _views()]
+    page, spent = _visit(browser, place), []
+    for _ in range(rounds + 1):
+        for query in _views():
+            page.wait_for_timeout(_LOOK)
+            spent.append(float(page.evaluate(_CLICK, query)))
     page.context.close()
     return spent[len(_views()) :]
 

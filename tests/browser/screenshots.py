@@ -22,8 +22,8 @@ ALL, SHOWN = _ROOT / "build" / "screenshots", _ROOT / "docs" / "images"
 #: Pictures of the README and their views: as they stand, light and 1440 pixels wide.
 OF_THE_README = {"overview": "overview", "drill-down": "drill-down", "what-if": "what-if-compared"}
 
-# of a palette: enough for the edges of letters, in a third of the bytes
-_COLOURS = 64
+# of a palette: enough for the edges of letters, in half the bytes
+_COLOURS = 256
 
 _WIDTHS, _HEIGHT, _MOST = (1440, 900), 900, 4000
 _TRADES = 10_000

@@ -28,7 +28,7 @@ VIEWS: Mapping[str, Callable[[Filled], str]] = {
         State(
             page="what-if",
             run=store.runs["vote"],
-            beside=(store.runs["supposed"], store.runs["moved"]),
+            beside=(store.runs["moved"],),
             draft=Draft().dropped("EO-000003").resized("FF-000002", 4.0).shifted("fx:GBP", "-8%").text,
         ).query
     ),
