@@ -228,7 +228,7 @@ function lost() {
   const banner = document.createElement("div")
   banner.className = "lost"
   banner.setAttribute("role", "alert")
-  banner.textContent = "Connection lost. What stands here is no longer live; it comes back by itself."
+  banner.textContent = "Connection lost: these numbers are no longer live. The page opens again by itself."
   document.body.prepend(banner)
   const look = async () => {
     try {

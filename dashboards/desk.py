@@ -46,16 +46,18 @@ class Results:
         """A result, made where it is not kept."""
         with self._lock:
             making = self._making.setdefault(key, threading.Lock())
-        with making:
-            found = self.get(key)
-            if found is None:
-                found = make()
-                with self._lock:
-                    self._found[key] = found
-                    while len(self._found) > self._most:
-                        self._found.popitem(last=False)
-        with self._lock:
-            self._making.pop(key, None)
+        try:
+            with making:
+                found = self.get(key)
+                if found is None:
+                    found = make()
+                    with self._lock:
+                        self._found[key] = found
+                        while len(self._found) > self._most:
+                            self._found.popitem(last=False)
+        finally:
+            with self._lock:
+                self._making.pop(key, None)
         return found
 
 

@@ -80,6 +80,7 @@ def _named(run_id: str, look: Look) -> str:
 
 def _told(seen: Seen) -> str:
     row = seen.row
-    called = f", {row.name}" if row.name else ""
+    called = f" {row.name}" if row.name else ""
     kind = "what-if, " if seen.parent is not None else ""
-    return f"{row.as_of} ({kind}{row.created[:16].replace('T', ' ')}{called})"
+    books = "some books, " if row.rights and seen.parent is None else ""
+    return f"{row.as_of}{called} ({kind}{books}{row.created[:16].replace('T', ' ')})"

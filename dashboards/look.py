@@ -11,7 +11,7 @@ from riskgrid.access import Seen
 from riskgrid.dashboards.card import Card, Later
 from riskgrid.dashboards.desk import Desk
 from riskgrid.dashboards.state import State
-from riskgrid.errors import UnknownName
+from riskgrid.errors import BadSpec, UnknownName
 from riskgrid.principal import Principal
 from riskgrid.result import Run
 
@@ -21,7 +21,7 @@ __all__ = ["HIERARCHY", "Look"]
 HIERARCHY = ("region", "desk", "book")
 
 _FINISHED = ("complete", "partial", "finished")
-_MOST = 200
+_MOST, _WHAT_IFS = 200, 50
 
 
 @dataclass(frozen=True)
@@ -33,35 +33,48 @@ class Look:
 
     @functools.cached_property
     def rows(self) -> Sequence[Seen]:
-        """Runs, latest first."""
-        return self.desk.door.rows(self.who, _MOST)
+        """Runs that change no other, and what-ifs, the latest of each: no number of what-ifs hides a run."""
+        runs = self.desk.door.rows(self.who, _MOST, what_ifs=False)
+        found = {seen.row.run_id: seen for seen in (*runs, *self.desk.door.rows(self.who, _WHAT_IFS))}
+        return sorted(found.values(), key=lambda seen: seen.row.created, reverse=True)
 
     @functools.cached_property
     def finished(self) -> Sequence[Seen]:
-        """Runs with numbers: the latest date first, of a date the one made last."""
+        """Runs with numbers: the latest date first, of a date those of everybody, the one made last before others."""
         found = [seen for seen in self.rows if seen.status in _FINISHED]
-        return sorted(found, key=lambda seen: (seen.row.as_of, seen.row.created), reverse=True)
+        return sorted(found, key=lambda seen: (seen.row.as_of, not seen.row.rights, seen.row.created), reverse=True)
 
     def run(self, state: State) -> Run:
-        """The run looked at. UnknownName where there is none, or none of that id; NotFinished."""
+        """The run looked at. UnknownName where there is none, or none of that id; NotFinished.
+
+        By default the latest of all books: one that was asked under narrower rights is nobody else's morning.
+        """
         if state.run:
             return self.desk.door.run(state.run, self.who)
-        whole = [seen for seen in self.finished if seen.parent is None]
+        roots = [seen for seen in self.finished if seen.parent is None]
+        whole = [seen for seen in roots if not seen.row.rights] or roots
         if not whole:
             raise UnknownName("run", "latest", [])
         return self.desk.door.run(whole[0].row.run_id, self.who)
 
     def before(self, state: State, run: Run) -> Run | None:
-        """What a run is held against: what it changes, or the latest run of an earlier date in the same currency."""
+        """What a run is held against: what it changes, or the latest run of an earlier date of the same rights.
+
+        None where there is none in the same currency; BadSpec for one that was asked for in another.
+        """
         if state.against == "none":
             return None
         if state.against:
-            return self.desk.door.run(state.against, self.who)
+            asked = self.desk.door.run(state.against, self.who)
+            here, there = run.manifest["reporting"], asked.manifest["reporting"]
+            if here != there:
+                raise BadSpec(f"this run is in {here} and the one to compare with in {there}; one in {here} is right")
+            return asked
         own = self.desk.door.row(run.known_as, self.who)
         if own.parent is not None:
             return self.desk.door.run(own.parent, self.who)
         for seen in self.finished:
-            if seen.parent is None and seen.row.as_of < run.row.as_of:
+            if seen.parent is None and seen.row.as_of < run.row.as_of and seen.row.rights == own.row.rights:
                 found = self.desk.door.run(seen.row.run_id, self.who)
                 if found.manifest["reporting"] == run.manifest["reporting"]:
                     return found

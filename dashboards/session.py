@@ -35,15 +35,18 @@ _LOG = logging.getLogger(__name__)
 #: Milliseconds between two looks at what changes by itself, at least.
 _LEAST_PAUSE = 250
 
+#: Characters of a name that somebody looks for.
+_LONGEST = 200
+
 #: Seconds between two looks for a first run.
 _SELDOM = 1.5
 
 _TITLES = {page.key: page.title for page in PAGES.values()}
 
 
-def open_session(desk: Desk, who: Callable[[], Principal], query: str = "", *, dark: bool = False) -> Any:
-    """What a browser is given. who : asked again for every view; raises where the right has gone."""
-    return Session(desk, who, query, dark=dark).view
+def open_session(desk: Desk, who: Callable[[], Principal], query: str = "", *, dark: bool = False) -> Session:
+    """What a browser is given: its ``view``. who : asked again for every view; raises where the right has gone."""
+    return Session(desk, who, query, dark=dark)
 
 
 class Session:
@@ -55,6 +58,7 @@ class Session:
         self._wanted = self.state
         self._acting = threading.Lock()
         self._turn = 0
+        self._pinned = ""
         self._rights: str | None = None
         self._told = 0
         self._document: Any = None
@@ -79,6 +83,11 @@ class Session:
             sx=SHELL,
         )
         self._begin()
+
+    @property
+    def asked(self) -> str:
+        """Id of the model through which a page says what somebody asks, the only one that a browser may change."""
+        return str(self._asked.id)
 
     # -- what the browser says -----------------------------------------------------------------------------------
 
@@ -105,17 +114,21 @@ class Session:
         self._turn += 1
 
     def _hear(self, _attribute: str, _old: Any, new: Mapping[str, Any]) -> None:
-        message = json.loads(new["message"][0])
-        if "go" in message:
-            self.go(State.of(message["go"]))
-        elif "find" in message:
-            self._find(str(message["find"]))
-        elif "dark" in message:
-            self._shade(bool(message["dark"]))
-        elif "take" in message:
-            self._take(str(message["take"]), str(message["slot"]))
-        elif "act" in message:
-            self._act(str(message["act"]), {str(name): str(value) for name, value in message["fields"].items()})
+        try:
+            message = json.loads(new["message"][0])
+            match message:
+                case {"go": str(query)}:
+                    self.go(State.of(query))
+                case {"find": str(text)}:
+                    self._find(text[:_LONGEST])
+                case {"dark": bool(dark)}:
+                    self._shade(dark)
+                case {"take": str(form), "slot": str(slot)}:
+                    self._take(form, slot)
+                case {"act": str(name), "fields": dict(fields)}:
+                    self._act(name, {str(field): str(value) for field, value in fields.items()})
+        except (ValueError, RecursionError):
+            _LOG.info("a page said what none says")
 
     def go(self, state: State, *, notice: str = "") -> None:
         """Show something else. What is asked later overtakes what is still being worked out."""
@@ -151,7 +164,8 @@ class Session:
             self._tell({"shaded": True})
 
     def _take(self, form: str, slot: str) -> None:
-        card = self._places.get(self.state.page, {})[slot].card if slot in self._places[self.state.page] else None
+        place = self._places.get(_page(self.state).key, {}).get(slot)
+        card = None if place is None else place.card
 
         def work() -> None:
             try:
@@ -169,22 +183,40 @@ class Session:
         if act is None:
             return
 
+        pressed = self._wanted  # what stood there: whoever goes on meanwhile has not asked it of what comes next
+
         def work() -> None:
             try:
                 look = Look(self.desk, self.who())
                 if act.prices:
-                    changes = act.do(self._wanted, look, fields)
-                    self._wanted = self._wanted.but(**changes)
+                    changes = act.do(pressed, look, fields)
                 else:
                     with self._acting:
-                        self._wanted = self._wanted.but(**act.do(self._wanted, look, fields))
+                        now = self._wanted if self._is_there(pressed) else pressed
+                        changes = act.do(now, look, fields)
+                        if now is self._wanted:
+                            self._pinned = str(changes.get("run", "")) if not now.run else self._pinned
+                            self._wanted = now.but(**changes)
             except Exception as error:
                 message = {"refused": {"act": name, **refused(error, fields)}}
                 self._later(lambda: self._tell(message))
             else:
-                self._later(lambda: self.go(self._wanted))
+                self._later(functools.partial(self._done, pressed, changes))
 
         (self.desk.pricing if act.prices else self.desk.pool).submit(work)
+
+    def _is_there(self, pressed: State) -> bool:
+        """Whether somebody is still at the page and the run at which a button was pressed."""
+        now = self._wanted
+        # the first change pins a draft to the run that was the latest when it was made
+        same = now.run == pressed.run or (not pressed.run and now.run == self._pinned)
+        return now.page == pressed.page and same
+
+    def _done(self, pressed: State, changes: Mapping[str, Any]) -> None:
+        if self._is_there(pressed):
+            self.go(self._wanted.but(**changes))
+        else:
+            self._tell({"notice": "Done, on the page that you have left"})
 
     # -- what it is shown ----------------------------------------------------------------------------------------
 
@@ -253,6 +285,7 @@ class Session:
                 with self.desk.slots():
                     self._check(content["rights"])
                     card = later.make()
+                    self._check(content["rights"])  # it may have taken a while
             except Exception as error:
                 card = failed(error, state)
                 card = Card(later.title, card.body)

@@ -8,6 +8,9 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 __all__ = ["State"]
 
+#: Characters of an address, and values that a name may have in one.
+_LONGEST, _MOST = 16_000, 12
+
 type Path = tuple[tuple[str, str], ...]
 
 
@@ -47,20 +50,20 @@ class State:
     @classmethod
     def of(cls, query: str) -> State:
         """From the query of an address; what it does not know it leaves out."""
-        found: dict[str, Any] = {"where": [], "beside": []}
+        found: dict[str, Any] = {"where": {}, "beside": []}
         known = {each.name for each in fields(cls)}
-        for name, value in parse_qsl(query.removeprefix("?")):
+        for name, value in parse_qsl(query.removeprefix("?")[:_LONGEST]):
             if name == "where":
                 label, parted, wanted = value.partition(":")
-                if parted and label and label not in dict(found["where"]):
-                    found["where"].append((label, wanted))
+                if parted and label and len(found["where"]) < _MOST:
+                    found["where"].setdefault(label, wanted)
             elif name == "beside":
-                found["beside"].append(value)
+                found["beside"] = [*found["beside"], value][:_MOST]
             elif name == "start":
-                found["start"] = int(value) if value.isdecimal() and len(value) < 10 else 0
+                found["start"] = int(value) if value.isdecimal() and value.isascii() and len(value) < 10 else 0
             elif name in known:
                 found[name] = value
-        found |= {name: tuple(found[name]) for name in ("where", "beside")}
+        found |= {"where": tuple(found["where"].items()), "beside": tuple(found["beside"])}
         return cls(**found)
 
     @property

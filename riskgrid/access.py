@@ -176,11 +176,17 @@ class Door:
         return len(held)
 
     def rows(
-        self, who: Principal, limit: int = 50, *, status: str | None = None, before: str | None = None
+        self,
+        who: Principal,
+        limit: int = 50,
+        *,
+        status: str | None = None,
+        before: str | None = None,
+        what_ifs: bool = True,
     ) -> Sequence[Seen]:
         """Runs, latest first. before : the id of a run, for those that follow it in this list.
 
-        status : of those to list, as ``who`` sees it.
+        status : of those to list, as ``who`` sees it.   what_ifs : those, too, that change another run.
         """
         if before is not None:
             self.row(before, who)
@@ -190,7 +196,8 @@ class Door:
         rights = self._rights(who)
         found: list[Seen] = []
         while len(found) < limit:
-            rows = self.store.catalogue.list(limit, status=statuses, before=before, served=False, rights=rights)
+            which: dict[str, Any] = {"status": statuses, "served": False, "rights": rights, "what_ifs": what_ifs}
+            rows = self.store.catalogue.list(limit, before=before, **which)
             told = [self._told(row, who) for row in rows]
             found += [seen for seen in told if status is None or seen.status == status]
             if len(rows) < limit:
@@ -230,17 +237,20 @@ class Door:
                 self._open.move_to_end(key)
                 return self._open[key]
             making = self._making.setdefault(key, threading.Lock())
-        with making:  # others who ask the same meanwhile wait for it
+        try:
+            with making:  # others who ask the same meanwhile wait for it
+                with self._lock:
+                    held = self._open.get(key)
+                if held is None:
+                    run = Run(row, self.store)
+                    held = (run if seen.whole else shown_to(run, who.books or Books())).within(self.limits)
+                with self._lock:
+                    self._open[key] = held
+                    self._trim()
+                return held
+        finally:
             with self._lock:
-                held = self._open.get(key)
-            if held is None:
-                run = Run(row, self.store)
-                held = (run if seen.whole else shown_to(run, who.books or Books())).within(self.limits)
-            with self._lock:
-                self._open[key] = held
-                self._trim()
                 self._making.pop(key, None)
-            return held
 
     def _trim(self) -> None:
         while len(self._open) > self._most:

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from riskgrid import log
 from riskgrid.dashboards.entrance.credential import is_in_headers, presented
+from riskgrid.dashboards.entrance.hearing import heard
 from riskgrid.dashboards.entrance.notice import FRAME, again, notice
 from riskgrid.dashboards.entrance.origin import is_from_elsewhere, is_of_this_host
 from riskgrid.dashboards.entrance.visit import Known, Visit, Visits
@@ -86,20 +87,22 @@ class Gate:
     async def socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The connection of a page to its session: of the same principal, from a page of this host."""
         try:
-            await self._join(scope)
+            visit = await self._join(scope)
         except RiskgridError as error:
             _LOG.info("a page may not connect: %s", error)
             await receive()
             await send({"type": "websocket.close", "code": 1008})
             return
-        await self._pages(_bare(scope), receive, send)
+        await self._pages(_bare(scope), heard(receive, visit.asked), send)
 
-    async def _join(self, scope: Scope) -> None:
+    async def _join(self, scope: Scope) -> Visit:
         if not is_of_this_host(Headers(scope=scope)):
             raise Unauthenticated("it is no page of this host")
         session = _session_of(scope)
-        if self._visits.joined(session, await self._visit(scope)) is None:
+        visit = self._visits.joined(session, await self._visit(scope))
+        if visit is None:
             raise Unauthenticated("its session is gone or somebody else's")
+        return visit
 
     async def _visit(self, scope: Scope) -> Visit:
         """Whoever asks, found out. Unauthenticated, Forbidden, TooMany, IssuerAway."""

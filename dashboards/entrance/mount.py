@@ -77,9 +77,10 @@ def _pages(desk: Desk, visits: Visits, visiting: ContextVar[Visit]) -> ASGIApp:
             visits.left(session)
 
         made = open_session(desk, visit.who, f"?{visit.query}" if visit.query else "", dark=visit.dark)
+        visit.asked = made.asked
         visits.begun(session, visit)
         document.on_session_destroyed(left)
-        return made
+        return made.view
 
     made = build_asgi_app(
         {"/desk": page},

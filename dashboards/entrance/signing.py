@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from riskgrid.dashboards.entrance import credential
 from riskgrid.dashboards.entrance.notice import form, notice
-from riskgrid.dashboards.entrance.origin import is_from_elsewhere, is_of_this_host
+from riskgrid.dashboards.entrance.origin import is_of_this_host
 from riskgrid.dashboards.entrance.visit import Known, Visits
 from riskgrid.errors import RiskgridError, TooMany, Unauthenticated
 
@@ -70,7 +70,7 @@ class Signing:
 
     async def end(self, request: Request) -> Response:
         """Signed out, at the pages that are still open, too."""
-        if is_from_elsewhere(request.headers):
+        if request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
             return notice("Still signed in", "Another site has asked to sign you out.", 403)
         self._visits.sign_out(credential.presented(request.headers))
         made = RedirectResponse("/desk/sign-in", 303, {"cache-control": "no-store"})

@@ -24,7 +24,8 @@ _MOST = 50
 class Visit:
     """Somebody at one page. headers : by which he said who he is, at the latest request.   address : of the browser.
 
-    query : what the page was asked.   dark : whether it is to be.   ended : whether it was signed out.
+    query : what the page was asked.   dark : whether it is to be.   ended : whether it was signed out.   asked : id of
+    the one model that its browser may change.
     """
 
     headers: Headers = field(repr=False)
@@ -34,6 +35,7 @@ class Visit:
     query: str = ""
     dark: bool = False
     ended: bool = False
+    asked: str = ""
 
     def who(self) -> Principal:
         """Who it is, found out again. Unauthenticated, Forbidden where the right to look has gone."""

@@ -58,8 +58,14 @@ def _standing(run: Run, told: Report, look: Look) -> Card:
             + f", {int(total['trades']):,} trades under {row.scenarios:,} scenarios",
             "good" if complete else "gap",
         ),
-        (f"Computed {row.created[:16].replace('T', ' ')} UTC", ""),
+        (f"Computed {_made(run, look)} UTC", ""),
     ]
+    for name, words in (("unshocked", "on factors without history"), ("stale", "on filled observations")):
+        if (part := float(total[name])) > 0.0:
+            facts.append((f"{percent(part, up=True)} of the pairs rest {words}", "gap"))
+    if told.conventions["origin"]:
+        link = anchor("not all data is real", State(page="runs", run=run.known_as))
+        facts.append((link, "gap"))
     if newest.run_id != run.known_as and newest.as_of > row.as_of:
         facts.append((f"A later one is there: {anchor(newest.as_of, State())}", "gap"))
     if missing := int(total["unpriced"]):
@@ -73,6 +79,11 @@ def _standing(run: Run, told: Report, look: Look) -> Card:
     return Card("", Word(f'<p class="facts">{shown}</p>'))
 
 
+def _made(run: Run, look: Look) -> str:
+    """When the run itself was made, not what somebody may see of it."""
+    return look.desk.door.row(run.known_as, look.who).row.created[:16].replace("T", " ")
+
+
 def _who(node: Node) -> Card:
     """Each desk alone, its part of the whole, and what has changed."""
     table, by, meaning = node.told.table, node.by, node.told.conventions
@@ -80,8 +91,8 @@ def _who(node: Node) -> Card:
     heads = [
         Column("Present value", currency),
         Column(f"VaR {meaning['value_at_risk']['percent']}", f"{currency}, alone"),
+        Column("Change", "VaR alone", kind="change"),
         Column("Component VaR", f"{currency}, adds up"),
-        Column("Change", "component VaR", kind="change"),
         Column(f"ES {meaning['expected_shortfall']['percent']}", f"{currency}, alone"),
         Column("Component ES", f"{currency}, adds up"),
         Column("Share", "of ES", kind="number"),
@@ -94,10 +105,11 @@ def _who(node: Node) -> Card:
     order = [0, *(1 + np.argsort(-np.nan_to_num(parts[1:]), kind="stable")).tolist()]
     for at in order:
         one = {str(name): float(table[name][at]) for name in (*_ADDS, *_ALONE)}
-        change = {name: moved(float(changes[name][at])) for name in _ADDS}
+        # of VaR the change alone: a component is of one scenario, and another one the next day
+        rise, part = (moved(float(changes[name][at])) for name in ("value_at_risk", _ADDS[1]))
         var, es = (money(one[name]) for name in _ADDS)
-        cells = [money(one["base_value"]), money(one["value_at_risk"]), var, change[_ADDS[0]]]
-        cells += [money(one["expected_shortfall"]), es, share(one[_ADDS[1]], whole), change[_ADDS[1]]]
+        cells = [money(one["base_value"]), money(one["value_at_risk"]), rise, var]
+        cells += [money(one["expected_shortfall"]), es, share(one[_ADDS[1]], whole), part]
         value = str(table[by].values[at])
         rows.append(Row((value or "(none)") if at else "Total", cells, int(at > 0), _partial(table, at), parent=not at))
         there = node.state.but(page="drill-down", by="")
@@ -105,9 +117,10 @@ def _who(node: Node) -> Card:
         bars.append(one[_ADDS[1]] / whole if at and whole and not np.isnan(one[_ADDS[1]]) else 0.0)
     rows.append(diversification(node, len(heads), (1, 4)))
     section = Section(f"Who: VaR and ES by {by}", by.capitalize(), heads, rows)
-    body = Table(section, [*links, None], {6: [*bars, 0.0]}, adverse=(3, 7))
+    body = Table(section, [*links, None], {6: [*bars, 0.0]}, adverse=(2, 7))
     note = "Components add up to the total; what desks lose alone does not, and the difference is diversification."
-    return Card(section.title, body, note, data=lambda: table.drop_attrs(deep=False))
+    full = table.assign({f"{name}_change": held.variable for name, held in changes.data_vars.items()})
+    return Card(section.title, body, note, data=lambda: full.isel(node=order).drop_attrs(deep=False))
 
 
 def _partial(table: xr.Dataset, at: int) -> bool:
@@ -137,6 +150,8 @@ def _steps(found: Difference, before: Run, run: Run) -> Card:
     names = [f"VaR {ends[0]}", *(_step(str(name)) for name in found.table["step"].values)]
     figure = charts.waterfall(names, np.array([first, *moves]), f"VaR {ends[1]}")
     note = "Each step is an exact revaluation on top of those before; the order is that of the bars."
+    if "portfolio" not in found.inputs:
+        note += " The trades are the same."
     return Card(f"Why VaR moved since {before.row.as_of}", figure, note, data=found.to_dataset)
 
 

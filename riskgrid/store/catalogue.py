@@ -213,11 +213,12 @@ class Catalogue:
         status: str | Collection[str] | None = None,
         before: str | None = None,
         served: bool = True,
+        what_ifs: bool = True,
         rights: Collection[str] | None = None,
     ) -> Sequence[RunRow]:
         """Runs, latest first. before : the id of a run, for those that follow it in this list.
 
-        status : any of these.   served : those, too, that only serve another run.
+        status : any of these.   served : those, too, that only serve another run.   what_ifs : that change another.
         rights : those of all books that change no other, and those of any of these rights; None for every run.
         """
 
@@ -227,6 +228,8 @@ class Catalogue:
                 chosen.append(_STATUS.in_((status,) if isinstance(status, str) else status))
             if not served:
                 chosen.append(_RUN.serves.is_(None))
+            if not what_ifs:
+                chosen.append(_RUN.parent.is_(None))
             if before is not None:
                 place = connection.execute(sa.select(_RUN.created, arrival()).where(_RUN.run_id == before)).first()
                 if place is None:

@@ -9,7 +9,7 @@ from riskgrid.dashboards.desk import Desk
 from riskgrid.dashboards.look import Look
 from riskgrid.dashboards.pages.overview import show
 from riskgrid.dashboards.state import State
-from riskgrid.page import money
+from riskgrid.page import money, percent
 from riskgrid.principal import Principal
 from riskgrid.reporting import report
 from riskgrid.result import Run
@@ -47,6 +47,7 @@ def test_convention__reaches_every_number(look: Look, today: Run) -> None:
         cells = rows[str(now["desk"].values[node])]
         assert cells[1] == money(float(now["value_at_risk"][node]))
         assert cells[5] == money(float(now["component_expected_shortfall"][node]))
+        assert cells[3] == money(float(now["component_value_at_risk"][node]))
 
 
 def test_desks__add_up_and_the_rest_is_diversification(look: Look, today: Run) -> None:
@@ -115,3 +116,30 @@ def test_of_one_desk__shows_one_desk_and_its_total(desk: Desk, rates: Principal,
 def test_who__by_another_label(look: Look, today: Run, by: str) -> None:
     names = {row.name for row in table(show(State(by=by), look)["who"]).section.rows}
     assert set(map(str, today.cube.labels[by].names)) <= names
+
+
+def test_change__of_a_desk_is_that_of_its_own_risk(look: Look, today: Run, yesterday: Run) -> None:
+    rows = {row.name: row.cells for row in table(show(State(), look)["who"]).section.rows}
+    now, then = (report(one, "desk").table.set_index(node="desk") for one in (today, yesterday))
+    for desk in now["node"].values[1:].tolist():
+        moved = float(now["value_at_risk"].sel(node=desk)) - float(then["value_at_risk"].sel(node=desk))
+        assert rows[desk][2].removeprefix("+") == money(moved)
+
+
+def test_standing__tells_what_the_numbers_rest_on(look: Look, today: Run) -> None:
+    told = words(show(State(), look)["standing"])
+    total = report(today, "desk").table.isel(node=0)
+    assert float(total["unshocked"]) > 0.0
+    assert f"{percent(float(total['unshocked']), up=True)} of the pairs rest on factors without history" in told
+    assert "not all data is real" in told
+
+
+def test_export__holds_what_the_table_shows_in_its_order(look: Look) -> None:
+    card = show(State(), look)["who"]
+    assert isinstance(card, Card)
+    assert card.data is not None
+    full, shown = card.data(), table(card).section.rows[:-1]
+    assert ["Total", *full["desk"].values[1:].tolist()] == [row.name for row in shown]
+    assert [money(float(value)) for value in full["value_at_risk_change"]] == [
+        row.cells[2].lstrip("+") for row in shown
+    ]

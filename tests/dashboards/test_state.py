@@ -42,3 +42,9 @@ def test_step_down__narrows_and_step_up_widens() -> None:
     assert rates.up.where == ()
     assert firm.up == firm
     assert rates.but(trade="T-1").up == rates
+
+
+def test_address__of_any_length_is_read_in_a_moment() -> None:
+    state = State.of("?" + "&".join(f"where=a{at}:" for at in range(200_000)) + "&beside=x" * 100_000)
+    assert len(state.where) == 12
+    assert len(state.beside) == 0  # beyond what is read of an address
