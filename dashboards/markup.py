@@ -16,6 +16,7 @@ __all__ = ["anchor", "card_html", "figure_html", "figures_html", "signed", "tabl
 _MINUS = "\N{MINUS SIGN}"
 _NEGATIVE = re.compile(r"(?<!\w)-(?=\d)")
 _SIGNED = ("money", "number", "change")
+_WORDED = ("text", "status", "sentence")
 
 #: What can be taken along, with the words on its button and those that explain it.
 _TAKEN = {
@@ -39,12 +40,16 @@ def signed(text: str, kind: str = "money", *, adverse: bool = False) -> str:
 
     >>> signed("+12", "change", adverse=True), signed("+12", "change")
     ('<span class="loss">+12</span>', '+12')
+    >>> signed("-4.3 %", "count") == "\N{MINUS SIGN}4.3 %"
+    True
     """
     shown = escape(text)
-    if kind not in _SIGNED:
+    if kind in _WORDED:
         return shown
     falls = text.startswith("-")
     shown = shown.replace("-", _MINUS, 1) if falls else shown
+    if kind not in _SIGNED:
+        return shown
     hurts = (text.startswith("+") if adverse else falls) if kind == "change" else falls
     return f'<span class="loss">{shown}</span>' if hurts else shown
 
@@ -106,7 +111,7 @@ def _card_head(card: Card, slot: str, forms: Sequence[str]) -> str:
         f"{_TAKEN[form][0]}</button>"
         for form in forms
     )
-    note = f'<p class="note">{escape(card.note)}</p>' if card.note else ""
+    note = f'<p class="note">{_NEGATIVE.sub(_MINUS, escape(card.note))}</p>' if card.note else ""
     return f'<header><h2>{escape(card.title)}</h2><div class="tools">{tools}</div></header>{note}'
 
 
@@ -131,7 +136,7 @@ def _sorted(table: Table, at: int) -> str:
 
 
 def _head(column: Column, sort: State | None, order: str) -> str:
-    kind = "text" if column.kind in ("text", "status", "sentence") else "count"
+    kind = "text" if column.kind in _WORDED else "count"
     unit = f"<small>{escape(column.unit)}</small>" if column.unit else ""
     name = escape(column.head) if sort is None else anchor(column.head, sort, "sort")
     return f'<th scope="col" class="{kind}"{order}>{name}{unit}</th>'

@@ -18,6 +18,7 @@ from riskgrid.dashboards.card import Card, Later, Table, Word
 from riskgrid.dashboards.convention import measures_of
 from riskgrid.dashboards.desk import Desk
 from riskgrid.dashboards.look import Look
+from riskgrid.dashboards.markup import signed
 from riskgrid.dashboards.pages.drill_down.page import DRILL_DOWN, show
 from riskgrid.dashboards.pages.drill_down.place import PARTS
 from riskgrid.dashboards.state import State
@@ -271,6 +272,18 @@ def test_explain__adds_up_from_the_day_before(look: Look, today: Run, yesterday:
     assert {"spot", "theta"} <= {state.factor for state in card.links.values()}
 
 
+def test_explain__bridges_the_change_of_value_to_the_pnl(look: Look, today: Run, yesterday: Run) -> None:
+    seen = explain(yesterday, today)
+    inside = seen.attribution.labels["region"].texts() == "EMEA"
+    here = seen.pnl.isel(trade=np.flatnonzero(inside))
+    bridge = seen.bridge((), {"region": "EMEA"}).isel(node=0)
+    change, settled = (float(part) for part in bridge["pnl"].values)
+    assert change + settled == float(bridge["total"]) == float(seen.by((), {"region": "EMEA"})["total"][0])
+    assert (change, settled) == (float(here["value_change"].sum()), float(here["settled"].sum()))
+    told = f"P&L {money(change + settled)} = change of value {money(change)} + settled cash {money(settled)}."
+    assert made(show(EMEA.but(part="explain"), look)["pieces"]).note.startswith(told)
+
+
 def test_explain__of_a_piece_shows_the_trades_that_lost_by_it(look: Look, today: Run, yesterday: Run) -> None:
     content = show(AT.but(part="explain", factor="volatility"), look)
     seen = explain(yesterday, today).trades(15, piece="volatility")
@@ -293,6 +306,24 @@ def test_stress__is_that_of_the_library_and_a_scenario_shows_who_loses(look: Loo
         assert found[name or "Total"][0] == money(float(seen["pnl"][2, node]))
     losses = [float(cells[0].replace(",", "")) for name, cells in found.items() if name != "Total"]
     assert losses == sorted(losses)
+
+
+def test_stress__colours_what_loses_whether_the_whole_loses_or_gains(look: Look, today: Run) -> None:
+    seen = stress_report(today, by="desk").table
+    totals = seen["pnl"].values[:, 0]
+    for at in (int(np.argmin(totals)), int(np.argmax(totals))):
+        card = made(
+            show(AT.but(part="stress", by="desk", scenario=str(seen["scenario"].values[at])), look)["stress_nodes"]
+        )
+        shown, place = table(card), [*map(str, seen["desk"].values)]
+        assert card.data is not None
+        assert card.data()["desk"].values.tolist()[1:] == [row.name for row in shown.section.rows[1:]]
+        for row, bar in zip(shown.section.rows[1:], shown.bars[0][1:], strict=True):
+            pnl = float(seen["pnl"][at, place.index(row.name)])
+            assert np.sign(bar) == np.sign(pnl)
+            assert ('class="loss"' in signed(row.cells[0], shown.section.columns[0].kind)) == (round(pnl) < 0)
+            assert "loss" not in signed(row.cells[1], shown.section.columns[1].kind)
+    assert totals.min() < 0.0 < totals.max()
 
 
 def test_trades__are_all_there_in_any_order(look: Look, today: Run) -> None:

@@ -55,7 +55,8 @@ def _nodes(node: Node, made: StressReport) -> Card:
     at, table = _chosen(node, made), made.table
     one = table.isel(scenario=at)
     classes = [headed(str(name)) for name in table["risk_class"].values]
-    heads = [Column("P&L", node.currency), Column("Share", "of the P&L", "number")]
+    # a share of a loss is above zero where it loses too: the P&L beside it tells gains from losses
+    heads = [Column("P&L", node.currency), Column("Share", "of the P&L", "count")]
     heads += [Column(name, f"{node.currency}, alone") for name in classes]
     heads += [Column("Cross", node.currency), Column("Coverage", kind="share")]
     pnl, whole = one["pnl"].values, float(one["pnl"].values[0])
@@ -69,7 +70,8 @@ def _nodes(node: Node, made: StressReport) -> Card:
         partial = float(table["coverage"].values[place]) < 1.0
         rows.append(Row((value or "(none)") if place else "Total", cells, int(place > 0), partial, parent=not place))
         links.append(node.down(value, node.split) if place else None)
-        bars.append(part / whole if whole and place and not np.isnan(part) else 0.0)
+        bars.append(part / abs(whole) if whole and place and not np.isnan(part) else 0.0)
     title = f"Who loses under {one['scenario'].values}, by {node.split.replace('_', ' ')}"
     section = Section(title, node.split.replace("_", " ").capitalize(), heads, rows)
-    return Card(title, Table(section, links, {1: bars}), "Worst first; a row leads into it.")
+    data = one.isel(node=order).drop_attrs(deep=False)
+    return Card(title, Table(section, links, {0: bars}), "Worst first; a row leads into it.", data=lambda: data)
