@@ -68,6 +68,15 @@ class Explained(Shown):
         """``pnl (node, piece)`` and ``total (node)`` at the total and every node of the tree ``labels``, exact sums."""
         return self.attribution.by(self.labels if labels is None else labels, where)
 
+    def bridge(self, labels: Sequence[str] | str = (), where: Mapping[str, Any] | None = None) -> xr.Dataset:
+        """``pnl (node, piece)`` in two pieces, ``change of value`` and ``settled cash``, with their ``total (node)``.
+
+        Nodes as of :meth:`by`, exact sums: the total is that of the pieces there.
+        """
+        kept = self.attribution
+        ticks = np.column_stack([kept.ticks.sum(axis=1, dtype=np.int64) - self.settled, self.settled])
+        return replace(kept, ticks=ticks, pieces=("change of value", "settled cash")).by(labels, where)
+
     def trades(self, count: int = 10, **chosen: Any) -> xr.Dataset:
         """The trades that lose most, see :meth:`riskgrid.analysis.attribution.Attribution.trades`."""
         return self.attribution.trades(count, **chosen)

@@ -128,6 +128,17 @@ def test_explain__leaves_nothing_unexplained(week):
     )
 
 
+def test_bridge__is_change_of_value_plus_settled_cash_at_every_node(week):
+    bridge, whole = week.bridge("instrument"), week.by("instrument")
+    assert bridge["piece"].values.tolist() == ["change of value", "settled cash"]
+    assert (bridge["pnl"].sum("piece") == bridge["total"]).all()
+    assert bridge["total"].values.tolist() == whole["total"].values.tolist()
+    assert bridge["pnl"].values[0].tolist() == [float(week.pnl[name].sum()) for name in ("value_change", "settled")]
+    assert bridge["pnl"].values[0, 1]
+    coupon = week.bridge((), {"trade_id": "coupon"})["pnl"].values[0]
+    assert coupon[1] == pieces(week)["coupon"]["cash and carry"]
+
+
 def test_cash__is_the_coupon_by_hand_carried_at_the_earlier_curve(week):
     """2 % of 1,000,000, paid on Monday 27 June and carried for three days at about a quarter of a per cent."""
     curve = {days: rg.sample.market(FIRST).level(f"par:USD-TREASURY:{days}") for days in ("1M", "3M")}

@@ -65,10 +65,18 @@ def _pieces(node: Node, title: str, made: Explained) -> Card:
     figure = charts.waterfall(list(map(headed, pieces)), table["pnl"].values[here], "P&L")
     links = {headed(piece): node.state.but(factor=piece) for piece in pieces}
     links["P&L"] = node.state.but(factor="")
-    note = "The pieces add up exactly. Click one for the trades that lost most by it."
+    note = f"{_bridge(node, made)} The pieces add up exactly. Click one for the trades that lost most by it."
     lost = len(made.left_out)
     note += f" {lost:,} trade{'s' * (lost != 1)} of the run left out, without a number on the way." if lost else ""
     return Card(title, figure, note, links, lambda: made.by((), node.where).drop_attrs(deep=False))
+
+
+def _bridge(node: Node, made: Explained) -> str:
+    """From the change of value, which is the difference of two present values, to the P&L."""
+    table = made.bridge((), node.where).isel(node=0)
+    parts = zip(table["piece"].values, table["pnl"].values, strict=True)
+    told = " + ".join(f"{name} {money(float(part))}" for name, part in parts)
+    return f"P&L {money(float(table['total']))} = {told}."
 
 
 def _nodes(node: Node, title: str, made: Explained) -> Card:
@@ -97,7 +105,10 @@ def _objects(node: Node, before: Run, made: Explained) -> Card:
     links = [ways.but(factor=row.name) if row.name in objects else None for row in section.rows]
     rows = [replace(row, cells=[row.cells[0].replace("-", "\N{MINUS SIGN}"), *row.cells[1:]]) for row in section.rows]
     section = replace(section, rows=rows)
-    note = "Each market object moved alone, as of the later date; of several nodes the mean move is told."
+    note = (
+        "The market alone: each object moved by itself, as of the later date. Time, fixings and carry are not in it, "
+        "so its total is not the P&L. Of several nodes the mean move is told."
+    )
     return Card(section.title, Table(section, links), note, data=lambda: table.drop_attrs(deep=False))
 
 
