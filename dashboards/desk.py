@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
@@ -14,7 +14,7 @@ from typing import Any
 from riskgrid.access import Door
 from riskgrid.acting import QUOTA
 
-__all__ = ["Desk", "Results"]
+__all__ = ["Desk", "Results", "Turns"]
 
 #: Views that are worked out at once, those of all sessions together.
 _AT_ONCE = 4
@@ -61,6 +61,29 @@ class Results:
         return found
 
 
+class Turns:
+    """Work of several people, some of it at once; they take turns, however much each has waiting."""
+
+    def __init__(self, at_once: int, name: str) -> None:
+        self._pool = ThreadPoolExecutor(at_once, thread_name_prefix=name)
+        self._waiting: OrderedDict[str, deque[Callable[[], object]]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def submit(self, who: str, do: Callable[[], object]) -> None:
+        """Do something for somebody, after those who have waited longer for their turn."""
+        with self._lock:
+            self._waiting.setdefault(who, deque()).append(do)
+        self._pool.submit(self._next)
+
+    def _next(self) -> None:
+        with self._lock:
+            who, waiting = self._waiting.popitem(last=False)
+            do = waiting.popleft()
+            if waiting:
+                self._waiting[who] = waiting
+        do()
+
+
 @dataclass(frozen=True)
 class Desk:
     """One process that shows a store. quota : runs that somebody may have waiting.
@@ -80,14 +103,14 @@ class Desk:
         return Results()
 
     @functools.cached_property
-    def pool(self) -> ThreadPoolExecutor:
+    def views(self) -> Turns:
         """Works out what pages show, away from the loop that answers."""
-        return ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="riskgrid-desk")
+        return Turns(_AT_ONCE, "riskgrid-desk")
 
     @functools.cached_property
-    def pricing(self) -> ThreadPoolExecutor:
+    def pricing(self) -> Turns:
         """Makes what has to be priced first, so that no view waits for it."""
-        return ThreadPoolExecutor(_PRICED_AT_ONCE, thread_name_prefix="riskgrid-pricing")
+        return Turns(_PRICED_AT_ONCE, "riskgrid-pricing")
 
     @functools.cached_property
     def coverage(self) -> dict[tuple[str, str | None], float]:

@@ -59,6 +59,7 @@ class Session:
         self._acting = threading.Lock()
         self._turn = 0
         self._pinned = ""
+        self._name = ""
         self._rights: str | None = None
         self._told = 0
         self._document: Any = None
@@ -142,7 +143,7 @@ class Session:
             content = self._content(state)
             self._later(functools.partial(self._arrive, turn, state, content, notice))
 
-        self.desk.pool.submit(work)
+        self.desk.views.submit(self._name, work)
 
     def _find(self, text: str) -> None:
         def work() -> None:
@@ -152,7 +153,7 @@ class Session:
                 state, notice = self.state, str(error)
             self._later(lambda: self.go(state, notice=notice))
 
-        self.desk.pool.submit(work)
+        self.desk.views.submit(self._name, work)
 
     def _shade(self, dark: bool) -> None:
         self.dark = dark
@@ -175,7 +176,7 @@ class Session:
                 message = {"notice": str(error)}
             self._later(lambda: self._tell(message))
 
-        self.desk.pool.submit(work)
+        self.desk.views.submit(self._name, work)
 
     def _act(self, name: str, fields: Mapping[str, str]) -> None:
         """Do what a form says. What is done one after another starts from what was done before, seen yet or not."""
@@ -203,7 +204,7 @@ class Session:
             else:
                 self._later(functools.partial(self._done, pressed, changes))
 
-        (self.desk.pricing if act.prices else self.desk.pool).submit(work)
+        (self.desk.pricing if act.prices else self.desk.views).submit(self._name, work)
 
     def _is_there(self, pressed: State) -> bool:
         """Whether somebody is still at the page and the run at which a button was pressed."""
@@ -292,7 +293,7 @@ class Session:
             self._later(functools.partial(self._put, turn, state, key, card))
 
         for key, later in waiting.items():
-            self.desk.pricing.submit(work, key, later)
+            self.desk.pricing.submit(self._name, functools.partial(work, key, later))
 
     def _put(self, turn: int, state: State, key: str, card: Card | None) -> None:
         if turn != self._turn:
@@ -307,7 +308,8 @@ class Session:
         """Look again at what changes by itself, for as long as this view is open."""
         for key, live in cards.items():
             if isinstance(live, Live) and self._document is not None:
-                again = functools.partial(self.desk.pool.submit, self._look_again, self._turn, state, key, live)
+                look = functools.partial(self._look_again, self._turn, state, key, live)
+                again = functools.partial(self.desk.views.submit, self._name, look)
                 self._document.add_timeout_callback(again, max(int(live.every * 1000), _LEAST_PAUSE))
 
     def _look_again(self, turn: int, state: State, key: str, live: Live) -> None:
