@@ -105,7 +105,7 @@ def tail_section(told: Told) -> Section:
     columns = [
         Column("Share of ES", kind="count"),
         Column("Whole", currency),
-        *(Column(str(name) or "(none)", currency) for name in (tail["node_name"].values if label else ())),
+        *(Column(plots.node_name(str(name), label), currency) for name in (tail["node_name"].values if label else ())),
     ]
     rows = []
     for at, scenario in enumerate(tail["scenario"].values):
@@ -133,7 +133,8 @@ def _row(node: xr.Dataset, extra: Sequence[str]) -> Row:
     cells += [str(node["worst_scenario"].values)]
     cells += [percent(float(node["coverage"])) + (" *" if partial else "")]
     cells += [percent(float(node[name]), up=True) for name in extra]
-    return Row((path[depth - 1] or "(none)") if depth else "Total", cells, depth, partial)
+    name = plots.node_name(path[depth - 1], node.attrs["by"][depth - 1]) if depth else "Total"
+    return Row(name, cells, depth, partial)
 
 
 def _diversification(table: xr.Dataset, width: int) -> Row | None:

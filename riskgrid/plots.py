@@ -24,6 +24,8 @@ __all__ = [
     "bokeh_models",
     "canvas",
     "coverage",
+    "node_name",
+    "node_names",
     "pnl_distribution",
     "require",
     "room_beside",
@@ -124,7 +126,7 @@ def bar_by_node(table: xr.Dataset, measure: str, most: int = MOST_BARS, *, losse
     order = sorted(shown, key=lambda place: (-values[place], place))
     partial = table["coverage"].values < 1.0 if "coverage" in table else np.zeros(values.size, dtype=bool)
     texts = [short_number(values[place]) + (" *" if partial[place] else "") for place in order]
-    names = _names(table)
+    names = node_names(table)
     return _bars([names[place] for place in order], values[order], texts, "bar", below="loss" if losses else "bar")
 
 
@@ -161,7 +163,7 @@ def coverage(table: xr.Dataset, most: int = MOST_BARS) -> figure:
         missing = int(table["unpriced"].values[place])
         share = "100 %" if shares[place] >= 1.0 else f"{min(round(shares[place] * 100, 2), 99.99):.2f} %"
         texts.append(f"{share}, {missing:,} unpriced" if missing else share)
-    names = _names(table)
+    names = node_names(table)
     plot = _bars([names[place] for place in order], np.ones(len(order)), texts, "bar", alpha=_QUIET)
     gaps = [place for place in order if shares[place] < 1.0]
     # a gap of a few trades in thousands must still be seen
@@ -227,17 +229,38 @@ def _row(pnl: xr.DataArray) -> np.ndarray[Any, np.dtype[np.float64]]:
     return values
 
 
-def _names(table: xr.Dataset) -> list[str]:
-    """The last label of each node, or its whole path where the last one is not unique."""
+def node_name(value: str, label: str) -> str:
+    """What a node is called: the value of its label, and in words where it has none.
+
+    >>> node_name("Rates", "desk"), node_name("", "netting_set")
+    ('Rates', 'no netting set')
+    """
+    return value or f"no {label.replace('_', ' ')}"
+
+
+def node_names(table: xr.Dataset) -> list[str]:
+    """The last label of each node, or its whole path where the last one is not unique; no two are the same."""
     by = table.attrs["by"]
     columns = [table[label].values.astype(str).tolist() for label in by]
     depths = table["depth"].values.tolist() if "depth" in table.coords else [len(by)] * table.sizes["node"]
     kept = [
-        [column[node] or "(none)" for column in columns[:depth]] or ["Total"]  # an empty label is a name too
+        [node_name(column[node], label) for label, column in zip(by[:depth], columns, strict=False)] or ["Total"]
         for node, depth in enumerate(depths)
     ]
     last = [labels[-1] for labels in kept]
-    return last if len(set(last)) == len(last) else [" / ".join(labels) for labels in kept]
+    return last if len(set(last)) == len(last) else _apart([" / ".join(labels) for labels in kept])
+
+
+def _apart(names: Sequence[str]) -> list[str]:
+    """Of names that are the same, as of a label that is called as one without any is, the later ones numbered."""
+    made: dict[str, None] = {}
+    for name in names:
+        text, again = name, 1
+        while text in made:
+            again += 1
+            text = f"{name} ({again})"
+        made[text] = None
+    return list(made)
 
 
 def _bars(

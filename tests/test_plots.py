@@ -118,7 +118,16 @@ def test_bar_by_node__tells_nodes_with_empty_labels_apart(table):
     table = table.assign_coords(depth=("node", [0, 1, 2, 2]))
     table["desk"][2] = ""
     table["value_at_risk"][3] = 1.0
-    assert set(plots.bar_by_node(table, "value_at_risk").y_range.factors) == {"Total", "EMEA", "(none)", "Credit"}
+    assert set(plots.bar_by_node(table, "value_at_risk").y_range.factors) == {"Total", "EMEA", "no desk", "Credit"}
+
+
+def test_bar_by_node__keeps_two_bars_of_nodes_that_are_called_the_same(table):
+    desks, regions = ("node", ["", "no desk", "(none)"]), ("node", ["EMEA"] * 3)
+    table = table.isel(node=[0, 1, 2]).assign_coords(desk=desks, region=regions)
+    table["value_at_risk"][:] = [3.0, 2.0, 1.0]
+    plot = plots.bar_by_node(table, "value_at_risk")
+    assert texts(plot) == {"EMEA / no desk": "3.00", "EMEA / no desk (2)": "2.00 *", "EMEA / (none)": "1.00"}
+    assert list(plot.y_range.factors) == list(reversed(texts(plot)))
 
 
 def test_bar_by_node__shows_at_most_so_many(table):

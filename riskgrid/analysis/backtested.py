@@ -197,7 +197,7 @@ def _row(node: xr.Dataset, attributed: bool) -> Row:
     if attributed:
         cells += [_number(float(node[f"attribution_{name}"])) for name in ("correlation", "distance")]
         cells += [str(node["attribution_zone"].values) or "no number"]
-    return Row((path[depth - 1] or "(none)") if depth else "Total", cells, depth)
+    return Row(plots.node_name(path[depth - 1], node.attrs["by"][depth - 1]) if depth else "Total", cells, depth)
 
 
 def _days(count: int) -> str:

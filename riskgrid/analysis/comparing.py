@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from riskgrid import plots
 from riskgrid.errors import BadSpec
 from riskgrid.page import Column, Row, Section, Shown, money, percent
 from riskgrid.reporting import Report, measure_sentences, report
@@ -170,7 +171,7 @@ def node_rows(table: xr.Dataset, columns: Sequence[Any]) -> list[Row]:
     by = table.attrs["by"]
     rows = []
     for node, depth in enumerate(table["depth"].values.tolist()):
-        name = (str(table[by[depth - 1]].values[node]) or "(none)") if depth else "Total"
+        name = plots.node_name(str(table[by[depth - 1]].values[node]), by[depth - 1]) if depth else "Total"
         rows.append(Row(name, [money(float(column[node])) for column in columns], depth))
     return rows
 

@@ -94,12 +94,14 @@ class StressReport(Shown):
 
     def _worst(self, nodes: Any) -> list[list[str]]:
         """Name, P&L and share of the loss of the node that loses most in each scenario; empty where none loses."""
-        table = self.table
-        names, pnl = table[table.attrs["by"][0]].values[nodes], table["pnl"].values
+        table, label = self.table, self.table.attrs["by"][0]
+        names, pnl = table[label].values[nodes], table["pnl"].values
         known = np.where(np.isnan(pnl[:, nodes]), np.inf, pnl[:, nodes])
         worst = np.argmin(known, axis=1)
         cells = [
-            (str(names[at]) or "(none)", money(lost), share(lost, whole) if whole < 0 else "") if lost < 0 else [""] * 3
+            (plots.node_name(str(names[at]), label), money(lost), share(lost, whole) if whole < 0 else "")
+            if lost < 0
+            else [""] * 3
             for at, lost, whole in zip(worst, known.min(axis=1), pnl[:, 0], strict=True)
         ]
         return [list(column) for column in zip(*cells, strict=True)]
@@ -110,7 +112,7 @@ class StressReport(Shown):
         size = np.nan_to_num(np.abs(pnl[:, nodes])).max(axis=0, initial=0.0)
         chosen = np.sort(nodes[np.argsort(-size, kind="stable")[:_MOST]])
         rest = np.setdiff1d(nodes, chosen)
-        heads = [Column(str(table[label].values[node]) or "(none)", currency) for node in chosen]
+        heads = [Column(plots.node_name(str(table[label].values[node]), label), currency) for node in chosen]
         columns = [list(map(money, pnl[:, node])) for node in chosen]
         if len(rest):
             heads.append(Column(f"{len(rest):,} more", currency))

@@ -18,6 +18,7 @@ from riskgrid.dashboards.pages.drill_down.tail import empty
 from riskgrid.errors import UnknownName
 from riskgrid.measures.explain import UNEXPLAINED
 from riskgrid.page import Column, Row, Section, headed, money
+from riskgrid.plots import node_name
 from riskgrid.result import Run
 
 __all__ = ["explained"]
@@ -89,7 +90,7 @@ def _nodes(node: Node, title: str, made: Explained) -> Card:
     for place in [0, *(1 + np.argsort(total[1:], kind="stable")).tolist()]:
         value = str(table[node.split].values[place])
         cells = [money(float(total[place])), *(money(float(table["pnl"].values[place, at])) for at in here)]
-        rows.append(Row((value or "(none)") if place else "Total", cells, int(place > 0), parent=not place))
+        rows.append(Row(node_name(value, node.split) if place else "Total", cells, int(place > 0), parent=not place))
         links.append(node.down(value, node.split) if place else None)
     section = Section(title, node.split.replace("_", " ").capitalize(), heads, rows)
     note = "Worst first; a row leads into it. Trades hang where the earlier run has them."

@@ -11,6 +11,7 @@ from riskgrid.dashboards.convention import measures_of
 from riskgrid.dashboards.look import HIERARCHY, Look
 from riskgrid.dashboards.state import State
 from riskgrid.errors import UnknownName
+from riskgrid.plots import node_name
 from riskgrid.reporting import Report, report
 from riskgrid.result import Run
 
@@ -82,7 +83,7 @@ class Node:
     @property
     def called(self) -> str:
         """The node in words."""
-        return " / ".join(value or "(none)" for _, value in self.state.where) or "the whole"
+        return " / ".join(node_name(value, label) for label, value in self.state.where) or "the whole"
 
     @functools.cached_property
     def labels(self) -> Sequence[str]:

@@ -8,6 +8,7 @@ from html import escape
 from riskgrid.dashboards.card import Card, Word
 from riskgrid.dashboards.pages.drill_down.node import TRADE, Node
 from riskgrid.dashboards.state import Path, State
+from riskgrid.plots import node_name
 
 __all__ = ["PARTS", "place"]
 
@@ -34,7 +35,7 @@ def place(node: Node, path: Path, trade: str = "") -> Card:
     state = node.state.but(trade="")
     part = state.part or "risk"
     steps = [("Firm", _at(state, ()))]
-    steps += [(value or f"no {label}", _at(state, path[: at + 1])) for at, (label, value) in enumerate(path)]
+    steps += [(node_name(value, label), _at(state, path[: at + 1])) for at, (label, value) in enumerate(path)]
     here = trade or steps.pop()[0]
     links = [_step(words, to, last=at == len(steps) - 1) for at, (words, to) in enumerate(steps)]
     trail = ' <span aria-hidden="true">/</span> '.join([*links, f'<b aria-current="page">{escape(here)}</b>'])

@@ -147,7 +147,7 @@ def _below(node: Node, table: xr.Dataset, order: NDArray[np.intp]) -> Card:
     links: list[State | None] = [None]
     for at in chosen.tolist():
         value = str(table[node.by].values[at])
-        rows.append(_row(table, at, value or f"no {_words(node.by)}", whole))
+        rows.append(_row(table, at, plots.node_name(value, node.by), whole))
         links.append(node.down(value))
         part = float(table["component_expected_shortfall"][at])
         bars.append(part / whole if whole and not np.isnan(part) else 0.0)
@@ -204,8 +204,8 @@ def _components(node: Node, table: xr.Dataset) -> Card:
     """What each node adds to ES; a click leads into it."""
     deep = table.isel(node=slice(1, None)).assign_attrs(by=[node.by])
     figure = plots.bar_by_node(deep, "component_expected_shortfall")
-    names = [str(value) for value in deep[node.by].values]
-    links = {name or "(none)": node.down(name) for name in names}
+    values = map(str, deep[node.by].values)
+    links = {name: node.down(value) for name, value in zip(plots.node_names(deep), values, strict=True)}
     es = node.told.conventions["expected_shortfall"]["percent"]
     more = deep.sizes["node"] - plots.MOST_BARS
     note = f"The {plots.MOST_BARS} largest of {deep.sizes['node']:,}." if more > 0 else "Click a bar for what is in it."

@@ -12,6 +12,7 @@ from riskgrid.dashboards.card import Card, Table
 from riskgrid.dashboards.page import Content
 from riskgrid.dashboards.pages.drill_down.node import Node
 from riskgrid.page import Column, Row, Section, headed, money, percent, share
+from riskgrid.plots import node_name
 
 __all__ = ["stress"]
 
@@ -68,7 +69,8 @@ def _nodes(node: Node, made: StressReport) -> Card:
         cells += [money(float(part)) for part in one["class_pnl"].values[:, place]]
         cells += [money(float(one["cross"].values[place])), percent(float(table["coverage"].values[place]))]
         partial = float(table["coverage"].values[place]) < 1.0
-        rows.append(Row((value or "(none)") if place else "Total", cells, int(place > 0), partial, parent=not place))
+        name = node_name(value, node.split) if place else "Total"
+        rows.append(Row(name, cells, int(place > 0), partial, parent=not place))
         links.append(node.down(value, node.split) if place else None)
         bars.append(part / abs(whole) if whole and place and not np.isnan(part) else 0.0)
     title = f"Who loses under {one['scenario'].values}, by {node.split.replace('_', ' ')}"

@@ -10,6 +10,7 @@ from riskgrid.dashboards.pages.what_if.draft import Draft
 from riskgrid.dashboards.state import State
 from riskgrid.detail import trades
 from riskgrid.page import money
+from riskgrid.plots import node_name
 from riskgrid.result import Run
 
 __all__ = ["trade_grid"]
@@ -52,7 +53,7 @@ def _narrowed(state: State) -> str:
     """The labels that trades are narrowed to, and the way out."""
     if not state.where:
         return ""
-    told = ", ".join(f"{label} {value or '(none)'}" for label, value in state.where)
+    told = ", ".join(f"{label} {value}" if value else node_name(value, label) for label, value in state.where)
     return f"<span>of {escape(told)}</span>{anchor('All', state.but(where=(), start=0), 'quiet')}"
 
 
