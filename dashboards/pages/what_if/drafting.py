@@ -7,7 +7,7 @@ from typing import Any
 
 from riskgrid.acting import ask_what_if, cancel
 from riskgrid.change import Changes
-from riskgrid.dashboards.look import Look
+from riskgrid.dashboards.look import HIERARCHY, Look
 from riskgrid.dashboards.page import Act
 from riskgrid.dashboards.pages.what_if.branches import MOST
 from riskgrid.dashboards.pages.what_if.draft import Draft
@@ -31,6 +31,11 @@ def _add(state: State, look: Look, fields: Fields) -> Mapping[str, Any]:
     draft = Draft.of(state.draft)
     draft = draft.added(instrument, row)
     _check({"add": {instrument: [row]}}, run)
+    if empty := [label for label in HIERARCHY if not row.get(label)]:
+        named = f"{', '.join(empty[:-1])} and {empty[-1]} are" if len(empty) > 1 else f"{empty[0]} is"
+        raise BadChanges(
+            f"{named} empty, so the trade would hang under none; a name that is offered or a new one is right"
+        )
     return _kept(draft, run)
 
 

@@ -78,7 +78,7 @@ def _adding(state: State, look: Look, run: Run, of: str) -> str:
 
 def _few(names: Sequence[str]) -> list[str]:
     """What a field offers: none of more than anybody would look through."""
-    return [str(name) for name in names] if len(names) <= _OFFERED else []
+    return [str(name) for name in names if name] if len(names) <= _OFFERED else []
 
 
 def _free(run: Run, draft: Draft) -> str:

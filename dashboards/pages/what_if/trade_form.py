@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from riskgrid.dashboards.form import Field, fields_html
+from riskgrid.dashboards.look import HIERARCHY
 from riskgrid.describing import instrument_schema
 from riskgrid.market.snapshot import MarketSnapshot
 
 __all__ = ["row_of", "trade_fields"]
 
-_LABELS = ("trade_id", "region", "desk", "book")
+_LABELS = ("trade_id", *HIERARCHY)
 _NUMBERS = ("number", "integer")
 
 
@@ -41,7 +42,7 @@ def trade_fields(
             _kind(term),
             tuple(term.get("enum", ())),
             known,
-            required,
+            required or name in HIERARCHY,
         )
         (first if required or name in _LABELS or name == "quantity" else more).append(field)
     first.sort(key=lambda field: field.name not in _LABELS)
