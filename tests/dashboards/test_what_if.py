@@ -13,6 +13,7 @@ from riskgrid.analysis.comparing import compare
 from riskgrid.books import Books
 from riskgrid.dashboards.card import Card, Later, Live, Table
 from riskgrid.dashboards.desk import Desk
+from riskgrid.dashboards.failing import refused
 from riskgrid.dashboards.look import Look
 from riskgrid.dashboards.pages.what_if.draft import Draft
 from riskgrid.dashboards.pages.what_if.drafting import ACTS
@@ -205,6 +206,21 @@ def test_form__with_a_wrong_term_names_the_term(start, look):
     assert {row.column for row in caught.value.rows} == {"strike", "option_type"}
 
 
+def test_form__without_region_desk_or_book_names_those_that_are_empty_and_offers_those_there_are(start, look, run):
+    form = told(start.but(part="add.equity", where=(("region", "EMEA"),)), look, "ways")
+    for label in ("region", "desk", "book"):
+        offered = form.partition(f'<datalist id="known-{label}">')[2].partition("</datalist>")[0]
+        assert offered.count("<option") == len(set(run.cube.labels[label].names) - {""})
+        assert f'name="{label}" aria-required="true"' in form
+    fields = Filled(form).fields
+    assert (fields["region"], fields["desk"], fields["book"]) == ("EMEA", "", "")
+    with pytest.raises(BadChanges, match=r"^desk and book are empty, .*a name that is offered") as caught:
+        done(start, look, "add", **fields)
+    assert refused(caught.value, fields)["fields"] == ["desk", "book"]
+    with pytest.raises(BadChanges, match=r"^region is empty"):
+        done(start, look, "add", **{**fields, "region": " ", "desk": "Rates", "book": "R"})
+
+
 # -- run and compared ----------------------------------------------------------------------------------------------
 
 
@@ -279,6 +295,10 @@ def test_stress__of_the_library_is_a_shift_or_on_top_as_the_library_takes_it(sta
     own = rg.what_if(run, {"overlay": {"equity crash": lines}}, progress=None)
     assert look.desk.door.run(state.beside[0], EVERYTHING).result_id == own.result_id
     assert "equity crash on top of every scenario" in told(state, look)
+    note = "the stress is a part of every scenario, so VaR and ES contain its P&L; PV does not"
+    assert f"In A {note}" in show(state, look)["compared"].note
+    plain = done(done(start, look, "shift", pattern="fx:CHF", shock="+1%"), look, "run")
+    assert note not in show(plain, look)["compared"].note
 
 
 def test_stress__is_offered_on_top_where_the_library_lays_it_over_the_scenarios(run):
@@ -383,7 +403,7 @@ def test_principal_of_one_desk__runs_its_own_and_puts_no_trade_into_another(star
     assert [row.name for row in show(state, kim)["compared"].body.section.rows] == ["Total", "Credit"]
     form = Filled(told(start.but(part="add.equity"), kim, "ways")).fields
     assert form["desk"] == "Credit"
-    drafted = done(start, kim, "add", **{**form, "desk": "Rates"})
+    drafted = done(start, kim, "add", **{**form, "region": "EMEA", "desk": "Rates", "book": "R"})
     with pytest.raises(Forbidden, match="your books are desk Credit"):
         done(drafted, kim, "run")
 

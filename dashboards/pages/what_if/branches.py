@@ -47,6 +47,9 @@ _LABELS, _WORDS = 8, 4
 
 _BASE = "Base"
 
+#: How the library begins to tell of a stress on top of every scenario.
+_OVERLAY = "overlay "
+
 
 @dataclass(frozen=True)
 class Branch:
@@ -176,8 +179,8 @@ def side_by_side(state: State, look: Look, run: Run, beside: Sequence[Branch]) -
     return compare(run, *runs.values(), by=by, names=[_BASE, *runs], **measures_of(state.convention))
 
 
-def compared(comparison: Comparison) -> Card:
-    """PV, VaR and ES of the base and of each branch, each with its change, at every node."""
+def compared(comparison: Comparison, beside: Sequence[Branch]) -> Card:
+    """PV, VaR and ES of the base and of each branch, each with its change, at every node.   beside : the branches."""
     table, meaning = comparison.table, comparison.conventions
     names = [str(name) for name in table["run"].values]
     columns, numbers, adverse = [], [], []
@@ -199,8 +202,23 @@ def compared(comparison: Comparison) -> Card:
         for row, shown in zip(rows, cells, strict=True)
     ]
     section = Section(title, _spaced(" / ".join(table.attrs["by"])).capitalize(), columns, told, comparison.notes)
-    note = "A loss is positive in VaR and ES; what rises there hurts."
+    note = " ".join(
+        [
+            "A loss is positive in VaR and ES; what rises there hurts.",
+            "What single nodes change in VaR and ES does not add up to what the total changes.",
+            *_stressed(beside),
+        ]
+    )
     return Card(title, Table(section, adverse=adverse), note, data=comparison.to_dataset)
+
+
+def _stressed(beside: Sequence[Branch]) -> list[str]:
+    """What VaR and ES are of where a branch lays a stress over the scenarios."""
+    changes = {each.name: changes_of(each.seen).split("; ") for each in beside if each.seen and each.run is not None}
+    over = [name for name, parts in changes.items() if any(part.startswith(_OVERLAY) for part in parts)]
+    if not over:
+        return []
+    return [f"In {', '.join(over)} the stress is a part of every scenario, so VaR and ES contain its P&L; PV does not."]
 
 
 def _with_sign(text: str, column: Column) -> str:

@@ -36,7 +36,8 @@ def show(state: State, look: Look) -> Content:
     """The draft, the ways to add to it, and the branches with their numbers."""
     run = look.run(state)
     state = state.but(run=run.known_as)
-    comparison = side_by_side(state, look, run, branches(state, look))
+    beside = branches(state, look)
+    comparison = side_by_side(state, look, run, beside)
     made = {
         "draft": _draft(state, look, run),
         "ways": offered(state, look, run),
@@ -44,7 +45,7 @@ def show(state: State, look: Look) -> Content:
         "earlier": made_before(state, look, run),
     }
     if comparison is not None:
-        made["compared"] = compared(comparison)
+        made["compared"] = compared(comparison, beside)
         made["by_branch"] = value_at_risk_by_branch(comparison)
     return {name: card for name, card in made.items() if card is not None}
 
