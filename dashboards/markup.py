@@ -11,7 +11,7 @@ from riskgrid.dashboards.card import Card, Later, Table, Word
 from riskgrid.dashboards.state import State
 from riskgrid.page import Column, money, share
 
-__all__ = ["anchor", "card_html", "figure_html", "figures_html", "signed", "table_html", "waiting_html"]
+__all__ = ["anchor", "card_html", "figure_html", "figures_html", "minus", "signed", "table_html", "waiting_html"]
 
 _MINUS = "\N{MINUS SIGN}"
 _NEGATIVE = re.compile(r"(?<!\w)-(?=\d)")
@@ -33,6 +33,15 @@ def anchor(text: str, state: State, kind: str = "") -> str:
     return f'<a href="{escape(state.query)}"{named}>{escape(text)}</a>'
 
 
+def minus(text: str) -> str:
+    """A text with a true minus sign before the numbers below zero that it tells of.
+
+    >>> minus("shift of -5% since 2016-06-23") == "shift of \N{MINUS SIGN}5% since 2016-06-23"
+    True
+    """
+    return _NEGATIVE.sub(_MINUS, text)
+
+
 def signed(text: str, kind: str = "money", *, adverse: bool = False) -> str:
     """A number as it stands in a cell: a true minus sign, and the colour of a loss where it is one.
 
@@ -46,7 +55,7 @@ def signed(text: str, kind: str = "money", *, adverse: bool = False) -> str:
     shown = escape(text)
     if kind in _WORDED:
         return shown
-    falls = text.startswith("-")
+    falls = text.startswith(("-", ">-"))
     shown = shown.replace("-", _MINUS, 1) if falls else shown
     if kind not in _SIGNED:
         return shown
@@ -73,7 +82,7 @@ def figure_html(
         told = f" ({'+' if rate and moved > 0 else ''}{rate})".replace("-", _MINUS) if rate else ""
         lines.append(f'<dd class="change">{signed(f"{sign}{money(moved)}", "change", adverse=adverse)}{told}</dd>')
     if beside:
-        lines.append(f'<dd class="change">{_NEGATIVE.sub(_MINUS, escape(beside))}</dd>')
+        lines.append(f'<dd class="change">{minus(escape(beside))}</dd>')
     return f"<div>{''.join(lines)}</div>"
 
 
@@ -111,7 +120,7 @@ def _card_head(card: Card, slot: str, forms: Sequence[str]) -> str:
         f"{_TAKEN[form][0]}</button>"
         for form in forms
     )
-    note = f'<p class="note">{_NEGATIVE.sub(_MINUS, escape(card.note))}</p>' if card.note else ""
+    note = f'<p class="note">{minus(escape(card.note))}</p>' if card.note else ""
     return f'<header><h2>{escape(card.title)}</h2><div class="tools">{tools}</div></header>{note}'
 
 

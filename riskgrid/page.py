@@ -265,15 +265,22 @@ def percent(share: float, *, up: bool = False) -> str:
 def share(part: float, whole: float = 1.0) -> str:
     """A part of a whole in per cent, of either sign and above 100; empty where there is no whole.
 
-    >>> share(-3.0, 12.0), share(-1.0, 1e6), share(1.0, 0.0)
-    ('-25.0 %', '0.0 %', '')
+    A small one has two digits and never rounds away.
+
+    >>> share(-3.0, 12.0), share(-1.0, 4_000.0), share(1.0, 0.0), share(0.0)
+    ('-25.0 %', '-0.03 %', '', '0.0 %')
+    >>> share(1.0, 1e6), share(-1.0, 1e6)
+    ('<0.01 %', '>-0.01 %')
     """
     if math.isnan(part) or math.isnan(whole):
         return "no number"
     if not whole:
         return ""
-    digits = f"{part / whole * 100:.1f}"
-    return f"{'0.0' if digits == '-0.0' else digits} %"
+    value = part / whole * 100
+    if not value or abs(value) >= 0.05:
+        return f"{value or 0.0:.1f} %"
+    least = "<0.01 %" if value > 0.0 else ">-0.01 %"
+    return f"{value:.2f} %" if abs(value) >= 0.005 else least
 
 
 @functools.cache

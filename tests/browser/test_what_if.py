@@ -24,7 +24,7 @@ def test_what_if__is_put_together_run_and_compared(visit, store):
         page.page.get_by_role("button", name="Put into the draft").click()
     page.open(page.query)
     assert f"Drop {trade}" in page.text
-    assert "Shift equity:* -5%" in page.text
+    assert "Shift equity:* \N{MINUS SIGN}5%" in page.text
     page.page.get_by_label("Name").fill("of the browser")
     with page.painting():
         page.page.get_by_role("button", name="Run what-if").click()

@@ -23,7 +23,7 @@ from riskgrid.dashboards.pages.drill_down.page import DRILL_DOWN, show
 from riskgrid.dashboards.pages.drill_down.place import PARTS
 from riskgrid.dashboards.state import State
 from riskgrid.errors import UnknownName
-from riskgrid.page import headed, money, percent, share
+from riskgrid.page import Column, headed, money, percent, share
 from riskgrid.principal import EVERYTHING, Principal
 from riskgrid.reporting import report
 from riskgrid.result import Run
@@ -335,6 +335,8 @@ def test_trades__are_all_there_in_any_order(look: Look, today: Run) -> None:
     assert [row.cells[place] for row in shown.section.rows] == [money(float(value)) for value in lowest]
     assert shown.links[0] == EMEA.but(part="trades", sort="base_value", trade=shown.section.rows[0].name)
     assert f"{every.sizes['trade']:,} trades" in made(content["trades"]).note
+    spoken = {row.cells[shown.section.columns.index(Column("Instrument", kind="text"))] for row in shown.section.rows}
+    assert spoken <= {str(name).replace("_", " ") for name in today.cube.labels["instrument"].names}
 
 
 def test_trades__by_what_they_made_in_a_scenario(look: Look, today: Run) -> None:

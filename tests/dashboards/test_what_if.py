@@ -156,8 +156,9 @@ def test_grid__shows_the_trades_asked_for_by_id_and_label(start, look, run):
 
 def test_shift__says_how_many_factors_it_moves(start, look, run):
     shifted = done(start, look, "shift", pattern="equity:*", shock="-5%")
+    assert shifted == done(start, look, "shift", pattern="equity:*", shock="\N{MINUS SIGN}5%")
     count = sum(factor.startswith("equity:") for factor in run.market.factors)
-    assert f"Shift equity:* -5%, {count} factors" in told(shifted, look)
+    assert f"Shift equity:* \N{MINUS SIGN}5%, {count} factors" in told(shifted, look)
 
 
 @pytest.mark.parametrize(
@@ -250,7 +251,7 @@ def test_what_if__built_run_and_compared_has_the_numbers_of_the_library(start, l
     figure = content["by_branch"].body
     assert figure.y_range.factors == ["less and lower", "Base"]
     assert content["by_branch"].links["less and lower"] == State(run=run_id)
-    assert "drop 1 trade; shift equity:* -5%" in content["branches"].body.html
+    assert "drop 1 trade; shift equity:* \N{MINUS SIGN}5%" in content["branches"].body.html
     assert isinstance(content["branches"], Card)
 
 
@@ -279,7 +280,7 @@ def test_what_if__of_too_long_a_name_is_refused(start, look):
 def test_what_if__of_a_what_if_goes_on_from_it(start, look, run):
     first = done(done(start, look, "shift", pattern="fx:EUR", shock="-2%"), look, "run")
     further = State(page="what-if", run=first.beside[0])
-    assert "On top of: shift fx:EUR -2%" in told(further, look)
+    assert "On top of: shift fx:EUR \N{MINUS SIGN}2%" in told(further, look)
     second = done(done(further, look, "shift", pattern="fx:GBP", shock="-2%"), look, "run")
     own = rg.what_if(rg.what_if(run, {"shift": {"fx:EUR": "-2%"}}), {"shift": {"fx:GBP": "-2%"}})
     assert look.desk.door.run(second.beside[0], EVERYTHING).result_id == own.result_id
@@ -351,7 +352,7 @@ def test_branch__that_is_queued_is_followed_until_its_numbers_are_there(start, b
     state = done(done(start, busy, "shift", pattern="fx:JPY", shock="-2%"), busy, "run", name="queued")
     waiting = show(state, busy)
     assert "queued; a runner takes it up" in waiting["branches"].card.body.html
-    assert "Shift fx:JPY -2%" in waiting["branches"].card.body.html
+    assert "Shift fx:JPY \N{MINUS SIGN}2%" in waiting["branches"].card.body.html
     assert "compared" not in waiting
     assert isinstance(waiting["branches"].again(busy), Live)
     rg.Runner(busy.desk.door.store, cluster="threads:1").step()

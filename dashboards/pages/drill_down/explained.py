@@ -13,7 +13,7 @@ from riskgrid.analysis import account
 from riskgrid.analysis.explaining import Explained, explain
 from riskgrid.dashboards.card import Card, Later, Table
 from riskgrid.dashboards.page import Content
-from riskgrid.dashboards.pages.drill_down.node import TRADE, Node
+from riskgrid.dashboards.pages.drill_down.node import TRADE, Node, label_text
 from riskgrid.dashboards.pages.drill_down.tail import empty
 from riskgrid.errors import UnknownName
 from riskgrid.measures.explain import UNEXPLAINED
@@ -124,7 +124,7 @@ def _losers(node: Node, made: Explained) -> Card:
     for at in np.flatnonzero(lost < 0.0).tolist():
         one = table["pnl"].values[at]
         most = int(np.argmin(one))
-        cells = [str(table[label].values[at]) for label in ("desk", "book", "instrument")]
+        cells = [label_text(label, table[label].values[at]) for label in ("desk", "book", "instrument")]
         cells.append(money(float(table["total"].values[at])))
         cells += [money(float(lost[at]))] if piece is not None else [headed(pieces[most]), money(float(one[most]))]
         rows.append(Row(str(table[TRADE].values[at]), cells))

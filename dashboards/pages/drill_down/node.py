@@ -18,13 +18,18 @@ from riskgrid.result import Run
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["MOST_SPLIT", "TRADE", "Node"]
+__all__ = ["MOST_SPLIT", "TRADE", "Node", "label_text"]
 
 #: The label that every trade has for itself.
 TRADE = "trade_id"
 
 #: Most trades of a node that are measured one by one.
 MOST_SPLIT = 1_500
+
+
+def label_text(label: str, value: object) -> str:
+    """The value of a label as it stands in a cell: instruments in words."""
+    return str(value).replace("_", " ") if label == "instrument" else str(value)
 
 
 @dataclass(frozen=True)

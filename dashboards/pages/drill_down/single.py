@@ -15,7 +15,7 @@ from riskgrid.analysis.comparing import since
 from riskgrid.analysis.contributing import contribution
 from riskgrid.dashboards.card import Card, Later, Table, Word
 from riskgrid.dashboards.look import HIERARCHY
-from riskgrid.dashboards.markup import anchor, figure_html, figures_html
+from riskgrid.dashboards.markup import anchor, figure_html, figures_html, minus
 from riskgrid.dashboards.page import Content
 from riskgrid.dashboards.pages.drill_down.node import TRADE, Node
 from riskgrid.dashboards.pages.drill_down.risk import distribution
@@ -116,8 +116,8 @@ def _value(value: Any) -> str:
     if isinstance(value, np.datetime64):
         return str(value.astype("datetime64[D]"))
     if isinstance(value, float | np.floating):
-        return f"{float(value):,.10g}"
-    return f"{value:,}" if isinstance(value, int | np.integer) else str(value)
+        return minus(f"{float(value):,.10g}")
+    return minus(f"{value:,}") if isinstance(value, int | np.integer) else str(value)
 
 
 def _scenarios(node: Node, told: Report) -> Card:

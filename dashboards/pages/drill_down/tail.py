@@ -14,7 +14,7 @@ from riskgrid.analysis.moving import moves_of
 from riskgrid.analysis.tracing import Tail, tail_of
 from riskgrid.dashboards.card import Card, Later, Table, Word
 from riskgrid.dashboards.page import Content
-from riskgrid.dashboards.pages.drill_down.node import Node
+from riskgrid.dashboards.pages.drill_down.node import Node, label_text
 from riskgrid.dashboards.state import State
 from riskgrid.page import Column, Row, Section, money, share
 
@@ -212,11 +212,12 @@ def _shown(node: Node, table: xr.Dataset) -> list[str]:
 
 def trade_rows(node: Node, table: xr.Dataset, numbers: list[Any]) -> list[Row]:
     """A row a trade: labels, then amounts (trade,)."""
-    labels = [table[label].values for label in _shown(node, table)]
-    return [
-        Row(str(trade), [*(str(label[at]) for label in labels), *(money(float(number[at])) for number in numbers)])
-        for at, trade in enumerate(table["trade_id"].values)
-    ]
+    labels = {label: table[label].values for label in _shown(node, table)}
+    rows = []
+    for at, trade in enumerate(table["trade_id"].values):
+        cells = [label_text(label, values[at]) for label, values in labels.items()]
+        rows.append(Row(str(trade), [*cells, *(money(float(number[at])) for number in numbers)]))
+    return rows
 
 
 def _links(node: Node, table: xr.Dataset) -> list[State | None]:

@@ -8,7 +8,7 @@ import xarray as xr
 from riskgrid.analysis.ranking import ranked_trades
 from riskgrid.dashboards.card import Card, Table
 from riskgrid.dashboards.page import Content
-from riskgrid.dashboards.pages.drill_down.node import TRADE, Node
+from riskgrid.dashboards.pages.drill_down.node import TRADE, Node, label_text
 from riskgrid.dashboards.pages.drill_down.ordering import PAGE, now_sorted, pages, sorts
 from riskgrid.dashboards.pages.drill_down.tail import tail_here
 from riskgrid.dashboards.state import State
@@ -92,4 +92,4 @@ def _cell(name: str, value: object) -> str:
         return STATUS.get(int(value), str(value))  # type: ignore[call-overload]
     if isinstance(value, float | np.floating):
         return money(float(value))
-    return str(value)
+    return label_text(name, value)

@@ -14,7 +14,7 @@ from riskgrid.analysis.comparing import MEASURED, Comparison, compare, node_rows
 from riskgrid.dashboards.card import Card, Live, Table, Word
 from riskgrid.dashboards.convention import measures_of
 from riskgrid.dashboards.look import Look
-from riskgrid.dashboards.markup import anchor
+from riskgrid.dashboards.markup import anchor, minus
 from riskgrid.dashboards.pages.what_if.draft import Draft
 from riskgrid.dashboards.state import State
 from riskgrid.errors import InputError, UnknownName
@@ -124,7 +124,7 @@ def _line(branch: Branch, state: State, look: Look) -> str:
     away = anchor("Take away", without, "quiet")
     if branch.seen is None:
         return f"<span>No run '{escape(branch.run_id)}', or none that you may see.</span>{away}"
-    told = f"<span><b>{escape(branch.name)}</b>&ensp;{escape(changes_of(branch.seen))}</span>"
+    told = f"<span><b>{escape(branch.name)}</b>&ensp;{minus(escape(changes_of(branch.seen)))}</span>"
     if branch.active:
         return f"{told}<span>{_progress(branch, look)}</span>{_cancel(branch, look)}{away}"
     if branch.run is None:
@@ -249,6 +249,6 @@ def made_before(state: State, look: Look, run: Run) -> Card | None:
         put = state.but(run=run.known_as, beside=(*state.beside, seen.row.run_id)[-MOST:])
         named = f"<b>{escape(seen.row.name)}</b>&ensp;" if seen.row.name else ""
         when = f'<span class="muted">{seen.row.created[:16].replace("T", " ")}, {escape(seen.row.principal)}</span>'
-        lines.append(f"<li><span>{named}{escape(changes_of(seen))}</span>{when}{anchor('Put beside', put)}</li>")
+        lines.append(f"<li><span>{named}{minus(escape(changes_of(seen)))}</span>{when}{anchor('Put beside', put)}</li>")
     more = f'<p class="muted">and {len(others) - _EARLIER:,} earlier ones</p>' if len(others) > _EARLIER else ""
     return Card("What-ifs of this run made before", Word(f'<ul class="lines">{"".join(lines)}</ul>{more}'))

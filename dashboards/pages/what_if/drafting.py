@@ -57,7 +57,8 @@ def _trades(state: State, look: Look, fields: Fields) -> Mapping[str, Any]:
 
 
 def _shift(state: State, look: Look, fields: Fields) -> Mapping[str, Any]:
-    run, pattern, shock = look.run(state), fields.get("pattern", "").strip(), fields.get("shock", "").strip()
+    run, pattern = look.run(state), fields.get("pattern", "").strip()
+    shock = fields.get("shock", "").strip().replace("\N{MINUS SIGN}", "-")
     _check({"shift": {pattern: shock}}, run)
     return _kept(Draft.of(state.draft).shifted(pattern, shock), run)
 

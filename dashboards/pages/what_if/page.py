@@ -9,7 +9,7 @@ from html import escape
 from riskgrid.dashboards.card import Card, Word
 from riskgrid.dashboards.form import Field, fields_html, form_html
 from riskgrid.dashboards.look import Look
-from riskgrid.dashboards.markup import anchor
+from riskgrid.dashboards.markup import anchor, minus
 from riskgrid.dashboards.page import Content, Page
 from riskgrid.dashboards.pages.what_if.branches import (
     branches,
@@ -81,7 +81,7 @@ def _told(draft: Draft, run: Run) -> Iterator[tuple[str, Draft]]:
 
 
 def _line(words: str, rest: Draft, state: State) -> str:
-    return f"<li><span>{escape(words)}</span>{anchor('Remove', state.but(draft=rest.text), 'quiet')}</li>"
+    return f"<li><span>{minus(escape(words))}</span>{anchor('Remove', state.but(draft=rest.text), 'quiet')}</li>"
 
 
 def _above(state: State, look: Look) -> str:
@@ -91,7 +91,7 @@ def _above(state: State, look: Look) -> str:
         return ""
     link = anchor("that run itself", state.but(run=seen.parent, beside=(state.run,)))
     told = seen.row.manifest.get("changes", "")
-    return f'<p class="note">On top of: {escape(str(told))}. Or change {link}.</p>'
+    return f'<p class="note">On top of: {minus(escape(str(told)))}. Or change {link}.</p>'
 
 
 WHAT_IF = Page(

@@ -10,7 +10,7 @@ from riskgrid.dashboards.look import HIERARCHY
 from riskgrid.describing import instrument_schema
 from riskgrid.market.snapshot import MarketSnapshot
 
-__all__ = ["row_of", "trade_fields"]
+__all__ = ["number_of", "row_of", "trade_fields", "written"]
 
 _LABELS = ("trade_id", *HIERARCHY)
 _NUMBERS = ("number", "integer")
@@ -37,7 +37,7 @@ def trade_fields(
         field = Field(
             name,
             name.replace("_", " ").capitalize(),
-            _written(value),
+            written(value),
             unit,
             _kind(term),
             tuple(term.get("enum", ())),
@@ -99,5 +99,12 @@ def _kind(term: Mapping[str, Any]) -> str:
     return "number" if term["type"] in _NUMBERS else "text"
 
 
-def _written(value: Any) -> str:
-    return f"{value:,.12g}" if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value or "")
+def written(value: Any) -> str:
+    """A number as :func:`number_of` reads it, with a true minus sign; a text as it is.
+
+    >>> written(1_000_000.0), written(-0.5) == "\N{MINUS SIGN}0.5", written(None)
+    ('1,000,000', True, '')
+    """
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return f"{value:,.12g}".replace("-", "\N{MINUS SIGN}", 1) if value < 0 else f"{value:,.12g}"
+    return str(value or "")

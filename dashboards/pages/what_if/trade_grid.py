@@ -7,6 +7,7 @@ from typing import Any
 
 from riskgrid.dashboards.markup import anchor, signed
 from riskgrid.dashboards.pages.what_if.draft import Draft
+from riskgrid.dashboards.pages.what_if.trade_form import written
 from riskgrid.dashboards.state import State
 from riskgrid.detail import trades
 from riskgrid.page import money
@@ -65,7 +66,7 @@ def _row(run: Run, draft: Draft, trade: str, table: Any, at: int) -> str:
     return (
         f'<tr{marks[0]}><th scope="row" class="name">{told}</th>'
         f'<td><input type="checkbox" name="drop:{told}" aria-label="Drop {told}"{marks[1]}></td>'
-        f'<td><input type="text" inputmode="decimal" name="quantity:{told}" value="{size:,.12g}" '
+        f'<td><input type="text" inputmode="decimal" name="quantity:{told}" value="{written(size)}" '
         f'aria-label="Quantity of {told}"{marks[2]}></td>'
         f"<td>{signed(money(float(table['base_value'].values[at])))}</td>"
         f'<td class="text">{escape(str(table["book"].values[at]))}</td>'
@@ -77,7 +78,7 @@ def _pager(state: State, matching: int) -> str:
     last = min(state.start + _ROWS, matching)
     words = [f"<span>{state.start + 1:,} to {last:,} of {matching:,}</span>"] if matching else []
     if state.start:
-        words.append(anchor("Earlier", state.but(start=max(state.start - _ROWS, 0))))
+        words.append(anchor("Previous", state.but(start=max(state.start - _ROWS, 0))))
     if last < matching:
-        words.append(anchor("Later", state.but(start=last)))
+        words.append(anchor("Next", state.but(start=last)))
     return f'<p class="facts">{"".join(words)}</p>'
