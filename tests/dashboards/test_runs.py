@@ -187,6 +187,7 @@ def test_run__that_failed_says_why_and_stays_text(jobs):
     assert "its &lt;time&gt; was over" in shown["run"].body.html
     assert "Resume" in text(shown["run"])
     assert "Failed" in text(shown["course"])
+    assert "Particulars" in text(shown["course"])
     assert set(shown) == {"run", "course"}
 
 
@@ -229,6 +230,12 @@ def test_run__lists_trades_without_a_number_below_their_reason(jobs):
     trade = str(found["trade_id"].values[0])
     assert listed[trade] == State(page="drill-down", run=state.run, part="trades", trade=trade)
     assert card.data().sizes["trade"] == found.sizes["trade"]
+
+
+def test_run__of_whose_events_there_is_nothing_more_to_say_has_no_empty_column(jobs):
+    told = text(jobs.one("waiting", FLOW)["course"])
+    assert "What" in told
+    assert "Particulars" not in told
 
 
 def test_run__without_gaps_has_no_failures(jobs):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from html import escape
 from typing import Any
 
@@ -77,7 +78,7 @@ def _standing(state: State, seen: Seen, look: Look) -> Card:
         facts.append((f"What-if of {anchor(called(parent), looked_at(parent, state))}", ""))
     facts.append((escape(f"Asked by {row.principal or 'nobody named'}, {moment(row.created)} UTC"), ""))
     if seen.whole and row.seconds:
-        facts.append((f"Took {row.seconds:,.1f} s", ""))
+        facts.append((f"Took {row.seconds:,.1f} s, without waiting", ""))
     if row.status in _ENDED:
         there = State(run=row.run_id, convention=state.convention)
         pages = {"Overview": "overview", "Drill-down": "drill-down", "What-if": "what-if"}
@@ -163,7 +164,10 @@ def _events(seen: Seen, events: Sequence[SeenEvent]) -> Card:
     share, blocks = far(events) if seen.status in ACTIVE else (None, "")
     if not told:
         return Card("What happened", Word('<div class="empty">It was made where it was asked, without a runner.</div>'))
-    table = table_html(Table(Section("What happened", "UTC", _EVENT, [_event(event, told[0].at) for event in told])))
+    rows, heads = [_event(event, told[0].at) for event in told], _EVENT
+    if not any(row.cells[-1] for row in rows):
+        rows, heads = [replace(row, cells=row.cells[:-1]) for row in rows], _EVENT[:-1]
+    table = table_html(Table(Section("What happened", "UTC", heads, rows)))
     return Card("What happened", Word(f"{_bar(share, blocks) if blocks else ''}{table}"))
 
 
@@ -238,7 +242,8 @@ def _coverage(state: State, run: Run) -> Card:
     table = run.aggregate(by)
     nodes = table.isel(node=table["depth"].values == 1)
     there = State(page="drill-down", run=state.run, convention=state.convention)
-    links = {str(name): there.within(by, str(name)) for name in nodes[by].values}
+    values = map(str, nodes[by].values)
+    links = {name: there.within(by, value) for name, value in zip(plots.node_names(nodes), values, strict=True)}
     note = "The share of trades and scenarios that have a number; a gap is counted, never filled."
     return Card(f"Coverage by {by}", plots.coverage(nodes), note, links, lambda: nodes.drop_attrs(deep=False))
 

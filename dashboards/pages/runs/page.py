@@ -44,7 +44,7 @@ _LISTED = (
     Column("Coverage", "priced of all", kind="share"),
     Column("Asked by", kind="text"),
     Column("Asked", "UTC", kind="text"),
-    Column("Took", "seconds", kind="count"),
+    Column("Took", "seconds, without waiting", kind="count"),
 )
 
 
