@@ -34,7 +34,7 @@ _OFTEN = 0.5
 _MOST, _BARS = 10, 12
 
 _ENDED = ("complete", "partial")
-_EVENT = (Column("After", "seconds", kind="count"), Column("What", kind="text"), Column("Particulars", kind="sentence"))
+_EVENT = [Column("After", "seconds", kind="count"), Column("What", kind="text"), Column("Particulars", kind="sentence")]
 _WHAT_IF = (
     Column("Status", kind="status"),
     Column("Trades \N{MULTIPLICATION SIGN} scenarios", kind="count"),
