@@ -243,6 +243,15 @@ def test_sensitivities__are_those_of_the_library(look: Look, today: Run) -> None
     for name, delta in zip(total["name"].values, total["delta"].values, strict=True):
         if total["kind"].values[total["name"].values == name].tolist() == ["fx"] and delta:
             assert market[str(name)][1] == money(float(delta))
+    kinds = {"equity": "Equity", "par": "Rates, quotes", "vol": "Volatility"}
+    for kind, head in kinds.items():
+        of_kind = total.isel(factor=np.flatnonzero(total["kind"].values == kind))
+        assert market[head][1:] == [money(float(of_kind[greek].sum())) for greek in ("delta", "gamma")]
+    shown = table(content["market"]).section.rows
+    first = next(at for at, row in enumerate(shown) if row.name.endswith(" smaller"))
+    start = max(at for at, row in enumerate(shown[:first]) if row.parent)
+    amounts = [float(row.cells[1].replace(",", "")) for row in shown[start : first + 1]]
+    assert amounts[0] == pytest.approx(sum(amounts[1:]), abs=len(amounts))
 
 
 @pytest.mark.parametrize("factor", ["fx:EUR", "par:USD-TREASURY", "vol:SPX"])

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from riskgrid import charts
 from riskgrid.analysis.bumped import Sensitivities, SpotVol
@@ -85,7 +86,7 @@ def _market(node: Node, title: str, made: Sensitivities) -> Card:
         if not len(own):
             continue
         size = _size(total, kind)
-        rows.append(Row(headed(_KINDS.get(kind, kind)), [size, "", ""], parent=True))
+        rows.append(Row(headed(_KINDS.get(kind, kind)), [size, *_summed(delta, gamma, own)], parent=True))
         links.append(None)
         order = own[np.argsort(-np.abs(delta.values[own]), kind="stable")]
         for at in order[:_MOST].tolist():
@@ -94,12 +95,17 @@ def _market(node: Node, title: str, made: Sensitivities) -> Card:
             rows.append(Row(names[at], ["", money(float(delta.values[at])), money(float(gamma.values[at]))], 1))
             links.append(node.state.but(factor=factor))
         if (left := len(order) - _MOST) > 0:
-            rows.append(Row(f"{left:,} smaller", ["", "", ""], 1))
+            rows.append(Row(f"{left:,} smaller", ["", *_summed(delta, gamma, order[_MOST:])], 1))
             links.append(None)
     heads = [Column("Bump", kind="text"), Column("Delta", f"{node.currency} per bump"), Column("Gamma", "per bump")]
     section = Section(title, "Market object", heads, rows)
-    note = "A curve or a surface is the sum of its nodes. Choose one to look closer."
+    note = "A curve or a surface is the sum of its nodes, a kind that of its objects. Choose one to look closer."
     return Card(title, Table(section, links, chosen=chosen), note, data=lambda: total.drop_attrs(deep=False))
+
+
+def _summed(delta: xr.DataArray, gamma: xr.DataArray, places: NDArray[np.intp]) -> list[str]:
+    """Of objects of one kind, each bumped by as much: what they gain together if all are."""
+    return [money(float(each.values[places].sum())) for each in (delta, gamma)]
 
 
 def _size(total: xr.Dataset, kind: str) -> str:
