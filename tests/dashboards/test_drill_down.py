@@ -133,6 +133,16 @@ def test_heads__order_the_rows_and_back(look: Look) -> None:
     assert [row.name for row in smallest.section.rows[1:-1]] == [row.name for row in largest.section.rows[-2:0:-1]]
 
 
+def test_rows__are_taken_along_as_they_stand_with_share_and_changes(look: Look) -> None:
+    card = made(show(EMEA.but(sort="base_value"), look)["below"])
+    assert card.data is not None
+    taken, shown = card.data(), table(card).section.rows
+    assert taken["desk"].values.tolist()[1:] == [row.name for row in shown[1:-1]]
+    for at, row in enumerate(shown[:-1]):
+        assert row.cells[6] == share(float(taken["share"][at]))
+        assert row.cells[1].removeprefix("+") == money(float(taken["base_value_change"][at]))
+
+
 def test_steps__lead_back_up_one_at_a_time(look: Look) -> None:
     told = words(show(EMEA.within("desk", "Rates"), look)["place"])
     assert '<a href="?page=drill-down">Firm</a>' in told

@@ -166,7 +166,14 @@ def _below(node: Node, table: xr.Dataset, order: NDArray[np.intp]) -> Card:
         sorts=sorts(node.state, _SHOWN, _USUAL),
         sorted=now_sorted(node.state, _SHOWN, _USUAL),
     )
-    return Card(title, body, note, data=lambda: table.drop_attrs(deep=False))
+    return Card(title, body, note, data=lambda: _as_shown(table, order))
+
+
+def _as_shown(table: xr.Dataset, order: NDArray[np.intp]) -> xr.Dataset:
+    """Every row, those of other pages too, in the order of the table, and the share that stands in it."""
+    part, whole = table["component_expected_shortfall"], float(table["expected_shortfall"][0])
+    parts = table.assign(share=part / (whole or np.nan))
+    return parts.isel(node=[0, *order.tolist()]).drop_attrs(deep=False)
 
 
 def _row(table: xr.Dataset, at: int, name: str, whole: float) -> Row:
