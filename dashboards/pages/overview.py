@@ -111,7 +111,9 @@ def _who(node: Node) -> Card:
         cells = [money(one["base_value"]), money(one["value_at_risk"]), rise, var]
         cells += [money(one["expected_shortfall"]), es, share(one[_ADDS[1]], whole), part]
         value = str(table[by].values[at])
-        rows.append(Row((value or "(none)") if at else "Total", cells, int(at > 0), _partial(table, at), parent=not at))
+        rows.append(
+            Row(plots.node_name(value, by) if at else "Total", cells, int(at > 0), _partial(table, at), parent=not at)
+        )
         there = node.state.but(page="drill-down", by="")
         links.append(there.within(by, value) if at else there)
         bars.append(one[_ADDS[1]] / whole if at and whole and not np.isnan(one[_ADDS[1]]) else 0.0)
