@@ -59,8 +59,8 @@ class Contributions(Shown):
             part = float(table[f"component_{name}"][node])
             cells = [money(float(table[name][node])), money(part), share(part, whole)]
             cells += [money(float(table[f"incremental_{name}"][node])), _rate(float(table[f"marginal_{name}"][node]))]
-            name = plots.node_name(str(table[by[depth - 1]].values[node]), by[depth - 1]) if depth else "Total"
-            rows.append(Row(name, cells, depth))
+            called = plots.node_name(str(table[by[depth - 1]].values[node]), by[depth - 1]) if depth else "Total"
+            rows.append(Row(called, cells, depth))
         title = f"What adds to {_MEASURED[name]} {percent}, as of {self.conventions['as_of']}, {currency}"
         said = self.sentences() if name == "expected_shortfall" else ()
         return Section.of_tree(
