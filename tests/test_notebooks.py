@@ -1,8 +1,10 @@
 """The notebooks run from top to bottom, say what is so, and are stored without what they print."""
 
 import asyncio
+import gc
 import json
 import re
+import warnings
 from pathlib import Path
 
 import nbformat
@@ -101,6 +103,12 @@ CLAIMS = {
 }
 
 
+def run_through(notebook, where):
+    kernels = KernelSpecManager(kernel_dirs=[])  # leaves the one of the installed ipykernel, which is this Python
+    kernel = AsyncKernelManager(kernel_spec_manager=kernels)
+    asyncio.run(NotebookClient(notebook, km=kernel, timeout=240, resources=where).async_execute())
+
+
 @pytest.fixture
 def execute(tmp_path, monkeypatch):
     """Runs a notebook in this interpreter, whatever kernels are installed, and answers what it is asked at the end."""
@@ -112,17 +120,11 @@ def execute(tmp_path, monkeypatch):
         notebook = nbformat.read(book, as_version=4)
         question = f"import json\nimport numpy as np\nprint(json.dumps(dict({asked})))"
         notebook.cells.append(nbformat.v4.new_code_cell(question))
-        kernels = KernelSpecManager(kernel_dirs=[])  # leaves the one of the installed ipykernel, which is this Python
-        kernel = AsyncKernelManager(kernel_spec_manager=kernels)
-        where = {"metadata": {"path": str(tmp_path)}}
-
-        async def executed():
-            try:
-                await NotebookClient(notebook, km=kernel, timeout=240, resources=where).async_execute()
-            finally:
-                kernel.context.destroy(linger=0)  # it leaves sockets open, of which another test would be told
-
-        asyncio.run(executed())
+        run_through(notebook, {"metadata": {"path": str(tmp_path)}})
+        with warnings.catch_warnings():
+            # the client of a kernel leaves sockets open, of which else some other test would be told
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
         outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
         return outputs[:-1], json.loads(outputs[-1].text)
 
