@@ -26,7 +26,7 @@ def test_copies_and_files__hold_the_full_numbers(visit, store, table):
     csv = pd.read_csv(io.BytesIO(page.taken(_WHO, "CSV")))
     parquet = pq.read_table(io.BytesIO(page.taken(_WHO, "Parquet"))).to_pandas()
     order = [0, *(1 + np.argsort(-table["component_expected_shortfall"].values[1:], kind="stable"))]  # as on the page
-    before = rg.report(rg.open_run(store.runs["holes"], store=store.store), ["desk"]).table
+    before = rg.report(rg.open_run(store.runs["eve"], store=store.store), ["desk"]).table
     for held in (copied, csv, parquet):
         for name in ("value_at_risk", "component_expected_shortfall"):
             assert np.array_equal(held[name].to_numpy(), table[name].values[order])
