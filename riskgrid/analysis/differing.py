@@ -19,6 +19,7 @@ from riskgrid.measures.convention import Level
 from riskgrid.page import Column, Row, Section, Shown, money
 from riskgrid.reporting import measure_sentences, report
 from riskgrid.result import Run
+from riskgrid.running import revalue
 from riskgrid.running import run as full_run
 from riskgrid.scenarios import set as scenario_set
 from riskgrid.store import Store
@@ -247,7 +248,10 @@ class _Path:
         )
 
     def _again(self, run: Run) -> Run:
-        """The question of a run asked of this code, in the store of the steps."""
+        """The question of a run asked of this code, in the store of the steps; in its own store it serves the run."""
+        if run.store == self._store:
+            name = f"diff {self.a.known_as} {self.b.known_as}: {run.known_as} by this code"
+            return revalue(run, run.scenarios, name=name, cluster=self._cluster, progress=self._progress)
         spec = {name: run.manifest[name] for name in ("reporting", "cell_labels", "bits", "cut")}
         inputs = (run.portfolio, run.market, run.scenarios)
         return full_run(*inputs, store=self._store, cluster=self._cluster, progress=self._progress, **spec)

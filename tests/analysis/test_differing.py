@@ -129,6 +129,8 @@ def test_diff__of_a_run_by_other_code_begins_with_this_code(base, tmp_path):
     assert found["step"].values.tolist() == ["this code"]
     assert found["value_at_risk"].values.tolist() == [[0.0]]
     assert rg.diff(base, old).to_dataset()["step"].values.tolist() == ["code of the second run"]
+    listed = old.store.catalogue.list(served=False)
+    assert [row.run_id for row in listed] == [old.run_id]  # what a diff needs is nobody's next run
 
 
 def test_diff__calls_runs_by_their_names_where_they_have_one(base):
