@@ -179,6 +179,7 @@ def test_api__told_twice_to_end_ends_in_order(started: Callable[..., Process]) -
 def test_serve__told_to_end_gives_back_the_run_in_hand(started: Callable[..., Process], undisturbed: str) -> None:
     asked = question()
     served = started("serve", "--port", "0", "--no-sample", "--cluster", "threads:1")
+    served.address()  # its child may be at work before it itself can be told anything
     row = submit(asked, served.store)
     until(lambda: blocks(served.store) > 3)
     served.process.terminate()
