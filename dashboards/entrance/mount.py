@@ -23,7 +23,7 @@ from riskgrid.dashboards.entrance.gate import Gate
 from riskgrid.dashboards.entrance.signing import Signing
 from riskgrid.dashboards.entrance.statics import Statics
 from riskgrid.dashboards.entrance.visit import Known, Visit, Visits
-from riskgrid.dashboards.session import open_session
+from riskgrid.dashboards.session import Session
 from riskgrid.dashboards.theme import ICON
 
 __all__ = ["mount"]
@@ -76,11 +76,11 @@ def _pages(desk: Desk, visits: Visits, visiting: ContextVar[Visit]) -> ASGIApp:
         def left(_: SessionContext) -> None:
             visits.left(session)
 
-        made = open_session(desk, visit.who, f"?{visit.query}" if visit.query else "", dark=visit.dark)
-        visit.asked = made.asked
+        screen = Session(desk, visit.who, visit.query, dark=visit.dark).screen
+        visit.asked = screen.asked
         visits.begun(session, visit)
         document.on_session_destroyed(left)
-        return made.view
+        return screen.view
 
     made = build_asgi_app(
         {"/desk": page},
