@@ -14,6 +14,7 @@ from riskgrid.engine.budget import Limits, check, estimate, stored_blocks
 from riskgrid.engine.cost import learned
 from riskgrid.engine.execute import execute, planned
 from riskgrid.engine.outcome import CellSums, Outcome, Progress
+from riskgrid.engine.outlook import Outlook
 from riskgrid.engine.plan import Piece
 from riskgrid.engine.quarantine import along
 from riskgrid.inputs import input_keys, save_inputs
@@ -24,6 +25,7 @@ from riskgrid.manifest import make_manifest
 from riskgrid.market.states import MarketStates
 from riskgrid.pivot import cells_of
 from riskgrid.placement import placement_of
+from riskgrid.portfolio import Portfolio
 from riskgrid.question import Question, Spec, requested
 from riskgrid.registry import INSTRUMENTS
 from riskgrid.result import Run
@@ -103,6 +105,7 @@ def answer(
                 notice=noticed,
                 stop=lease.check,
                 retry=retry,
+                ahead=Outlook(_counts(asked.portfolio), lease.limits.seconds if lease.limits else None),
             )
             committing = time.perf_counter()
             ordered = Cells.of(cells.values, outcome.sums)
@@ -125,9 +128,15 @@ def _fitting(
     planned, store = list(pieces), lease.store
     # what is refused must not tell who sees some books which blocks others have had priced
     stored = set() if lease.row.rights else stored_blocks(planned, store)
-    needed = estimate(planned, states, asked.spec.pricing, stored=stored, costs=learned(store), workers=workers)
-    check(needed, lease.limits or Limits(), store.free_bytes())
+    limits = lease.limits or Limits()
+    how: dict[str, Any] = {"costs": learned(store), "workers": workers, "within": limits.seconds}
+    needed = estimate(planned, states, asked.spec.pricing, stored=stored, **how)
+    check(needed, limits, store.free_bytes())
     return planned
+
+
+def _counts(portfolio: Portfolio) -> dict[str, int]:
+    return {name: portfolio.tables[name].num_rows for name in portfolio.instruments}
 
 
 def _keep(asked: Question, store: Store, key: str, outcome: Outcome, ordered: Cells) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
@@ -34,14 +35,16 @@ _POLL, _MOST_PATIENCE = 0.1, 30.0
 class Runner:
     """Takes queued runs and answers them until it is stopped.
 
-    cluster : as for a run; opened once and kept.   lanes : how many runs at once, and the least priority that each
-    takes: by default one takes whatever is next, and one only what somebody waits for, so that a long batch does not
-    keep it waiting.   Several runners may share a store: a run is leased by one of them at a time, and one that dies
-    loses its lease and no finished block.   told : called with each run as it ended.
+    cluster : as for a run; opened once and kept.   interactive : the same for runs that somebody waits for, by default
+    the same workers: with some of their own they wait for no task of a batch.   lanes : how many runs at once, and the
+    least priority that each takes: by default one takes whatever is next, and one only what somebody waits for, so that
+    a long batch does not keep it waiting.   told : called with each run as it ended.   Several runners may share a
+    store: a run is leased by one of them at a time, and one that dies loses its lease and no finished block.
     """
 
     store: Store
     cluster: str | Workers | Any = "threads"
+    interactive: str | Workers | Any = None
     lanes: Sequence[int | None] = (None, INTERACTIVE)
     name: str = field(default_factory=runner_name)
     lease_seconds: float = LEASE_SECONDS
@@ -50,16 +53,19 @@ class Runner:
     def __post_init__(self) -> None:
         self._stopping = threading.Event()
         self._held: dict[str, Lease] = {}
-        self._workers: Workers | None = None
+        self._workers: dict[bool, Workers] = {}
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
-        self._workers = connect(self.cluster)
+        for waited in {False, self.interactive is not None}:
+            with contextlib.suppress(ClusterLost):  # its scheduler may start later than this
+                self._workers[waited] = connect(self._cluster(waited), keep=True)
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-        self._disconnect()
+        for waited in (False, True):
+            self._disconnect(waited)
 
     def stop(self) -> None:
         """Take no more runs, and give back those in hand: another runner goes on from their finished blocks."""
@@ -91,7 +97,7 @@ class Runner:
         try:
             self._answer(row)
         except ClusterLost:
-            self._disconnect()
+            self._disconnect(self._waited(row.priority))
             raise
         except Released:  # back in the queue, as whoever stops this runner wants it
             _LOG.info("run %s was given back", row.run_id)
@@ -150,17 +156,25 @@ class Runner:
     # -- workers -----------------------------------------------------------------------------------------------
 
     def _connected(self, priority: int) -> Workers:
-        """Workers for one run, of the cluster that is kept open. ClusterLost where it does not answer."""
+        """Workers for one run, of the cluster that is kept open for it. ClusterLost where that does not answer."""
+        waited = self._waited(priority)
         with self._lock:
-            if self._workers is None:
+            if waited not in self._workers:
                 try:
-                    self._workers = connect(self.cluster)
+                    self._workers[waited] = connect(self._cluster(waited), keep=True)
                 except BadSpec as error:  # it was right when the runner started
                     raise ClusterLost(str(error)) from error
-            return self._workers.lent(priority)
+            return self._workers[waited].lent(priority)
 
-    def _disconnect(self) -> None:
+    def _waited(self, priority: int) -> bool:
+        """Whether a run goes to the workers of those that somebody waits for."""
+        return self.interactive is not None and priority >= INTERACTIVE
+
+    def _cluster(self, waited: bool) -> str | Workers | Any:
+        return self.interactive if waited else self.cluster
+
+    def _disconnect(self, waited: bool) -> None:
         with self._lock:
-            if self._workers is not None:
-                self._workers.__exit__(None, None, None)
-                self._workers = None
+            workers = self._workers.pop(waited, None)
+            if workers is not None:
+                workers.__exit__(None, None, None)

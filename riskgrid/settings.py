@@ -8,10 +8,11 @@ import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from riskgrid.errors import InputError
 
-__all__ = ["Settings", "Told", "settings", "told"]
+__all__ = ["Settings", "Told", "WorkerRange", "settings", "told"]
 
 #: Variables that others read: the kernels, before anything is set, and the tests.
 _ELSEWHERE = ("RISKGRID_BACKEND", "RISKGRID_CHROMIUM", "RISKGRID_TEST_POSTGRES")
@@ -24,6 +25,15 @@ _S3_SECONDS = 30.0
 
 #: Seconds that a run waits for a worker where there is none.
 _PATIENCE = 60.0
+
+#: Workers of a cluster that grows and shrinks.
+_WORKERS = "0-10x4"
+
+#: Seconds without work after which workers that can go are retired.
+_IDLE = 120.0
+
+#: Seconds in which a run is to be over, where nobody has said.
+_DEADLINE = 300.0
 
 #: Requests a second that a principal may make of one process, after a burst of twice as many.
 _RATE = 200.0
@@ -39,6 +49,10 @@ _VARIABLES = (
     ("RISKGRID_S3_ENDPOINT", "s3_endpoint", "of a bucket that is not Amazon's"),
     ("RISKGRID_S3_TIMEOUT", "s3_seconds", "seconds that a request to a bucket may take"),
     ("RISKGRID_PATIENCE", "patience", "seconds that a run waits for a worker"),
+    ("RISKGRID_WORKERS", "workers", "workers of an elastic cluster: least-most x threads of each"),
+    ("RISKGRID_IDLE", "idle", "seconds without work until these are retired"),
+    ("RISKGRID_DEADLINE", "deadline", "seconds in which a run is to be over, for their number"),
+    ("RISKGRID_TLS", "tls", "folder with ca.crt, tls.crt and tls.key of the cluster's parts"),
     ("RISKGRID_USER", "principal", "who asks on the command line, for the audit"),
     ("RISKGRID_OIDC_ISSUER", "oidc_issuer", "issuer of the tokens that a service takes"),
     ("RISKGRID_OIDC_AUDIENCE", "oidc_audience", "for whom they are made"),
@@ -56,6 +70,33 @@ _CREDENTIALS = re.compile(r"(?<=://).*@|\?.*")
 
 
 @dataclass(frozen=True)
+class WorkerRange:
+    """How many workers there may be, and threads of each.
+
+    >>> WorkerRange.of("0-50x4")
+    WorkerRange(least=0, most=50, threads=4)
+    """
+
+    least: int
+    most: int
+    threads: int
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """From ``least-most`` or ``least-mostxthreads``. InputError for anything else."""
+        found = re.fullmatch(r"(\d+)-(\d+)(?:x(\d+))?", text.strip())
+        numbers = [int(part or 1) for part in found.groups()] if found else [1, 0, 0]
+        if not (numbers[0] <= numbers[1] and numbers[1] > 0 and numbers[2] > 0):
+            raise InputError(
+                f"'{text}' is no range of workers (RISKGRID_WORKERS); e.g. '0-50x4' is right: 0 to 50 of 4 threads each"
+            )
+        return cls(*numbers)
+
+    def __str__(self) -> str:
+        return f"{self.least}-{self.most}x{self.threads}"
+
+
+@dataclass(frozen=True)
 class Settings:
     """``home``: folder of the embedded store.   ``store``: the store that is used by default, a folder or a URL.
 
@@ -67,6 +108,9 @@ class Settings:
     ``oidc_issuer``, ``oidc_audience``: whose tokens a service takes, and made for whom.   ``oidc_jwks``: URL or file of
     the issuer's keys, None to ask it where they are.   ``principal_claim``, ``groups_claim``: where a token has its
     principal and groups.   ``rights``: file that says what groups may, None to go by their names.
+    ``workers``: how many workers a cluster that grows and shrinks may have.   ``idle``: seconds without work until they
+    are retired.   ``deadline``: seconds in which a run is to be over, which decides how many it wants.
+    ``tls``: folder of certificates; where it is set, the parts of a cluster speak TLS alone.
     ``log``, ``log_level``: form of the log lines and the least level that is written.   ``rate``: requests a second
     that a principal may make of one process.
     """
@@ -87,6 +131,10 @@ class Settings:
     principal_claim: str
     groups_claim: str
     rights: Path | None
+    workers: WorkerRange = field(default_factory=lambda: WorkerRange.of(_WORKERS))
+    idle: float = _IDLE
+    deadline: float = _DEADLINE
+    tls: Path | None = None
     log: str = "auto"
     log_level: str = "info"
     rate: float = _RATE
@@ -135,10 +183,11 @@ def settings() -> Settings:
     ``RISKGRID_HOME``, else the platform's data folder; ``RISKGRID_STORE``, else the home; ``RISKGRID_CATALOGUE``;
     ``RISKGRID_THREADS``, or all cores; ``RISKGRID_CACHE``, else the platform's cache folder; ``RISKGRID_CACHE_GB``, 20;
     ``RISKGRID_S3_ENDPOINT``; ``RISKGRID_S3_TIMEOUT``, 30 seconds; ``RISKGRID_PATIENCE``, 60 seconds;
+    ``RISKGRID_WORKERS``, 0-10x4; ``RISKGRID_IDLE``, 120 seconds; ``RISKGRID_DEADLINE``, 300 seconds; ``RISKGRID_TLS``;
     ``RISKGRID_USER``, else the user of this process; ``RISKGRID_OIDC_ISSUER``, ``RISKGRID_OIDC_AUDIENCE``,
     ``RISKGRID_OIDC_JWKS``; ``RISKGRID_PRINCIPAL_CLAIM``, sub; ``RISKGRID_GROUPS_CLAIM``, groups; ``RISKGRID_RIGHTS``;
     ``RISKGRID_LOG``, auto; ``RISKGRID_LOG_LEVEL``, info; ``RISKGRID_RATE``, 200 requests a second.
-    InputError where a number is none.
+    InputError where a number or a range is none.
     """
     home = _folder("RISKGRID_HOME", "user_data_dir")
     threads = os.environ.get("RISKGRID_THREADS", "0")
@@ -161,6 +210,10 @@ def settings() -> Settings:
         principal_claim=os.environ.get("RISKGRID_PRINCIPAL_CLAIM") or "sub",
         groups_claim=os.environ.get("RISKGRID_GROUPS_CLAIM") or "groups",
         rights=Path(rights).expanduser() if (rights := os.environ.get("RISKGRID_RIGHTS")) else None,
+        workers=WorkerRange.of(os.environ.get("RISKGRID_WORKERS") or _WORKERS),
+        idle=_number("RISKGRID_IDLE", _IDLE, "seconds"),
+        deadline=_number("RISKGRID_DEADLINE", _DEADLINE, "seconds"),
+        tls=Path(tls).expanduser() if (tls := os.environ.get("RISKGRID_TLS")) else None,
         log=os.environ.get("RISKGRID_LOG") or "auto",
         log_level=(os.environ.get("RISKGRID_LOG_LEVEL") or "info").lower(),
         rate=_number("RISKGRID_RATE", _RATE, "requests a second"),

@@ -11,9 +11,10 @@ import click
 
 from riskgrid import __version__
 
-__all__ = ["BY", "HTML", "STORE", "WHERE", "chosen", "cli", "labels_of", "table", "unpriced"]
+__all__ = ["BY", "CLUSTERS", "HTML", "STORE", "WHERE", "chosen", "cli", "labels_of", "table", "unpriced"]
 
 STORE = click.option("--store", help="Folder or bucket (s3://...) of the store [$RISKGRID_STORE, $RISKGRID_HOME].")
+CLUSTERS = "threads[:N], processes[:N], processes:0-N, kubernetes[:[NAMESPACE/]NAME], a scheduler's address."
 BY = click.option("--by", default="region,desk", show_default=True, help="Labels of the table, outermost first.")
 HTML = click.option("--html", type=click.Path(path_type=Path), help="Write the report as one HTML page here.")
 WHERE = click.option("--where", multiple=True, metavar="LABEL=VALUE", help="Keep only these trades; may be repeated.")

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from riskgrid.cli.group import STORE, cli, table
+from riskgrid.cli.group import CLUSTERS, STORE, cli, table
 
 __all__ = ["audit", "cancel", "events", "resume", "runner", "submit"]
 
@@ -45,7 +45,8 @@ def submit(spec: Path, *, name: str | None, priority: int, key: str | None, stor
 
 
 @cli.command()
-@click.option("--cluster", default="threads", show_default=True, help="threads, threads:N, processes:N, an address.")
+@click.option("--cluster", default="threads", show_default=True, help=CLUSTERS)
+@click.option("--interactive-cluster", help="The same for runs that somebody waits for [the cluster].")
 @click.option("--until-idle", is_flag=True, help="End when nothing waits.")
 @click.option("--interactive-lane/--no-interactive-lane", default=True, help="Keep a lane free for who waits.")
 @click.option(
@@ -72,7 +73,14 @@ def runner(*, lease: float | None, while_stdin: bool, metrics_host: str, metrics
     kept, lanes = store_of(rest["store"]), (None, INTERACTIVE) if rest["interactive_lane"] else (None,)
     with (
         counted(kept, metrics_host, metrics_port) as told,
-        Runner(kept, cluster=rest["cluster"], lanes=lanes, lease_seconds=lease or LEASE_SECONDS, told=told) as worker,
+        Runner(
+            kept,
+            cluster=rest["cluster"],
+            interactive=rest["interactive_cluster"],
+            lanes=lanes,
+            lease_seconds=lease or LEASE_SECONDS,
+            told=told,
+        ) as worker,
     ):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from riskgrid.cluster import Workers
+from riskgrid.cluster import Expected, Workers
 from riskgrid.engine.block import cache_bytes
 from riskgrid.engine.cost import cost_of
 from riskgrid.engine.plan import Block, Piece, Pricing
@@ -88,11 +88,12 @@ def estimate(
     stored: Set[str],
     costs: Mapping[str, float],
     workers: Workers,
+    within: float | None = None,
 ) -> Estimate:
     """What executing these pieces will need.
 
     stored : keys of blocks that need not be priced.   costs : seconds of a valuation by instrument, see
-    ``engine.cost.learned``.
+    ``engine.cost.learned``.   within : seconds in which it is to be over, where workers come as they are wanted.
 
     Disk is that of the missing blocks, of all cell sums, of the plan and, for other processes, of market and terms.
     Memory is the states of every market object that is read, the terms, the cell sums twice (added up, and in the
@@ -108,15 +109,16 @@ def estimate(
     sums = cells * (states.count - 1 + _COUNTS) * 8
     scratch = max((int(1.25 * _ticks(block, pricing)) + _taken(states, block) for _, block in missing), default=0)
     each = scratch + _TILES * cache_bytes()
-    count, shared = workers.count, not workers.in_process
+    wanted = Expected(sum(spent), len(spent), max(spent, default=0.0), within)
+    count, shared = _count_of(workers, wanted), not workers.in_process
     disk = sum(_block_bytes(block, pricing) for _, block in missing) + _sum_bytes(pieces)
     disk += sums + sum(32 * len(piece.rows) for piece in pieces) + 2 * _FILE
     return Estimate(
         blocks=sum(len(piece.blocks) for piece in pieces),
         missing=len(missing),
         valuations=sum(_valuations(block) for _, block in missing),
-        busy=sum(spent),
-        largest=max(spent, default=0.0),
+        busy=wanted.busy,
+        largest=wanted.longest,
         disk=disk + (panels + terms if shared else 0),
         memory=panels + terms + 2 * sums + count * (each + (panels + _PROCESS if shared else 0)),
         workers=count,
@@ -170,6 +172,11 @@ class Room:
                 self._free = self._store.free_bytes()
         if self._free is not None and self._needed > self._free:
             raise TooLarge(_no_room(self._needed, self._free))
+
+
+def _count_of(workers: Workers, wanted: Expected) -> int:
+    # a user's own workers may not say what they could become
+    return workers.foreseen(wanted) if hasattr(workers, "foreseen") else workers.count
 
 
 def _number(name: str, given: Any) -> float | None:

@@ -87,6 +87,7 @@ class Course:
                 self._add(work, piece)
             else:
                 missing.append(work)
+        self.sender.expect(piece, missing)
         if missing:
             self.room.take(missing, self.pricing)
             self.sender.dispatch(piece, missing)

@@ -14,6 +14,7 @@ from riskgrid.engine.adding import distinct_cells
 from riskgrid.engine.course import Course
 from riskgrid.engine.notice import Notices
 from riskgrid.engine.outcome import CellSums, Outcome, Progress
+from riskgrid.engine.outlook import Outlook
 from riskgrid.engine.plan import Piece, Pricing, extend_block, plan_instrument
 from riskgrid.engine.sending import Sender
 from riskgrid.engine.timing import compile_seconds
@@ -38,20 +39,22 @@ def execute(  # noqa: PLR0913, options of the one verb, each of which may be lef
     notice: Callable[[str, Mapping[str, Any]], None] | None = None,
     stop: Callable[[], None] | None = None,
     retry: bool = False,
+    ahead: Outlook | None = None,
 ) -> Outcome:
     """Price what the store lacks and add up all cells.
 
     pieces : with the cell of each trade, see :func:`planned`; planning goes on while tasks run.
     notice : called with a word and its particulars when something has gone wrong and was mended; the outcome has the
     sentences.   stop : called five times a second; what it raises ends the run.   retry : trades that once ended their
-    worker are tried again.   Both are called in this thread.
+    worker are tried again.   Both are called in this thread.   ahead : the trades in all and when it is to be over,
+    which decides how many workers are asked for where there may be more.
 
     A task that fails is tried again block by block. A block that ends its worker is cut in two until the one trade is
     found that does it. A store that refuses (StoreError) or a cluster that has gone (ClusterLost) stops the run, with
     what is finished kept.
     """
     outcome = Outcome(CellSums.zeros(cells, states.count - 1))
-    sender = Sender(states, pricing, store, workers, outcome)
+    sender = Sender(states, pricing, store, workers, outcome, ahead=ahead or Outlook())
     run = Course(sender, Notices(outcome.notices, notice), progress=progress, stop=stop, retry=retry)
     try:
         for piece in _timed(iter(pieces), outcome.seconds, "planning"):

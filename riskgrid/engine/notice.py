@@ -11,6 +11,8 @@ _SENTENCES = {
     "attempt": "attempt {number} of block {block:.12} failed: {reason}",
     "damaged": "{what} of block {block:.12} were not what was written, and were made anew",
     "quarantined": "one trade of '{instrument}' was left out: {reason}",
+    "scaled": "{workers} workers were asked for in place of {before}",
+    "scaling failed": "the number of workers could not be set: {reason}",
     "split": "block {block:.12} of {trades} trades of '{instrument}' was cut in two to find what ended its worker",
     "store": "the store was asked again after a failure: {reason}",
     "waiting for workers": "there is no worker at {scheduler}; the run waits {patience:.0f} s for one",

@@ -11,10 +11,12 @@ from typing import Any
 
 from riskgrid import log
 from riskgrid.cluster import Workers
+from riskgrid.cluster.sizing import task_seconds
 from riskgrid.engine.adding import distinct_cells
 from riskgrid.engine.cost import cost_of, learned
 from riskgrid.engine.numerics import engine_code, numerics_digest
 from riskgrid.engine.outcome import Outcome
+from riskgrid.engine.outlook import Outlook
 from riskgrid.engine.plan import Block, Piece, Pricing
 from riskgrid.engine.task import Task, Work, columns_to_store, run_task, sum_key
 from riskgrid.engine.timing import Arrivals, spending
@@ -23,10 +25,10 @@ from riskgrid.store import Store
 
 __all__ = ["Flight", "Sender", "Sent", "work_of"]
 
-#: Seconds of work a task bundles: a scheduler needs about a millisecond for each.
-_TASK_SECONDS = {True: 0.05, False: 0.1}
-#: The same by worker: one scheduler sends out 1,500 tasks a second at most, a quarter of which is enough.
-_SCHEDULING = 2.6e-3
+#: Seconds of work that a task of this process bundles.
+_TASK_SECONDS = 0.05
+#: Seconds of a valuation of which only the sums are wanted, in proportion to one that is priced.
+_SUMMED = 0.05
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,17 @@ class Sender:
     receive: Callable[[], None]
 
     def __init__(
-        self, states: MarketStates, pricing: Pricing, store: Store, workers: Workers, outcome: Outcome
+        self,
+        states: MarketStates,
+        pricing: Pricing,
+        store: Store,
+        workers: Workers,
+        outcome: Outcome,
+        *,
+        ahead: Outlook,
     ) -> None:
         self.states, self.pricing, self.store, self.workers, self.outcome = states, pricing, store, workers, outcome
+        self.ahead = ahead
         self.flight = Flight()
         self._panels: dict[str, str | None] = {}
         self._halt = threading.Event()
@@ -84,19 +94,24 @@ class Sender:
             log.carried(),
         )
         bundle: list[Work] = []
-        expected, enough = 0.0, _TASK_SECONDS[self.workers.in_process]
-        if shared:
-            enough = max(enough, _SCHEDULING * self.workers.count)
+        expected, enough = 0.0, task_seconds(self.workers.count) if shared else _TASK_SECONDS
         for work in works:
             bundle.append(work)
-            size = (work.stop - work.start) * len(work.states)
             if len(works) > 1:
-                expected += size * self._cost(name) * (0.05 if work.priced else 1.0)
+                expected += self._seconds(name, work)
             if expected >= enough:
                 self.submit(self._bundled(task, bundle), piece)
                 bundle, expected = [], 0.0
         if bundle:
             self.submit(self._bundled(task, bundle), piece)
+
+    def expect(self, piece: Piece, works: list[Work]) -> None:
+        """Tell workers of other processes what is coming: some of them may have to be started first."""
+        if self.workers.in_process or not hasattr(self.workers, "expect"):  # a user's own may not want to know
+            return
+        name = piece.instrument.name
+        seconds = [self._seconds(name, work) for work in works]
+        self.workers.expect(self.ahead.add(name, len(piece.rows), self._cost, seconds))
 
     def submit(self, task: Task, piece: Piece, *, alone: bool = False) -> None:
         """Start a task."""
@@ -119,6 +134,9 @@ class Sender:
             roles = {role for work in works for role in work.roles}
             objects = {role: self._object(role, not self.workers.in_process) for role in sorted(roles)}
         return replace(task, works=tuple(works), objects=objects)
+
+    def _seconds(self, instrument: str, work: Work) -> float:
+        return (work.stop - work.start) * len(work.states) * self._cost(instrument) * (_SUMMED if work.priced else 1.0)
 
     def _cost(self, instrument: str) -> float:
         """Seconds a valuation takes: of this run, else of the store's latest one, else a guess."""

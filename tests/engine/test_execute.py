@@ -142,7 +142,7 @@ def test_execute__tells_how_far_it_is(store):
 
 
 def test_execute__keeps_a_window_of_tasks_on_their_way(store, tmp_path, monkeypatch):
-    monkeypatch.setitem(module._TASK_SECONDS, True, 0.0)
+    monkeypatch.setattr(module, "_TASK_SECONDS", 0.0)
 
     class Counting(Threads):
         most = 0

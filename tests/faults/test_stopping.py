@@ -67,7 +67,7 @@ def test_stopping__ends_tasks_of_this_process_before_it_returns_and_leaves_whole
     store, other, slow, workers, bundled, monkeypatch
 ):
     if not bundled:
-        monkeypatch.setitem(sending._TASK_SECONDS, True, 0.0)
+        monkeypatch.setattr(sending, "_TASK_SECONDS", 0.0)
     pricer, stop = slow(0.15), Stop(4)
     with Threads(workers) as pool:
         with pytest.raises(Cancelled):

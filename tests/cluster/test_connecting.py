@@ -91,8 +91,8 @@ def test_connect__refuses_a_count_that_is_none(wrong):
 
 
 def test_connect__refuses_a_word_it_does_not_know():
-    with pytest.raises(BadSpec, match="unknown cluster 'kubernetes'; known: 'threads', 'threads:N'"):
-        connect("kubernetes")
+    with pytest.raises(BadSpec, match="unknown cluster 'slurm'; known: 'threads', 'threads:N'"):
+        connect("slurm")
 
 
 def test_connect__says_that_no_scheduler_answers(monkeypatch):

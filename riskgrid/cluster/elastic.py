@@ -1,0 +1,145 @@
+"""Workers that come when a run wants them and go when nobody does."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import threading
+import time
+import uuid
+from typing import Any, Protocol
+
+from riskgrid.cluster.sizing import sized
+from riskgrid.cluster.workers import Expected, Fact
+from riskgrid.errors import ClusterLost
+from riskgrid.settings import WorkerRange, settings
+
+__all__ = ["Elastic", "Group"]
+
+_LOG = logging.getLogger(__name__)
+
+#: Seconds between two looks at what is wanted.
+_TICK = 1.0
+#: Seconds for which a wish that is not said again counts: clocks of machines may differ by less.
+_LAPSE = 30.0
+#: Facts that are kept for runs that are still to hear them.
+_NAME = "riskgrid-wishes"
+
+
+class Group(Protocol):
+    """Workers of one kind whose number can be set. ``starting`` : seconds that a new one takes to start, about."""
+
+    starting: float
+
+    def size(self) -> int:
+        """Workers that are there or on their way. ClusterLost where nobody can tell."""
+        ...
+
+    def scale(self, workers: int) -> None:
+        """Have so many. ClusterLost where that cannot be asked."""
+        ...
+
+
+class Elastic:
+    """Gives a group as many workers as the runs on it wish, together and within bounds, and takes them back.
+
+    client : Dask's, of the scheduler at which the workers are.   shared : others may use the same scheduler: wishes are
+    kept there, so that each of them counts what all wish.   keep : workers stay when this is closed, for whoever comes
+    next.
+
+    More are asked for at once, fewer after the idle time of the settings. A worker that is retired hands its tasks
+    back; what it has finished is in the store.
+    """
+
+    def __init__(
+        self, client: Any, group: Group, bounds: WorkerRange, *, shared: bool = False, keep: bool = False
+    ) -> None:
+        self.group, self.bounds, self.facts = group, bounds, list[Fact]()
+        self._client, self._shared, self._keep = client, shared, keep
+        self._wishes: dict[int, int] = {}
+        self._name = uuid.uuid4().hex
+        self._enough_since = time.monotonic()
+        self._failing = ""
+        self._wake, self._closing = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="riskgrid-scaling", daemon=True)
+        self._thread.start()
+
+    def threads_for(self, work: Expected) -> int:
+        """Threads that such work wants, of the workers that there may be."""
+        wanted = sized(
+            work.busy,
+            within=work.within or settings().deadline,
+            threads=self.bounds.threads,
+            most=self.bounds.most,
+            blocks=work.blocks,
+            longest=work.longest,
+            starting=self.group.starting,
+        )
+        return wanted.workers * self.bounds.threads
+
+    def wish(self, who: object, threads: int) -> None:
+        """Somebody wants so many threads, in place of what it wanted before."""
+        self._wishes[id(who)] = threads
+        self._wake.set()
+
+    def withdraw(self, who: object) -> None:
+        """Somebody wants nothing any more."""
+        self._wishes.pop(id(who), None)
+
+    def close(self) -> None:
+        """Stop looking; where nobody else wants workers and they are not kept, they are retired."""
+        self._closing.set()
+        self._wake.set()
+        self._thread.join()
+        self._wishes.clear()
+        if not self._keep:
+            with contextlib.suppress(ClusterLost, OSError, TimeoutError):
+                self._set(self._wanted(), self.group.size())
+
+    def _watch(self) -> None:
+        while not self._closing.is_set():
+            self._wake.wait(_TICK)
+            self._wake.clear()
+            if self._closing.is_set():
+                return
+            try:
+                self._tick()
+                self._failing = ""
+            except (ClusterLost, OSError, TimeoutError) as error:  # the next look may find it mended
+                if str(error) != self._failing:
+                    self._failing = str(error)
+                    _LOG.warning("the number of workers cannot be set: %s", error)
+                    self.facts.append(("scaling failed", {"reason": str(error)}))
+            except Exception:
+                _LOG.exception("the number of workers cannot be set")
+
+    def _tick(self) -> None:
+        wanted, size, now = self._wanted(), self.group.size(), time.monotonic()
+        if wanted >= size:
+            self._enough_since = now
+        if wanted > size or (wanted < size and now - self._enough_since >= settings().idle):
+            self._set(wanted, size)
+
+    def _wanted(self) -> int:
+        """Workers that all wish together, within bounds."""
+        threads = sum(list(self._wishes.values()))
+        others = self._others(threads) if self._shared else 0
+        wanted = math.ceil((threads + others) / self.bounds.threads)
+        return min(max(wanted, self.bounds.least), self.bounds.most)
+
+    def _others(self, threads: int) -> int:
+        """Threads that others wish of the same scheduler; says there what is wished here."""
+        if self._client.status != "running":
+            raise ClusterLost("the scheduler was lost")
+        now = time.time()
+        self._client.set_metadata([_NAME, self._name], [threads, now + _LAPSE])
+        said: dict[str, tuple[int, float]] = self._client.get_metadata([_NAME], default={})
+        return sum(count for name, (count, until) in said.items() if name != self._name and until > now)
+
+    def _set(self, wanted: int, size: int) -> None:
+        if wanted == size:
+            return
+        self.group.scale(wanted)
+        _LOG.info("workers: %d asked for in place of %d", wanted, size)
+        self.facts.append(("scaled", {"before": size, "workers": wanted}))
