@@ -50,7 +50,7 @@ def numerics() -> dict[str, str]:
         "instructions": _instructions(),
     }
     if BACKEND == "numba":
-        found["cpu"] = os.environ.get("NUMBA_CPU_NAME", "") or _host_cpu()
+        found["cpu"] = _cpu()
     return found | {name: importlib.metadata.version(name) for name in names}
 
 
@@ -61,12 +61,16 @@ def numerics_digest() -> bytes:
 
 
 def _instructions() -> str:
-    # NumPy says it nowhere in public but in show_config, as text for people
-    features = importlib.import_module("numpy._core._multiarray_umath").__cpu_features__
-    return " ".join(sorted(name for name, usable in features.items() if usable)) or "none"
+    # NumPy says it nowhere in public but in show_config, as text for people; of what a processor can do beside, no loop
+    # of NumPy makes use, and processors that differ in that alone give the same bits
+    told = importlib.import_module("numpy._core._multiarray_umath")
+    used = {*told.__cpu_baseline__, *told.__cpu_dispatch__}
+    return " ".join(sorted(name for name in used if told.__cpu_features__[name])) or "none"
 
 
-def _host_cpu() -> str:
+def _cpu() -> str:
     import llvmlite.binding
+    from numba import config
 
-    return str(llvmlite.binding.get_host_cpu_name())
+    name = config.CPU_NAME or llvmlite.binding.get_host_cpu_name()
+    return " ".join(filter(None, (str(name), config.CPU_FEATURES)))

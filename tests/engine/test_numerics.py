@@ -42,6 +42,17 @@ def test_numerics__tell_another_backend_and_processor_apart(other):
     assert next(iter(other.values())) in theirs[1] or "generic" in theirs[1]
 
 
+def test_numerics__are_those_of_the_processor_that_is_named_and_not_of_the_one_that_is_there():
+    from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+
+    beyond = [name for name in __cpu_dispatch__ if __cpu_features__[name]]
+    named = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "NPY_DISABLE_CPU_FEATURES": " ".join(beyond)}
+    told = elsewhere(RISKGRID_BACKEND="numba", **named)[1]
+    assert beyond
+    assert "'cpu': 'generic'" in told
+    assert [name for name in beyond if name in told] == []
+
+
 def test_engine_code__is_that_of_the_installed_package():
     assert engine_code() == engine_code(ROOT)
     assert all((ROOT / part).exists() for part in VALUE_PATH)
