@@ -61,7 +61,18 @@ if BACKEND == "numba":
         if signature:
             which = repr((signature, dispatcher.targetctx.codegen().magic_tuple())).encode()
             name = f"{name}-{hashlib.blake2b(which, digest_size=6).hexdigest()}"
-        kept._cache_file = IndexDataCacheFile(kept.cache_path, name, SOURCE)
+        kept._cache_file = _Kept(kept.cache_path, name, SOURCE)
+
+    class _Kept(IndexDataCacheFile):  # type: ignore[misc]
+        """Files of a loop, and behind them those that were compiled into the package, where nobody may write now."""
+
+        def __init__(self, folder: str, name: str, stamp: str) -> None:
+            super().__init__(folder, name, stamp)
+            self._shipped = IndexDataCacheFile(str(Path(__file__).with_name("__pycache__")), name, stamp)
+
+        def load(self, key: Any) -> Any:
+            found = super().load(key)
+            return self._shipped.load(key) if found is None else found
 
     def array_type(array: np.ndarray[Any, Any], *, written: bool) -> Any:
         """Widest Numba type of an array, so that slices, memory maps and whole arrays share one compilation."""
