@@ -72,7 +72,7 @@ def environment() -> dict[str, Any]:
     """This process: riskgrid's version and git commit, Python, platform, packages and the conventions of quantiles."""
     return {
         "riskgrid": sys.modules["riskgrid"].__version__,  # not imported by name: it names every floor
-        "commit": _commit(Path(__file__).parents[1]),
+        "commit": _commit(Path(__file__).parent),
         "python": sys.version.split()[0],
         "platform": platform.platform(),
         "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
@@ -84,10 +84,13 @@ def _method(measure: Callable[..., Any]) -> str:
     return str(inspect.signature(measure).parameters["method"].default)
 
 
-def _commit(checkout: Path) -> str:
-    """The commit of a source checkout; nothing for an installed package, and no word on uncommitted changes, which the
-    digest of the code tells."""
+def _commit(package: Path) -> str:
+    """The commit that a build of the package wrote down, else that of its checkout, else nothing; and no word on
+    uncommitted changes, which the digest of the code tells."""
+    told, checkout = package / "commit.txt", package.parent
     try:
+        if told.is_file():
+            return told.read_text(encoding="utf-8").strip()
         folder = checkout / ".git"
         if folder.is_file():  # a worktree points to its folder
             folder = checkout / folder.read_text(encoding="utf-8").partition(":")[2].strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -21,6 +22,8 @@ import pytest
 import riskgrid as rg
 
 ROOT = Path(__file__).parents[1]
+#: Written down by a build that knows it.
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
 #: All that a build reads.
 SOURCES = ("pyproject.toml", "LICENSE", "README.md")
 
@@ -35,6 +38,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "tests" / "sample", copy / "tests" / "sample")  # which is to stay out
     for name in SOURCES:
         shutil.copy(ROOT / name, copy)
+    (copy / "riskgrid" / "commit.txt").write_text(f"{COMMIT}\n")
     build = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
     subprocess.run([sys.executable, "-c", build, "out"], cwd=copy, check=True, capture_output=True)
     (made,) = (copy / "out").iterdir()
@@ -72,7 +76,7 @@ def test_wheel__holds_every_file_of_the_package_and_nothing_else(wheel: Path) ->
         if path.is_file() and "__pycache__" not in path.parts
     )
     inside = (path if path.parts[0] == "riskgrid" else Path("riskgrid", path) for path in found)
-    assert ours == {path.as_posix() for path in inside}
+    assert ours == {"riskgrid/commit.txt", *(path.as_posix() for path in inside)}
     assert {"riskgrid/py.typed", "riskgrid/templates/page.html", "riskgrid/sample/data/history.parquet"} < ours
     assert {
         "riskgrid/dashboards/entrance/mount.py",
@@ -121,6 +125,7 @@ def test_wheel__that_is_installed_serves_and_answers(
             return str(answer.read().decode())
 
     assert read("/ready") == '{"status":"ok"}'
+    assert json.loads(read("/version"))["commit"] == COMMIT
     page = read("/docs")
     (script,) = re.findall(r'src="(/[^"]+swagger-ui[^"]*\.js)"', page)
     assert "SwaggerUIBundle" in read(script)
