@@ -6,8 +6,9 @@ import re
 import numpy as np
 import pytest
 
-from riskgrid.formulas.compiled import INTERPRETED, OPTIONS, SOURCE, loop, source_digest
+from riskgrid.formulas.compiled import INTERPRETED, SOURCE, loop, source_digest
 from riskgrid.formulas.elementary import exp_loop
+from tests.formulas.assembly import assembly
 
 compiled_only = pytest.mark.skipif(INTERPRETED, reason="compilation is switched off")
 
@@ -15,20 +16,14 @@ compiled_only = pytest.mark.skipif(INTERPRETED, reason="compilation is switched 
 @compiled_only
 @pytest.mark.parametrize("name", ["exp", "log", "norm_cdf", "norm_ppf", "black_value", "bachelier_value"])
 def test_inner_loop__multiplies_and_adds_in_vector_registers(name):
-    import numba
-
     from riskgrid import formulas
 
     kernel = getattr(formulas, name)
     kernel.numba(*[np.full((2, 8), True if flag else 0.5) for flag in kernel.flags])
     # of numbers alone, as another test may have asked before, there is nothing to make vectors of
     matrices = next(one for key, one in kernel.compiled.variants.items() if all(ndim == 2 for _, ndim in key))
-    signature = matrices.nopython_signatures[0].args
-    fresh = numba.njit(**OPTIONS)(kernel.compiled.function)  # code from the disk cache cannot be inspected
-    fresh.compile(signature)
-    assembly = "".join(fresh.inspect_asm().values())
     vector = r"fml[as]\s+v\d+\.2d" if platform.machine() in {"aarch64", "arm64"} else r"vf\w+pd\s.*%[yz]mm"
-    assert len(re.findall(vector, assembly)) >= 8
+    assert len(re.findall(vector, assembly(matrices))) >= 8
 
 
 @compiled_only

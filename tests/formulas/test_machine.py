@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from riskgrid.formulas import opcode
-from riskgrid.formulas.compiled import INTERPRETED, OPTIONS
+from riskgrid.formulas.compiled import INTERPRETED
 from riskgrid.formulas.machine import machine_loop
 from riskgrid.formulas.memory import memory
+from tests.formulas.assembly import assembly
 
 TRADES, STATES = 3, 37
 
@@ -66,18 +67,14 @@ def test_memory__is_that_of_the_address():
 @pytest.mark.skipif(INTERPRETED, reason="compilation is switched off")
 def test_machine__works_in_the_widest_vector_registers():
     import llvmlite.binding as llvm
-    import numba
 
     copy = (opcode.POSITIVE, opcode.REGISTER, 5, 0, opcode.REGISTER, 4, 0)
     run([copy], [], np.zeros((TRADES, 1), np.int64), np.zeros((TRADES, 1)))
-    signature = next(iter(machine_loop.variants.values())).nopython_signatures[0].args
-    fresh = numba.njit(**OPTIONS)(machine_loop.function)  # code from the disk cache cannot be inspected
-    fresh.compile(signature)
-    assembly = "".join(fresh.inspect_asm().values())
+    said = assembly(next(iter(machine_loop.variants.values())))
     if platform.machine() in {"aarch64", "arm64"}:
         fused, divided = r"fml[as]\s+v\d+\.2d", r"fdiv\s+v\d+\.2d"
     else:
         register = "zmm" if llvm.get_host_cpu_features().get("avx512f") else "ymm"
         fused, divided = rf"vf\w+pd\s.*%{register}", rf"vdivpd\s.*%{register}"
-    assert len(re.findall(fused, assembly)) >= 150
-    assert len(re.findall(divided, assembly)) >= 8
+    assert len(re.findall(fused, said)) >= 150
+    assert len(re.findall(divided, said)) >= 8

@@ -8,7 +8,8 @@ import pytest
 
 from riskgrid import formulas
 from riskgrid.formulas import curve, flow
-from riskgrid.formulas.compiled import INTERPRETED, OPTIONS
+from riskgrid.formulas.compiled import INTERPRETED
+from tests.formulas.assembly import assembly
 
 #: Rows of four periods' starts, ends and payment dates.
 PERIODS = np.array([[0, 1, 2, 8], [1, 2, 3, 0], [1, 4, 3, 8]])
@@ -123,8 +124,6 @@ def test_a_wrong_row_or_start__is_refused_before_memory_is_read():
 @pytest.mark.skipif(INTERPRETED, reason="compilation is switched off")
 @pytest.mark.parametrize("name", ["flow_sum", "discount_factors", "paid_growth"])
 def test_inner_loop__of_sums_and_discounting_works_in_vector_registers(name):
-    import numba
-
     one, zero = np.ones((2, 40)), np.zeros(1, np.int64)
     cases = {
         "flow_sum": (flow.flow_sum_loop, (one, zero, np.ones(1), np.array([0, 1]), np.empty((1, 40)))),
@@ -132,14 +131,9 @@ def test_inner_loop__of_sums_and_discounting_works_in_vector_registers(name):
         "paid_growth": (curve.paid_growth_loop, (one, zero, zero, zero, np.empty((1, 40)))),
     }
     compiled, args = cases[name]
-    compiled(*args)
-    signature = compiled.compile(args).nopython_signatures[0].args
-    fresh = numba.njit(**OPTIONS)(compiled.function)  # code from the disk cache cannot be inspected
-    fresh.compile(signature)
-    assembly = "".join(fresh.inspect_asm().values())
     arm = platform.machine() in {"aarch64", "arm64"}
     if name == "paid_growth":
         vector, least = r"fdiv\s+v\d+\.2d" if arm else r"vdivpd\s.*%[yz]mm", 1
     else:
         vector, least = r"fml[as]\s+v\d+\.2d" if arm else r"vf\w+pd\s.*%[yz]mm", 8
-    assert len(re.findall(vector, assembly)) >= least
+    assert len(re.findall(vector, assembly(compiled.compile(args)))) >= least
