@@ -18,6 +18,7 @@ import pytest
 from riskgrid.cluster import Threads, connect
 from riskgrid.errors import ClusterLost
 from tests.faults import deadly
+from tests.faults.dask_command import forked_command
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
@@ -26,11 +27,11 @@ SLOW = 0.02
 
 
 class Grid:
-    """A scheduler and its workers, each a process of its own."""
+    """A scheduler and its workers, each a process of its own: commands of a user, or forked in no time."""
 
-    def __init__(self, folder: Path, workers: int = 2) -> None:
-        self.address_file = folder / "scheduler.json"
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+    def __init__(self, folder: Path, workers: int = 2, *, forked: bool = True) -> None:
+        self.address_file, self.forked = folder / "scheduler.json", forked
+        self.processes: dict[str, Any] = {}
         self.start("scheduler", "scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", self.address_file)
         deadline = time.monotonic() + 60.0
         while not self.address_file.exists() and time.monotonic() < deadline:
@@ -39,11 +40,15 @@ class Grid:
             self.start_worker(number)
 
     def start(self, name: str, *arguments: Any) -> None:
+        words, log = list(map(str, arguments)), self.address_file.parent / f"{name}.log"
+        if self.forked:
+            self.processes[name] = forked_command(log, *words)
+            return
         failures = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
         environment = {**os.environ, **failures, "PYTHONPATH": str(ROOT), "DEADLY": "1"}
-        command = [sys.executable, "-m", "dask", *map(str, arguments)]
-        with (self.address_file.parent / f"{name}.log").open("wb") as log:
-            self.processes[name] = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        with log.open("wb") as file:
+            command = [sys.executable, "-m", "dask", *words]
+            self.processes[name] = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file)
 
     def start_worker(self, number: int) -> None:
         options = ("--no-nanny", "--nthreads", "1", "--no-dashboard", "--memory-limit", "0")
@@ -54,8 +59,9 @@ class Grid:
         return str(json.loads(self.address_file.read_text())["address"])
 
     def kill(self, name: str) -> None:
-        self.processes[name].send_signal(signal.SIGKILL)
-        self.processes.pop(name).wait()
+        process = self.processes.pop(name)
+        process.kill()
+        process.join() if self.forked else process.wait()
 
     def close(self) -> None:
         for name in list(self.processes):
@@ -65,6 +71,14 @@ class Grid:
 @pytest.fixture
 def grid(tmp_path: Path) -> Iterator[Grid]:
     made = Grid(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def started_grid(tmp_path: Path) -> Iterator[Grid]:
+    """As a user starts it."""
+    made = Grid(tmp_path, forked=False)
     yield made
     made.close()
 
@@ -123,7 +137,8 @@ def test_a_scheduler_that_is_killed_stops_the_run_at_once_and_asking_again_finis
     assert deadly.bits(found) == deadly.bits(clean)
 
 
-def test_a_run_waits_for_a_worker_and_finishes_when_one_comes(store, other, grid):
+def test_a_run_waits_for_a_worker_and_finishes_when_one_comes(store, other, started_grid):
+    grid = started_grid
     book, told = deadly.book(100, seconds=SLOW), []
 
     def replace() -> None:
@@ -168,7 +183,7 @@ def test_a_poison_trade_is_found_on_a_scheduler_that_was_there(store, grid):
         number = 10
         while running.is_set():
             for name, process in list(grid.processes.items()):
-                if name != "scheduler" and process.poll() is not None:
+                if name != "scheduler" and process.exitcode is not None:
                     grid.processes.pop(name)
                     grid.start_worker(number)
                     number += 1
