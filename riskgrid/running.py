@@ -48,7 +48,8 @@ def run(  # noqa: PLR0913, options of the one verb, each of which may be left ou
     the largest notional, for ladders as many, up to 32, as the whole book allows.   cut : most trades a block, a power
     of two.
     store : folder, default ``$RISKGRID_HOME``.
-    cluster : ``threads``, ``threads:N``, ``processes:N``, a scheduler's address or a Dask client.
+    cluster : ``threads``, ``threads:N``, ``processes:N``, ``kubernetes:NAMESPACE/NAME``, a scheduler's address or a
+    Dask client; see :func:`~riskgrid.cluster.connect`.
     limits : seconds, memory and disk that it may need; where its plan cannot fit it is refused before any work.
     progress : called as blocks finish; ``auto`` shows a bar in a terminal or a notebook.
 

@@ -23,7 +23,9 @@ _LOG = logging.getLogger(__name__)
 _TICK = 1.0
 #: Seconds for which a wish that is not said again counts: clocks of machines may differ by less.
 _LAPSE = 30.0
-#: Facts that are kept for runs that are still to hear them.
+#: Seconds after fewer workers were asked for in which one that goes is one of those.
+_GOING = 60.0
+#: Where the scheduler keeps what processes wish.
 _NAME = "riskgrid-wishes"
 
 
@@ -61,6 +63,7 @@ class Elastic:
         self._name = uuid.uuid4().hex
         self._enough_since = time.monotonic()
         self._failing = ""
+        self._shrunk = -math.inf
         self._wake, self._closing = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._watch, name="riskgrid-scaling", daemon=True)
         self._thread.start()
@@ -86,6 +89,11 @@ class Elastic:
     def withdraw(self, who: object) -> None:
         """Somebody wants nothing any more."""
         self._wishes.pop(id(who), None)
+
+    @property
+    def retiring(self) -> bool:
+        """Whether a worker that goes now was sent away."""
+        return time.monotonic() - self._shrunk < _GOING
 
     def close(self) -> None:
         """Stop looking; where nobody else wants workers and they are not kept, they are retired."""
@@ -140,6 +148,8 @@ class Elastic:
     def _set(self, wanted: int, size: int) -> None:
         if wanted == size:
             return
+        if wanted < size:
+            self._shrunk = time.monotonic()
         self.group.scale(wanted)
         _LOG.info("workers: %d asked for in place of %d", wanted, size)
         self.facts.append(("scaled", {"before": size, "workers": wanted}))

@@ -7,7 +7,7 @@ import concurrent.futures
 import contextlib
 import queue
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any, Self
 
@@ -77,20 +77,28 @@ class Grid:
     def submit(self, function: Callable[..., Any], *args: Any, key: str, done: queue.SimpleQueue[Any]) -> Any:
         """See :class:`Workers`."""
         self._check()
-        sent = self._client.submit(function, *args, key=key, pure=False, priority=self._priority)
+        calls = (self._called(f"{key}{again}", function, args) for again in ("", "-again", "-once-more"))
+        sent = next(calls)
         # collected on the client's own loop: whoever waits for the answer can be called away at any time
-        future = asyncio.run_coroutine_threadsafe(self._collected(sent), self._client.loop.asyncio_loop)
+        future = asyncio.run_coroutine_threadsafe(self._collected(sent, calls), self._client.loop.asyncio_loop)
         self._sent[future] = sent
         future.add_done_callback(lambda ended: self._sent.pop(ended, None))
         future.add_done_callback(done.put)
         return future
 
-    async def _collected(self, sent: Any) -> Any:
+    def _called(self, key: str, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        return self._client.submit(function, *args, key=key, pure=False, priority=self._priority)
+
+    async def _collected(self, sent: Any, calls: Iterator[Any]) -> Any:
+        """What a call gives. calls : the same once more, for when its worker was sent away over it."""
         from distributed import KilledWorker
 
         try:
             return await self._client.gather(sent, asynchronous=True)
         except KilledWorker as error:
+            sent_away = self._elastic is not None and self._elastic.retiring
+            if sent_away and (again := next(calls, None)) is not None:
+                return await self._collected(again, calls)
             raise WorkerLost(error.last_worker.address) from None
         except concurrent.futures.CancelledError as error:
             raise self._lost() from error
@@ -120,7 +128,8 @@ class Grid:
         if look.exception() is not None:  # a scheduler that has gone is noticed by its connection
             return facts
         before, self._workers = self._workers, look.result()
-        facts += [("worker lost", {"worker": gone}) for gone in sorted(before.keys() - self._workers.keys())]
+        word = "worker retired" if self._elastic is not None and self._elastic.retiring else "worker lost"
+        facts += [(word, {"worker": gone}) for gone in sorted(before.keys() - self._workers.keys())]
         return facts + self._waiting()
 
     def lent(self, priority: int = 0) -> Workers:

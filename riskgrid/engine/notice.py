@@ -17,6 +17,7 @@ _SENTENCES = {
     "store": "the store was asked again after a failure: {reason}",
     "waiting for workers": "there is no worker at {scheduler}; the run waits {patience:.0f} s for one",
     "worker lost": "the worker at {worker} was lost",
+    "worker retired": "the worker at {worker} was retired",
 }
 
 
