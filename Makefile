@@ -1,16 +1,17 @@
 # Works with GNU make 3.81, the one macOS ships.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve screenshots test kernels bench lint format lock clean
+.PHONY: help demo serve screenshots test kernels bench image test-k8s lint format lock clean
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest --cov --cov-report= --cov-fail-under=0
+IMAGE_EXTRAS := api dashboard postgres s3 plots kubernetes
 export UV_SYSTEM_CERTS := 1
 # empty, as if it were not set: else each of some hundred processes of a test run compiles riskgrid and the tests anew
 export PYTHONDONTWRITEBYTECODE :=
 
 help: ## Show this list
-	@sed -n 's/^\([a-z][a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F '|' '{ printf "make %-12s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F '|' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
 demo: .venv/.stamp ## Value the sample portfolio and write its risk report
 	$(BIN)/riskgrid demo
@@ -40,6 +41,12 @@ kernels: .venv/.stamp ## Compile the kernels, and run their tests without the co
 bench: .venv/.stamp ## Measure speed and memory
 	$(BIN)/riskgrid bench $(ARGS)
 
+image: ## Build the image of every role (IMAGE=name:tag; podman, docker or buildah)
+	k8s/image/build $(IMAGE)
+
+test-k8s: .venv/.stamp ## Show riskgrid at work on the cluster of kubectl, or on one of our own (RISKGRID_K8S=bare)
+	$(BIN)/python -m tests.k8s.e2e $(ARGS)
+
 lint: .venv/.stamp ## Check style, formatting, types and layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -52,8 +59,13 @@ format: .venv/.stamp ## Rewrite the sources in the house format
 
 lock: .venv/.stamp ## Resolve pyproject.toml anew into requirements.lock (UPGRADE=1 takes newer versions)
 	uv=$(BIN)/uv; [ -x $$uv ] || uv=.boot/bin/uv; \
-	$$uv pip compile --quiet --python $(BIN)/python --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
-		--python-version 3.12 --all-extras $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements.lock
+	compile="$$uv pip compile --quiet --python $(BIN)/python --universal --generate-hashes --no-emit-index-url --no-annotate \
+		--no-header --python-version 3.12"; \
+	set -e; $$compile --all-extras $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements.lock; \
+	compile="$$compile --upgrade --constraint requirements.lock"; \
+	$$compile pyproject.toml $(IMAGE_EXTRAS:%=--extra %) -o k8s/image/requirements.lock; \
+	echo 'setuptools' | $$compile - -o k8s/image/build.lock; \
+	printf 'moto[s3]\nflask\nflask-cors\n' | $$compile - -o tests/k8s/services/requirements.lock
 
 clean: ## Remove everything that make made, the environment included
 	rm -rf .venv .boot build dist htmlcov *.egg-info .coverage .coverage.* .hypothesis .import_linter_cache

@@ -14,12 +14,14 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 CONDA_NAMES = {"prometheus-client": "prometheus_client", "quantlib": "quantlib-python"}
-TARGETS = {"help", "demo", "serve", "screenshots", "test", "kernels", "bench", "lint", "format", "lock", "clean"}
+TARGETS = {"help", "demo", "serve", "screenshots", "test", "kernels", "bench", "image", "test-k8s"}
+TARGETS |= {"lint", "format", "lock", "clean"}
 TOP_LEVEL = {
     *("riskgrid", "notebooks", "dashboards", "tests", "k8s", "docs"),
     *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE"),
     *("Makefile", "pyproject.toml", "requirements.lock", "environment.yml"),
 }
+IMAGE_LOCKS = ("k8s/image/requirements.lock", "k8s/image/build.lock", "tests/k8s/services/requirements.lock")
 REGISTRY_ADDRESS = re.compile(rb"https?://\S*(?:pypi|pythonhosted|anaconda|artifactory|nexus|/simple\b)|file:///\w")
 HOME_PATH = re.compile(rb"(?:/home/|/Users/|/root/|[A-Z]:\\Users\\)\w")
 
@@ -32,9 +34,9 @@ def declared() -> dict[str, Requirement]:
     return {canonicalize_name(r.name): r for r in requirements if r.name != "riskgrid"}
 
 
-def locked() -> dict[str, tuple[Version, int]]:
-    """Version and number of hashes of every package in requirements.lock."""
-    text = (ROOT / "requirements.lock").read_text()
+def locked(name: str = "requirements.lock") -> dict[str, tuple[Version, int]]:
+    """Version and number of hashes of every package in a lock."""
+    text = (ROOT / name).read_text()
     entries = re.findall(r"^([\w.-]+)==(\S+).*((?:\n {4}--hash=sha256:[0-9a-f]{64}(?: \\)?)*)", text, re.MULTILINE)
     return {canonicalize_name(name): (Version(version), hashes.count("--hash")) for name, version, hashes in entries}
 
@@ -77,7 +79,24 @@ def test_requirements_lock__covers_every_declared_package_within_its_bounds() ->
     assert wrong == {}
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", ".ci/uv.txt"])
+@pytest.mark.parametrize("name", IMAGE_LOCKS)
+def test_locks_of_images__pin_what_requirements_lock_pins(name: str) -> None:
+    own, whole = locked(name), locked()
+    assert own
+    assert {package: pin for package, pin in own.items() if whole.get(package) != pin} == {}
+
+
+def test_lock_of_the_image__covers_every_extra_that_it_has() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    chosen = re.search(r"^IMAGE_EXTRAS := (.*)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert chosen is not None
+    extras = project["optional-dependencies"]
+    lines = [*project["dependencies"], *(line for extra in chosen[1].split() for line in extras[extra])]
+    names = {canonicalize_name(Requirement(line).name) for line in lines} - {"riskgrid"}
+    assert names - locked("k8s/image/requirements.lock").keys() == set()
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", ".ci/uv.txt", *IMAGE_LOCKS])
 def test_lock__is_nothing_but_pinned_and_hashed_packages(name: str) -> None:
     lines = (ROOT / name).read_text().splitlines()
     pinned = re.compile(r"[\w.-]+==[\w.]+(?: ; .+)? \\|    --hash=sha256:[0-9a-f]{64}(?: \\)?")
@@ -99,7 +118,7 @@ def test_makefile__documents_every_target() -> None:
     phony = re.search(r"^\.PHONY: (.+)$", text, re.MULTILINE)
     assert phony is not None
     assert set(phony[1].split()) == TARGETS
-    assert set(re.findall(r"^(\w+):.*## \S", text, re.MULTILINE)) == TARGETS
+    assert set(re.findall(r"^([\w-]+):.*## \S", text, re.MULTILINE)) == TARGETS
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
