@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from riskgrid.errors import BadSpec, LeaseLost
+from riskgrid.cluster import Threads
+from riskgrid.errors import BadSpec, ClusterLost, LeaseLost
 from riskgrid.jobs import submit, wait
 from riskgrid.lease import Lease
 from riskgrid.question import ask
@@ -234,6 +235,54 @@ def test_a_lane_for_those_who_wait_leaves_batches_alone(tmp_path):
     with Runner(store, cluster="threads:1") as runner:
         assert runner.step(INTERACTIVE) is None
         assert runner.step(None) is not None
+
+
+class Held(Threads):
+    """Workers that begin nothing before the gate is open."""
+
+    def __init__(self, gate):
+        super().__init__(1)
+        self.gate = gate
+
+    def submit(self, function, *args, key, done):
+        return super().submit(lambda: (self.gate.wait(30), function(*args))[1], key=key, done=done)
+
+    def lent(self, priority=0):
+        return Held(self.gate)
+
+
+def test_reserved_workers_answer_who_waits_while_all_others_are_at_a_batch(tmp_path):
+    store, gate = Store(tmp_path), threading.Event()
+    batch = submit(question(1, trades=64), store, priority=BATCH)
+    with Runner(store, cluster=Held(gate), interactive="threads:1") as runner:
+        working = threading.Thread(target=runner.work)
+        working.start()
+        try:
+            until = time.monotonic() + 30
+            while store.catalogue.get(batch.run_id).status != "running":
+                assert time.monotonic() < until
+                time.sleep(0.01)
+            now = submit(question(2, trades=16), store, priority=INTERACTIVE)
+            assert wait(store, now, timeout=30).row.status == "complete"
+            assert store.catalogue.get(batch.run_id).status == "running"
+            gate.set()
+            assert wait(store, batch, timeout=30).row.status == "complete"
+        finally:
+            gate.set()
+            runner.stop()
+            working.join()
+
+
+def test_a_runner_whose_scheduler_is_not_there_yet_starts_and_waits(tmp_path, monkeypatch):
+    monkeypatch.setattr("riskgrid.cluster.connecting.ANSWER", "200ms")
+    store = Store(tmp_path)
+    row = submit(question(1, trades=16), store, priority=BATCH)
+    with Runner(store, cluster="kubernetes:nowhere/risk", interactive="threads:1") as runner:
+        with pytest.raises(ClusterLost, match=r"no scheduler answers at 'tcp://risk-scheduler\.nowhere:8786'"):
+            runner.step()
+        assert store.catalogue.get(row.run_id).status == "queued"
+        now = submit(question(2, trades=16), store, priority=INTERACTIVE)
+        assert runner.step(INTERACTIVE).run_id == now.run_id
 
 
 def test_a_run_that_cannot_be_answered_says_why_and_does_not_stop_the_runner(tmp_path):
