@@ -1,0 +1,211 @@
+"""A manifest that is broken is found, by the check that is for it, and named."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.k8s import commands, hardening, isolation, schemas, wiring
+from tests.k8s.overlay import Objects, of_kind
+from tests.k8s.test_overlays import CHECKS
+
+API = "Deployment riskgrid-api"
+SETTINGS = "ConfigMap riskgrid-settings"
+CONTAINER = "spec.template.spec.containers.0"
+WORKER = "spec.worker.spec.containers.0"
+GONE = object()
+MORE = "+"
+
+#: What is broken and where, what is written there, by which check it is found, and what that says of it.
+BROKEN: list[tuple[str, str, Any, Callable[[Objects], list[str]], str]] = [
+    (API, "spec.replcias", 3, schemas.fits_schema, "'replcias' was unexpected"),
+    (API, f"{CONTAINER}.livenessProbe.httpGet.port", [8000], schemas.fits_schema, "livenessProbe"),
+    ("PodDisruptionBudget riskgrid-api", "apiVersion", "policy/v1beta1", schemas.fits_schema, "riskgrid-api: top"),
+    ("DaskCluster riskgrid", "spec.worker.replica", 3, schemas.fits_schema, "'replica' was unexpected"),
+    ("DaskCluster riskgrid", "spec.scheduler.service", GONE, schemas.fits_schema, "'service' is a required property"),
+    ("DaskWorkerGroup riskgrid-reserved", "spec.worker.replicas", "one", schemas.fits_schema, "not of type 'integer'"),
+    ("PodMonitor riskgrid-worker", "spec.podMetricsEndpoints.0.intervall", "5s", schemas.fits_schema, "intervall"),
+    (API, "spec.template.spec.securityContext.runAsUser", 0, hardening.runs_as_nobody, "runAsUser above 0"),
+    (API, f"{CONTAINER}.securityContext.runAsNonRoot", False, hardening.runs_as_nobody, "runAsNonRoot"),
+    (API, f"{CONTAINER}.securityContext.readOnlyRootFilesystem", GONE, hardening.runs_as_nobody, "readOnlyRoot"),
+    (API, f"{CONTAINER}.securityContext.capabilities", {"add": ["NET_ADMIN"]}, hardening.runs_as_nobody, "drop ALL"),
+    ("DaskCluster riskgrid", f"{WORKER}.securityContext", GONE, hardening.runs_as_nobody, "(worker): container worker"),
+    (API, f"{CONTAINER}.resources.limits.memory", GONE, hardening.is_bounded, "no limit of memory"),
+    (API, f"{CONTAINER}.resources.requests.memory", "1Mi", hardening.is_bounded, "not what is asked for"),
+    (API, "spec.template.spec.volumes.0.emptyDir", {}, hardening.is_bounded, "volume tmp has no sizeLimit"),
+    (API, "spec.template.spec.volumes.0", {"name": "tmp", "hostPath": {"path": "/"}}, hardening.is_bounded, "a kind"),
+    (API, f"{CONTAINER}.readinessProbe", GONE, hardening.is_watched, "has no readinessProbe"),
+    (API, f"{CONTAINER}.livenessProbe.httpGet.port", "https", hardening.is_watched, "asks at port https"),
+    (API, "spec.template.spec.priorityClassName", GONE, hardening.has_its_rank, "no priority class"),
+    (
+        "DaskCluster riskgrid",
+        "spec.worker.spec.priorityClassName",
+        "riskgrid-interactive",
+        hardening.has_its_rank,
+        "batch",
+    ),
+    (API, "spec.template.spec.tolerations", GONE, hardening.leaves_a_lost_node, "five minutes"),
+    (
+        API,
+        "spec.template.spec.automountServiceAccountToken",
+        True,
+        hardening.speaks_to_kubernetes_only_where_it_must,
+        "automountServiceAccountToken is True",
+    ),
+    (
+        API,
+        "spec.template.spec.serviceAccountName",
+        "riskgrid-operator",
+        hardening.speaks_to_kubernetes_only_where_it_must,
+        "is the service account riskgrid-operator",
+    ),
+    (
+        API,
+        "spec.template.spec.enableServiceLinks",
+        GONE,
+        hardening.speaks_to_kubernetes_only_where_it_must,
+        "enableServiceLinks",
+    ),
+    (API, f"{CONTAINER}.image", "registry.example/riskgrid:latest", hardening.names_its_image, "no version"),
+    (API, f"{CONTAINER}.image", "registry.example:5000/riskgrid", hardening.names_its_image, "no version"),
+    (API, f"{CONTAINER}.image", "registry.example/riskgrid:0.0.9", hardening.names_its_image, "several versions"),
+    (API, f"{CONTAINER}.envFrom.1.secretRef.name", "riskgrid-stroe", wiring.names_what_there_is, "riskgrid-stroe"),
+    (API, f"{CONTAINER}.envFrom.0.configMapRef.name", "settings", wiring.names_what_there_is, "no ConfigMap settings"),
+    ("DaskCluster riskgrid", f"{WORKER}.env.0.valueFrom.secretKeyRef.key", "KEY", wiring.names_what_there_is, "no KEY"),
+    (API, "spec.template.spec.volumes.0.name", "temp", wiring.names_what_there_is, "no volume tmp"),
+    (API, "spec.template.spec.serviceAccountName", "risk", wiring.names_what_there_is, "no ServiceAccount risk"),
+    ("Service riskgrid-api", "spec.selector", {"app": "api"}, wiring.services_reach_pods, "fits no pod"),
+    ("Service riskgrid-api", "spec.ports.0.targetPort", "web", wiring.services_reach_pods, "no pod has a port web"),
+    (
+        "Service riskgrid-dashboard",
+        "metadata.name",
+        "dashboard",
+        wiring.services_reach_pods,
+        "no Service riskgrid-dash",
+    ),
+    (
+        "DaskCluster riskgrid",
+        "spec.scheduler.service.ports.1.name",
+        "http",
+        wiring.services_reach_pods,
+        "http-dashboard",
+    ),
+    ("DaskWorkerGroup riskgrid-reserved", "spec.cluster", "riskgird", wiring.services_reach_pods, "riskgird"),
+    (
+        "PodDisruptionBudget riskgrid-scheduler",
+        "spec.selector.matchLabels",
+        {"app.kubernetes.io/component": "schedular"},
+        wiring.selectors_select,
+        "no pod is selected",
+    ),
+    (
+        "ServiceMonitor riskgrid-service",
+        "spec.endpoints.0.port",
+        "counts",
+        wiring.selectors_select,
+        "has a port counts",
+    ),
+    ("HorizontalPodAutoscaler riskgrid-api", "spec.scaleTargetRef.name", "api", wiring.selectors_select, "no api"),
+    (API, f"{CONTAINER}.command.5", "--metrics-prot=9100", commands.commands_are_known, "--metrics-prot"),
+    (API, f"{CONTAINER}.command.3", "--port=web", commands.commands_are_known, "'web' is not a valid integer"),
+    (API, f"{CONTAINER}.command.1", "apis", commands.commands_are_known, "no command apis"),
+    (API, f"{CONTAINER}.command.6", "--trusted-proxies=$(PROXIES)", commands.commands_are_known, "$(PROXIES)"),
+    ("Job riskgrid-grid", f"{CONTAINER}.env", GONE, commands.commands_are_known, "Missing argument 'ADDRESS'"),
+    (
+        "CronJob riskgrid-nightly",
+        "spec.jobTemplate.spec.template.spec.containers.0.command.2",
+        "exec riskgrid submit run.yaml --kee x",
+        commands.commands_are_known,
+        "--kee",
+    ),
+    (SETTINGS, "data.RISKGRID_PATIENSE", "900", commands.settings_are_known, "did you mean RISKGRID_PATIENCE"),
+    (SETTINGS, "data.RISKGRID_PATIENCE", "soon", commands.settings_are_known, "RISKGRID_PATIENCE is 'soon'"),
+    (SETTINGS, "data.DEBUG", "1", commands.settings_are_known, "nobody reads DEBUG"),
+    (SETTINGS, "data.RISKGRID_WORKERS", "0-50x8", commands.workers_are_as_planned, "RISKGRID_WORKERS says 8"),
+    ("DaskCluster riskgrid", f"{WORKER}.resources.limits.cpu", "2", commands.workers_are_as_planned, "on 2 processors"),
+    (SETTINGS, "kind", "Secret", isolation.keeps_no_secret, "made by hand"),
+    (SETTINGS, "data.RISKGRID_CATALOGUE", "postgresql://risk:pass@db/risk", isolation.keeps_no_secret, "like a secret"),
+    (SETTINGS, "data.AWS_SECRET_ACCESS_KEY", "x", isolation.keeps_no_secret, "belongs in a secret"),
+    (API, f"{CONTAINER}.env", [{"name": "PGPASSWORD", "value": "x"}], isolation.keeps_no_secret, "PGPASSWORD"),
+    ("Role riskgrid-runner", "kind", "ClusterRole", isolation.grants_the_least, "beyond the namespace"),
+    ("Role riskgrid-operator", "rules.0.verbs", ["*"], isolation.grants_the_least, "grants *"),
+    ("Role riskgrid-runner", f"rules.0.resources.{MORE}", "secrets", isolation.grants_the_least, "secrets"),
+    ("ServiceAccount riskgrid", "automountServiceAccountToken", True, isolation.grants_the_least, "to every pod"),
+    ("RoleBinding riskgrid-runner", "subjects.0.name", "default", isolation.grants_the_least, "default, which is not"),
+    (API, "metadata.namespace", "default", isolation.stays_in_its_namespace, "is in default"),
+    ("Namespace riskgrid", "metadata.labels", {}, isolation.stays_in_its_namespace, "restricted"),
+    (
+        "NetworkPolicy riskgrid-denied",
+        "spec.podSelector",
+        {"matchLabels": {"app.kubernetes.io/component": "api"}},
+        isolation.every_pod_is_fenced,
+        "migrate-0.1.0: no NetworkPolicy governs its ingress",
+    ),
+    (
+        "NetworkPolicy riskgrid-scheduler",
+        "spec.ingress.0.from.0.podSelector",
+        {},
+        isolation.only_the_grid_reaches_the_scheduler,
+        "api, dashboard, grid, migrate, nightly",
+    ),
+    (
+        "NetworkPolicy riskgrid-scheduler",
+        "spec.ingress.0.from.0.podSelector.matchExpressions.0.values",
+        ["runner", "operator"],
+        isolation.only_the_grid_reaches_the_scheduler,
+        "operator, runner are let in at 8786",
+    ),
+    (
+        "NetworkPolicy riskgrid-scheduler",
+        "spec.ingress.0.from",
+        GONE,
+        isolation.only_the_grid_reaches_the_scheduler,
+        "port 8786 is open to everywhere",
+    ),
+    (
+        "NetworkPolicy riskgrid-worker",
+        "spec.egress.0.ports.0.port",
+        8787,
+        isolation.only_the_grid_reaches_the_scheduler,
+        "operator, runner get through to 8786",
+    ),
+    ("CronJob riskgrid-nightly", "kind", "CronJob", schemas.is_of_an_old_cluster, "no such kind in 1.20"),
+]
+
+
+@pytest.mark.parametrize(
+    ("thing", "path", "value", "check", "said"), BROKEN, ids=[f"{row[0]}-{row[1]}" for row in BROKEN]
+)
+def test_check__finds_what_is_broken(
+    thing: str,
+    path: str,
+    value: Any,
+    check: Callable[[Objects], list[str]],
+    said: str,
+    built: Callable[[str], Objects],
+) -> None:
+    objects = built("production")
+    _write(_find(objects, thing), path.split("."), value)
+    assert any(said in found for found in check(objects)), check(objects)
+
+
+def test_every_check__finds_something() -> None:
+    assert {check for *_, check, _ in BROKEN} >= set(CHECKS)
+
+
+def _find(objects: Objects, thing: str) -> dict[str, Any]:
+    kind, name = thing.split()
+    return next(each for each in of_kind(objects, kind) if each["metadata"]["name"] == name)
+
+
+def _write(thing: Any, path: list[str], value: Any) -> None:
+    """Put a value where the path says; ``GONE`` takes away what is there, ``+`` is the end of a list."""
+    *above, last = path
+    for name in above:
+        thing = thing[int(name)] if isinstance(thing, list) else thing[name]
+    if last == MORE:
+        thing.append(value)
+    elif value is GONE:
+        del thing[last]
+    else:
+        thing[int(last) if isinstance(thing, list) else last] = value

@@ -1,0 +1,63 @@
+"""Every overlay holds what is asked of it."""
+
+from collections.abc import Callable
+
+import click
+import pytest
+
+from tests.k8s import commands, hardening, isolation, schemas, wiring
+from tests.k8s.overlay import K8S, OVERLAYS, Objects, pods
+
+#: What every overlay holds.
+CHECKS = (
+    schemas.fits_schema,
+    hardening.runs_as_nobody,
+    hardening.is_bounded,
+    hardening.is_watched,
+    hardening.has_its_rank,
+    hardening.leaves_a_lost_node,
+    hardening.speaks_to_kubernetes_only_where_it_must,
+    hardening.names_its_image,
+    wiring.names_what_there_is,
+    wiring.services_reach_pods,
+    wiring.selectors_select,
+    commands.settings_are_known,
+    commands.workers_are_as_planned,
+    isolation.keeps_no_secret,
+    isolation.grants_the_least,
+    isolation.stays_in_its_namespace,
+)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_overlay(name: str, check: Callable[[Objects], list[str]], built: Callable[[str], Objects]) -> None:
+    assert check(built(name)) == []
+
+
+def test_overlay_e2e__asks_for_nothing_that_kubernetes_120_lacks(built: Callable[[str], Objects]) -> None:
+    assert schemas.is_of_an_old_cluster(built("e2e")) == []
+
+
+def test_operator__is_started_with_options_that_it_knows(built: Callable[[str], Objects]) -> None:
+    from kopf.cli import main  # seconds: it takes every client of Kubernetes along
+
+    command = next(pod for pod in pods(built("production")) if pod.role == "operator").containers[0]["command"]
+    commands.read(main, command[0], command[1:])
+    with pytest.raises(click.UsageError, match="--everywhere"):
+        commands.read(main, command[0], [*command[1:], "--everywhere"])
+
+
+def test_overlay_production__fences_every_pod(built: Callable[[str], Objects]) -> None:
+    assert isolation.every_pod_is_fenced(built("production")) == []
+
+
+def test_overlay_production__lets_only_the_grid_reach_the_scheduler(built: Callable[[str], Objects]) -> None:
+    assert isolation.only_the_grid_reaches_the_scheduler(built("production")) == []
+
+
+def test_readme__names_every_part() -> None:
+    text = (K8S / "README.md").read_text()
+    parts = [path.name for path in (K8S / "base").glob("*.yaml") if path.name != "kustomization.yaml"]
+    parts += [path.name for folder in ("components", "overlays") for path in (K8S / folder).iterdir()]
+    assert [name for name in parts if f"`{name}`" not in text] == []
