@@ -21,6 +21,7 @@ CHECKS = (
     wiring.names_what_there_is,
     wiring.services_reach_pods,
     wiring.selectors_select,
+    commands.commands_are_known,
     commands.settings_are_known,
     commands.workers_are_as_planned,
     isolation.keeps_no_secret,
