@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -44,6 +45,11 @@ def tenor_years(tenor: str | Tenor) -> float:
     >>> tenor_years("5Y"), tenor_years("18M")
     (5.0, 1.5)
     """
+    return _years(tenor)
+
+
+@functools.lru_cache(1 << 12)  # asked for every node of every snapshot
+def _years(tenor: str | Tenor) -> float:
     length = parse_tenor(tenor) if isinstance(tenor, str) else tenor
     return length.months / 12 + length.days / 365
 

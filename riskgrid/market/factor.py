@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -57,6 +58,11 @@ def parse(factor: str) -> Factor:
     ...
     riskgrid.errors.BadMarket: factor 'zero:USD-TREASURY' is no zero:NAME:TENOR
     """
+    return _parsed(factor)
+
+
+@functools.lru_cache(1 << 16)  # every snapshot of every day has the same ids
+def _parsed(factor: str) -> Factor:
     kind, *parts = factor.split(":")
     if kind not in KINDS:
         raise UnknownName(f"factor kind in {factor!r}:", kind, KINDS)
