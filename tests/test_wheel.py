@@ -53,6 +53,10 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (packages,) = home.glob("lib/python*/site-packages")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(packages)  # what an installer does with a wheel of Python alone
+    # compiled loops are good for the sources that they were made of, wherever these are: to make them takes 20 seconds
+    for made in (ROOT / "riskgrid" / "formulas" / "__pycache__").glob("*.nb[ci]"):
+        (packages / "riskgrid" / "formulas" / "__pycache__").mkdir(exist_ok=True)
+        shutil.copy(made, packages / "riskgrid" / "formulas" / "__pycache__")
     # paths of this file are searched last, and their own .pth files, by which riskgrid is here, are not read
     elsewhere = dict.fromkeys(sysconfig.get_path(name) for name in ("purelib", "platlib"))
     (packages / "borrowed.pth").write_text("".join(f"{path}\n" for path in elsewhere))
