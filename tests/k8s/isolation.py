@@ -99,6 +99,26 @@ def only_the_grid_reaches_the_scheduler(objects: Objects) -> list[str]:
     return wrong
 
 
+def only_the_grid_holds_certificates(objects: Objects) -> list[str]:
+    """Whoever has one runs code on every worker: scheduler, workers and runner, no others, and these never without."""
+    wrong = []
+    for pod in pods(objects):
+        holds = any(
+            volume.get("secret", {}).get("secretName") == "riskgrid-tls" for volume in pod.spec.get("volumes", [])
+        )
+        uses = all(_given(container, "RISKGRID_TLS") for container in pod.containers)
+        right = pod.role in (OF_THE_GRID | {"scheduler"}) - {"operator"}
+        if holds is not right:
+            wrong.append(f"{pod.where}: {'holds a certificate' if holds else 'has no certificate'}")
+        if uses is not right:
+            wrong.append(f"{pod.where}: {'is told of certificates' if uses else 'is not told of its certificate'}")
+    return wrong
+
+
+def _given(container: dict[str, Any], name: str) -> bool:
+    return any(variable["name"] == name for variable in container.get("env", []))
+
+
 def _let_in(objects: Objects, source: Pod, target: Pod, port: int) -> bool:
     comes = [rule for policy in _policies(objects, target, "Ingress") for rule in policy.get("ingress", [])]
     return any(_lets(rule, "from", source, port) for rule in comes)

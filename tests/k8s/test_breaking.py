@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.k8s import commands, hardening, isolation, schemas, wiring
+from tests.k8s import availability, commands, hardening, isolation, schemas, wiring
 from tests.k8s.overlay import Objects, of_kind
-from tests.k8s.test_overlays import CHECKS
+from tests.k8s.test_overlays import CHECKS, OF_PRODUCTION
 
 API = "Deployment riskgrid-api"
 SETTINGS = "ConfigMap riskgrid-settings"
@@ -169,6 +169,52 @@ BROKEN: list[tuple[str, str, Any, Callable[[Objects], list[str]], str]] = [
         isolation.only_the_grid_reaches_the_scheduler,
         "operator, runner get through to 8786",
     ),
+    (
+        "DaskWorkerGroup riskgrid-reserved",
+        f"{WORKER}.env",
+        [],
+        isolation.only_the_grid_holds_certificates,
+        "not told of its certificate",
+    ),
+    (
+        API,
+        f"spec.template.spec.volumes.{MORE}",
+        {"name": "tls", "secret": {"secretName": "riskgrid-tls"}},
+        isolation.only_the_grid_holds_certificates,
+        "riskgrid-api: holds a certificate",
+    ),
+    (API, "spec.replicas", 2, availability.outlives_a_drained_node, "undoes what its autoscaler"),
+    (API, "spec.template.spec.topologySpreadConstraints", GONE, availability.outlives_a_drained_node, "on one node"),
+    ("Deployment riskgrid-runner", "spec.replicas", 1, availability.outlives_a_drained_node, "2 replicas are right"),
+    (
+        "PodDisruptionBudget riskgrid-api",
+        "kind",
+        "Nothing",
+        availability.outlives_a_drained_node,
+        "0 disruption budgets",
+    ),
+    (
+        "Service riskgrid-dashboard",
+        "spec.sessionAffinity",
+        "None",
+        availability.keeps_a_browser_at_one_dashboard,
+        "sessionAffinity: ClientIP is right",
+    ),
+    (
+        "Ingress riskgrid-dashboard",
+        "metadata.annotations",
+        {},
+        availability.keeps_a_browser_at_one_dashboard,
+        "affinity by cookie is right",
+    ),
+    ("Ingress riskgrid-api", "spec.tls", GONE, availability.keeps_a_browser_at_one_dashboard, "has no TLS"),
+    (
+        "Job riskgrid-migrate-0.1.0",
+        f"{CONTAINER}.image",
+        "registry.example/riskgrid:0.2.0",
+        availability.migrates_once_a_version,
+        "riskgrid:0.2.0",
+    ),
     ("CronJob riskgrid-nightly", "kind", "CronJob", schemas.is_of_an_old_cluster, "no such kind in 1.20"),
 ]
 
@@ -190,7 +236,7 @@ def test_check__finds_what_is_broken(
 
 
 def test_every_check__finds_something() -> None:
-    assert {check for *_, check, _ in BROKEN} >= set(CHECKS)
+    assert {check for *_, check, _ in BROKEN} >= {*CHECKS, *OF_PRODUCTION}
 
 
 def _find(objects: Objects, thing: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import click
 import pytest
 
-from tests.k8s import commands, hardening, isolation, schemas, wiring
+from tests.k8s import availability, commands, hardening, isolation, schemas, wiring
 from tests.k8s.overlay import K8S, OVERLAYS, Objects, pods
 
 #: What every overlay holds.
@@ -27,6 +27,16 @@ CHECKS = (
     isolation.keeps_no_secret,
     isolation.grants_the_least,
     isolation.stays_in_its_namespace,
+    availability.migrates_once_a_version,
+)
+
+#: What production holds besides.
+OF_PRODUCTION = (
+    isolation.every_pod_is_fenced,
+    isolation.only_the_grid_reaches_the_scheduler,
+    isolation.only_the_grid_holds_certificates,
+    availability.outlives_a_drained_node,
+    availability.keeps_a_browser_at_one_dashboard,
 )
 
 
@@ -34,6 +44,11 @@ CHECKS = (
 @pytest.mark.parametrize("name", OVERLAYS)
 def test_overlay(name: str, check: Callable[[Objects], list[str]], built: Callable[[str], Objects]) -> None:
     assert check(built(name)) == []
+
+
+@pytest.mark.parametrize("check", OF_PRODUCTION, ids=lambda check: check.__name__)
+def test_overlay_production(check: Callable[[Objects], list[str]], built: Callable[[str], Objects]) -> None:
+    assert check(built("production")) == []
 
 
 def test_overlay_e2e__asks_for_nothing_that_kubernetes_120_lacks(built: Callable[[str], Objects]) -> None:
@@ -47,14 +62,6 @@ def test_operator__is_started_with_options_that_it_knows(built: Callable[[str], 
     commands.read(main, command[0], command[1:])
     with pytest.raises(click.UsageError, match="--everywhere"):
         commands.read(main, command[0], [*command[1:], "--everywhere"])
-
-
-def test_overlay_production__fences_every_pod(built: Callable[[str], Objects]) -> None:
-    assert isolation.every_pod_is_fenced(built("production")) == []
-
-
-def test_overlay_production__lets_only_the_grid_reach_the_scheduler(built: Callable[[str], Objects]) -> None:
-    assert isolation.only_the_grid_reaches_the_scheduler(built("production")) == []
 
 
 def test_readme__names_every_part() -> None:
