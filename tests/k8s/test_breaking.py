@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.k8s import availability, commands, hardening, isolation, schemas, wiring
+from tests.k8s import availability, commands, hardening, isolation, passage, schemas, wiring
 from tests.k8s.overlay import Objects, of_kind
 from tests.k8s.test_overlays import CHECKS, OF_PRODUCTION
 
@@ -138,35 +138,35 @@ BROKEN: list[tuple[str, str, Any, Callable[[Objects], list[str]], str]] = [
         "NetworkPolicy riskgrid-denied",
         "spec.podSelector",
         {"matchLabels": {"app.kubernetes.io/component": "api"}},
-        isolation.every_pod_is_fenced,
+        passage.every_pod_is_fenced,
         "migrate-0.1.0: no NetworkPolicy governs its ingress",
     ),
     (
         "NetworkPolicy riskgrid-scheduler",
         "spec.ingress.0.from.0.podSelector",
         {},
-        isolation.only_the_grid_reaches_the_scheduler,
+        passage.only_the_grid_reaches_the_scheduler,
         "api, dashboard, grid, migrate, nightly",
     ),
     (
         "NetworkPolicy riskgrid-scheduler",
         "spec.ingress.0.from.0.podSelector.matchExpressions.0.values",
         ["runner", "operator"],
-        isolation.only_the_grid_reaches_the_scheduler,
+        passage.only_the_grid_reaches_the_scheduler,
         "operator, runner are let in at 8786",
     ),
     (
         "NetworkPolicy riskgrid-scheduler",
         "spec.ingress.0.from",
         GONE,
-        isolation.only_the_grid_reaches_the_scheduler,
+        passage.only_the_grid_reaches_the_scheduler,
         "port 8786 is open to everywhere",
     ),
     (
         "NetworkPolicy riskgrid-worker",
         "spec.egress.0.ports.0.port",
         8787,
-        isolation.only_the_grid_reaches_the_scheduler,
+        passage.only_the_grid_reaches_the_scheduler,
         "operator, runner get through to 8786",
     ),
     (
@@ -215,6 +215,28 @@ BROKEN: list[tuple[str, str, Any, Callable[[Objects], list[str]], str]] = [
         availability.migrates_once_a_version,
         "riskgrid:0.2.0",
     ),
+    (
+        "NetworkPolicy riskgrid-database",
+        "spec.podSelector.matchExpressions.0.values",
+        ["api", "dashboard", "runner", "nightly"],
+        passage.lets_through_what_is_needed,
+        "riskgrid-migrate-0.1.0: may not open 5432",
+    ),
+    (
+        "NetworkPolicy riskgrid-worker",
+        "spec.ingress.0.from.0.podSelector.matchExpressions.0.values",
+        ["worker", "reserved", "grid"],
+        passage.lets_through_what_is_needed,
+        "(scheduler): does not reach DaskWorkerGroup riskgrid-reserved",
+    ),
+    (
+        "NetworkPolicy riskgrid-service",
+        "spec.ingress.1.ports.0.port",
+        9101,
+        passage.lets_through_what_is_needed,
+        "port 9100 is closed to the namespace monitoring",
+    ),
+    ("NetworkPolicy riskgrid-names", "spec.egress", [], passage.lets_through_what_is_needed, "may not ask for names"),
     ("CronJob riskgrid-nightly", "kind", "CronJob", schemas.is_of_an_old_cluster, "no such kind in 1.20"),
 ]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import click
 import pytest
 
-from tests.k8s import availability, commands, hardening, isolation, schemas, wiring
+from tests.k8s import availability, commands, hardening, isolation, passage, schemas, wiring
 from tests.k8s.overlay import K8S, OVERLAYS, Objects, pods
 
 #: What every overlay holds.
@@ -32,8 +32,9 @@ CHECKS = (
 
 #: What production holds besides.
 OF_PRODUCTION = (
-    isolation.every_pod_is_fenced,
-    isolation.only_the_grid_reaches_the_scheduler,
+    passage.every_pod_is_fenced,
+    passage.only_the_grid_reaches_the_scheduler,
+    passage.lets_through_what_is_needed,
     isolation.only_the_grid_holds_certificates,
     availability.outlives_a_drained_node,
     availability.keeps_a_browser_at_one_dashboard,
