@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -58,73 +59,48 @@ def serve(
             listen(app, at, service.tailer.close)
 
 
+def _alone[**P, R](command: Callable[P, R]) -> Callable[P, R]:
+    """Options of a role that stands behind a balancer."""
+    for option in (STORE, _METRICS, _METRICS_HOST, _PROXIES, _DEVELOPMENT, _PORT, _HOST):
+        command = option(command)
+    return command
+
+
 @cli.command()
-@_HOST
-@_PORT
-@_DEVELOPMENT
-@_PROXIES
-@_METRICS_HOST
-@_METRICS
-@STORE
-def api(
-    host: str,
-    port: int,
-    *,
-    development: bool,
-    trusted_proxies: str | None,
-    metrics_host: str,
-    metrics_port: int | None,
-    store: str | None,
-) -> None:
+@_alone
+def api(**chosen: Any) -> None:
     """Serve the API alone; 'riskgrid runner' answers what is asked of it."""
-    from riskgrid.api.app import make_app
-    from riskgrid.api.opening import open_service
-    from riskgrid.api.scraping import scraped
-    from riskgrid.api.server import bound, listen
-    from riskgrid.store import store_of
-
-    _speak()
-    service = open_service(store_of(store), host, development=development)
-    with bound(host, port) as at, scraped(service.metrics.registry, metrics_host, metrics_port):
-        _say_where(at, service.development)
-        listen(make_app(service), at, service.tailer.close, proxies=trusted_proxies)
+    _serve(chosen)
 
 
 @cli.command()
-@_HOST
-@_PORT
-@_DEVELOPMENT
-@_PROXIES
-@_METRICS_HOST
-@_METRICS
-@STORE
-def dashboard(
-    host: str,
-    port: int,
-    *,
-    development: bool,
-    trusted_proxies: str | None,
-    metrics_host: str,
-    metrics_port: int | None,
-    store: str | None,
-) -> None:
+@_alone
+def dashboard(**chosen: Any) -> None:
     """Serve the dashboard alone; 'riskgrid runner' answers what is asked at its pages."""
-    from riskgrid.api.app import make_app
-    from riskgrid.api.opening import open_service
-    from riskgrid.api.scraping import scraped
-    from riskgrid.api.server import bound, listen
     from riskgrid.errors import BadSpec
-    from riskgrid.store import store_of
 
-    _speak()
     if missing := _missing():
         raise BadSpec(missing)
-    service = open_service(store_of(store), host, development=development)
-    app = make_app(service, home="/desk", interface=False)
-    _mount(app, service)
-    with bound(host, port) as at, scraped(service.metrics.registry, metrics_host, metrics_port):
-        _say_where(at, service.development, pages=True, interface=False)
-        listen(app, at, service.tailer.close, proxies=trusted_proxies)
+    _serve(chosen, pages=True)
+
+
+def _serve(chosen: Mapping[str, Any], *, pages: bool = False) -> None:
+    """Serve one of the two. chosen : what the options say."""
+    from riskgrid.api.app import make_app
+    from riskgrid.api.opening import open_service
+    from riskgrid.api.scraping import scraped
+    from riskgrid.api.server import bound, listen
+    from riskgrid.store import store_of
+
+    _speak()
+    service = open_service(store_of(chosen["store"]), chosen["host"], development=chosen["development"])
+    app = make_app(service, home="/desk", interface=False) if pages else make_app(service)
+    if pages:
+        _mount(app, service)
+    counts = scraped(service.metrics.registry, chosen["metrics_host"], chosen["metrics_port"])
+    with bound(chosen["host"], chosen["port"]) as at, counts:
+        _say_where(at, service.development, pages=pages or None, interface=not pages)
+        listen(app, at, service.tailer.close, proxies=chosen["trusted_proxies"])
 
 
 @cli.command()
