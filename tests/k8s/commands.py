@@ -13,7 +13,7 @@ import pytest
 from riskgrid.cli import cli
 from riskgrid.errors import RiskgridError
 from riskgrid.settings import settings, told
-from tests.k8s.overlay import Objects, Pod, of_kind, pods, where
+from tests.k8s.overlay import Objects, Pod, named, of_kind, pods, where
 
 #: Of ConfigMaps, what is read by others than riskgrid.
 OTHERS = {"TRUSTED_PROXIES", "AWS_REGION"}
@@ -84,10 +84,30 @@ def workers_are_as_planned(objects: Objects) -> list[str]:
             threads = [word.partition("=")[2] for word in words if word.startswith("--threads=")]
             if words[:2] != ["riskgrid", "worker"]:
                 continue
-            if threads != [planned]:
+            if threads != [planned] and pod.role != "reserved":
                 wrong.append(f"{pod.where}: has {threads or 'no'} threads; RISKGRID_WORKERS says {planned}")
-            if container["resources"]["limits"]["cpu"] != planned:
-                wrong.append(f"{pod.where}: {planned} threads on {container['resources']['limits']['cpu']} processors")
+            if threads != [container["resources"]["limits"]["cpu"]]:
+                wrong.append(f"{pod.where}: {threads} threads on {container['resources']['limits']['cpu']} processors")
+    return wrong
+
+
+def runner_may_use_its_clusters(objects: Objects) -> list[str]:
+    """Clusters that a runner is told of are there, and it has rights over the workers of just these."""
+    groups, wrong = set(), []
+    for pod in pods(objects):
+        words = [word for container in pod.containers for word in container.get("command") or []]
+        told_of = [word.partition("=kubernetes")[2] for word in words if "cluster=kubernetes" in word]
+        for name in (each.removeprefix(":") or "riskgrid" for each in told_of):
+            groups.add(f"{name}-default")
+            if name not in named(objects, "DaskCluster"):
+                wrong.append(f"{pod.where}: there is no DaskCluster {name}")
+    for thing in of_kind(objects, "Role"):
+        rules = [rule for rule in thing["rules"] if "daskworkergroups" in rule["resources"]]
+        if thing["metadata"]["name"] != "riskgrid-runner":
+            continue
+        if [set(rule.get("resourceNames", [])) for rule in rules] != [groups]:
+            wrong.append(f"{where(thing)}: is to have rights over {', '.join(sorted(groups))} alone")
+        wrong += [f"{where(thing)}: needs get and patch" for rule in rules if set(rule["verbs"]) != {"get", "patch"}]
     return wrong
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from tests.k8s.overlay import Objects, Pod, named, pods
+from tests.k8s.overlay import TEMPLATES, Objects, Pod, named, pods, where
 
 #: Roles that speak to Kubernetes.
 SPEAKS = {"runner", "operator"}
@@ -126,6 +126,21 @@ def names_its_image(objects: Objects) -> list[str]:
     wrong = [f"{pod.where}: image {image} names no version" for pod, image in images if not versioned.fullmatch(image)]
     ours = sorted({image for _, image in images if re.search(r"(^|/)riskgrid[:@]", image)})
     return [*wrong, *([f"pods are of several versions: {', '.join(ours)}"] if len(ours) > 1 else [])]
+
+
+def is_looked_at(objects: Objects) -> list[str]:
+    """No pods but of the kinds whose templates these checks know."""
+    return [
+        f"{where(thing)}: has pods that no check looks at"
+        for thing in objects
+        if thing["kind"] not in TEMPLATES and _has_containers(thing)
+    ]
+
+
+def _has_containers(thing: Any) -> bool:
+    if isinstance(thing, dict):
+        return "containers" in thing or any(map(_has_containers, thing.values()))
+    return isinstance(thing, list) and any(map(_has_containers, thing))
 
 
 def _containers(objects: Objects) -> Iterator[tuple[Pod, dict[str, Any]]]:

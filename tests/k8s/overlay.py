@@ -23,12 +23,11 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 type Objects = list[dict[str, Any]]
 
 #: Where kinds have the template of their pods. The operator turns those of Dask's kinds into Deployments.
-_TEMPLATES = {
+TEMPLATES = {
     "Deployment": ("spec.template",),
     "Job": ("spec.template",),
     "CronJob": ("spec.jobTemplate.spec.template",),
     "DaskCluster": ("spec.scheduler", "spec.worker"),
-    "DaskWorkerGroup": ("spec.worker",),
 }
 _ENDS = ("Job", "CronJob")
 
@@ -94,13 +93,12 @@ def pods(objects: Objects) -> list[Pod]:
     """Every pod that is described, workers of the operator included."""
     found = []
     for thing in objects:
-        for path in _TEMPLATES.get(thing["kind"], ()):
+        for path in TEMPLATES.get(thing["kind"], ()):
             template = at(thing, path)
             labels = dict(at(template, "metadata.labels"))
-            if thing["kind"].startswith("Dask"):
+            if thing["kind"] == "DaskCluster":
                 part = path.removeprefix("spec.")
-                cluster = thing["metadata"]["name"] if thing["kind"] == "DaskCluster" else thing["spec"]["cluster"]
-                inherited = {"dask.org/cluster-name": cluster, "dask.org/component": part}
+                inherited = {"dask.org/cluster-name": thing["metadata"]["name"], "dask.org/component": part}
                 labels = {**thing["metadata"].get("labels", {}), **labels, **inherited}
             part = f" ({path.removeprefix('spec.')})" if thing["kind"] == "DaskCluster" else ""
             found.append(Pod(where(thing) + part, labels, template["spec"], thing["kind"] not in _ENDS))

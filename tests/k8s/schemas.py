@@ -38,7 +38,7 @@ def is_of_an_old_cluster(objects: Objects) -> list[str]:
         "batch/v1": {"Job"},
         "rbac.authorization.k8s.io/v1": {"Role", "RoleBinding"},
         "scheduling.k8s.io/v1": {"PriorityClass"},
-        DASK: {"DaskCluster", "DaskWorkerGroup"},
+        DASK: {"DaskCluster"},
     }
     return [
         f"{where(thing)}: {thing['apiVersion']} has no such kind in 1.20"

@@ -11,6 +11,7 @@ from tests.k8s.overlay import K8S, OVERLAYS, Objects, pods
 #: What every overlay holds.
 CHECKS = (
     schemas.fits_schema,
+    hardening.is_looked_at,
     hardening.runs_as_nobody,
     hardening.is_bounded,
     hardening.is_watched,
@@ -24,6 +25,7 @@ CHECKS = (
     commands.commands_are_known,
     commands.settings_are_known,
     commands.workers_are_as_planned,
+    commands.runner_may_use_its_clusters,
     isolation.keeps_no_secret,
     isolation.grants_the_least,
     isolation.stays_in_its_namespace,

@@ -57,9 +57,6 @@ def services_reach_pods(objects: Objects) -> list[str]:
             path["backend"]["service"]["name"] for rule in thing["spec"]["rules"] for path in rule["http"]["paths"]
         ]
         wrong += [f"{where(thing)}: there is no Service {name}" for name in backs if name not in services]
-    for thing in of_kind(objects, "DaskWorkerGroup"):
-        if thing["spec"]["cluster"] not in named(objects, "DaskCluster"):
-            wrong.append(f"{where(thing)}: there is no DaskCluster {thing['spec']['cluster']}")
     return wrong
 
 
