@@ -323,7 +323,7 @@ class Door:
         return (load_snapshot if entry.kind == "market" else load_scenarios)(self.store, entry.key)
 
     def _named(self, kind: str, who: Principal) -> Iterator[NamedInput]:
-        for row in self.store.catalogue.named_inputs(kind):
+        for row in self.store.names.given(kind):
             if not row.rights or who.sees_all(Books.read(row.rights)):
                 yield row
 

@@ -83,7 +83,7 @@ def keep(given: Portfolio | MarketSnapshot | xr.Dataset, name: str, *, store: St
     where = store_of(store)
     what, key = described(given)
     _keep(where, what, key, _writer(given))
-    where.catalogue.keep_name(what, name, key, settings().principal)
+    where.names.keep(what, name, key, settings().principal)
     return key
 
 
@@ -97,7 +97,7 @@ def kept(what: str, name: str, *, store: Store | Path | str | None = None) -> An
     }
     if what not in load:
         raise UnknownName("kind of input", what, load)
-    return load[what](where, where.catalogue.named(what, name))
+    return load[what](where, where.names.key(what, name))
 
 
 def load_portfolio(store: Store, key: str) -> Portfolio:

@@ -245,7 +245,7 @@ def _live(store: Store) -> dict[str, set[str]]:
         for kind, keys in found.keys.items():
             live.setdefault(kind, set()).update(keys)
     for what in _LOADERS:
-        live["inputs"].update(object_of(what, key) for key in store.catalogue.names(what).values())
+        live["inputs"].update(object_of(what, key) for key in store.names.known(what).values())
     return live
 
 

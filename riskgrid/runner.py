@@ -36,10 +36,11 @@ class Runner:
     """Takes queued runs and answers them until it is stopped.
 
     cluster : as for a run; opened once and kept.   interactive : the same for runs that somebody waits for, by default
-    the same workers: with some of their own they wait for no task of a batch.   lanes : how many runs at once, and the
-    least priority that each takes: by default one takes whatever is next, and one only what somebody waits for, so that
-    a long batch does not keep it waiting.   told : called with each run as it ended.   Several runners may share a
-    store: a run is leased by one of them at a time, and one that dies loses its lease and no finished block.
+    the same workers: with some of their own, as many as there are, they wait for no task of a batch.   lanes : how many
+    runs at once, and the least priority that each takes: by default one takes whatever is next, and one only what
+    somebody waits for, so that a long batch does not keep it waiting.   told : called with each run as it ended.
+    Several runners may share a store: a run is leased by one of them at a time, and one that dies loses its lease and
+    no finished block.
     """
 
     store: Store
@@ -59,7 +60,7 @@ class Runner:
     def __enter__(self) -> Self:
         for waited in {False, self.interactive is not None}:
             with contextlib.suppress(ClusterLost):  # its scheduler may start later than this
-                self._workers[waited] = connect(self._cluster(waited), keep=True)
+                self._workers[waited] = connect(self._cluster(waited), keep=True, fixed=waited)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -161,7 +162,7 @@ class Runner:
         with self._lock:
             if waited not in self._workers:
                 try:
-                    self._workers[waited] = connect(self._cluster(waited), keep=True)
+                    self._workers[waited] = connect(self._cluster(waited), keep=True, fixed=waited)
                 except BadSpec as error:  # it was right when the runner started
                     raise ClusterLost(str(error)) from error
             return self._workers[waited].lent(priority)

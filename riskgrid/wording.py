@@ -89,7 +89,7 @@ def _kept(name: str, key: str, store: Store | None) -> Any:
     if store is None:
         raise BadChanges(f"{name} '{key}' is a key of a store; Changes.from_dict(form, store=...) says which store")
     try:
-        kept = store.catalogue.names(_KIND[name]).get(key, key)
+        kept = store.names.known(_KIND[name]).get(key, key)
         return load_snapshot(store, kept) if name == "snapshot" else load_scenarios(store, kept)
     except DamagedObject:
         raise

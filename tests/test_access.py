@@ -194,7 +194,7 @@ def test_load__of_a_portfolio_is_the_trades_in_ones_books(door, book):
 
 
 def test_names__of_principals_who_see_less_take_no_place(door):
-    keep = door.store.catalogue.keep_name
+    keep = door.store.names.keep
     for key, who in (("ann", ANN), ("bob", BOB), ("all", EVERYTHING)):
         keep("market", "close", key, who.name, rights=who.rights)
     keep("market", "own", "mine", BOB.name, rights=BOB.rights)

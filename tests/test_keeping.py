@@ -115,7 +115,7 @@ def test_gc__keeps_whatever_a_plan_names_in_its_refs(store, kind):
 def test_gc__keeps_inputs_that_have_a_name(store):
     gone = ask(store)
     key = gone.manifest["inputs"]["market"]
-    store.catalogue.keep_name("market", "close", key)
+    store.names.keep("market", "close", key)
     remove(store, gone.run_id)
     gc(store, grace=NONE)
     assert keys(store)["inputs"] == {object_of("market", key)}

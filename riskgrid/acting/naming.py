@@ -39,7 +39,7 @@ def keep_input(door: Door, who: Principal, name: str, given: Portfolio | MarketS
         check_trades(given, who)
     kind, _ = described(given)
     key = save_input(door.store, given)
-    door.store.catalogue.keep_name(kind, name, key, who.name, rights=who.rights, owned=not who.may("admin"))
+    door.store.names.keep(kind, name, key, who.name, rights=who.rights, owned=not who.may("admin"))
     return kind
 
 

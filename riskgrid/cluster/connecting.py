@@ -30,12 +30,13 @@ WORKER_ENVIRONMENT = {
 _KNOWN = "'threads', 'threads:N', 'processes:N', 'processes:LEAST-MOST', 'kubernetes', a scheduler's address"
 
 
-def connect(where: str | Workers | Any = "threads", *, keep: bool = False) -> Workers:
+def connect(where: str | Workers | Any = "threads", *, keep: bool = False, fixed: bool = False) -> Workers:
     """Workers from one word: ``threads``, ``threads:4``, ``processes:2``, ``tcp://host:8786`` or a Dask client.
 
     ``processes:0-4`` and ``kubernetes:[NAMESPACE/]NAME`` come when a run wants them and go when nobody does; a plain
     ``kubernetes`` is the cluster ``riskgrid`` of this pod's own namespace. Addresses begin with ``tls://`` where the
     settings name certificates.   keep : what was added there stays on leaving, for whoever comes next.
+    fixed : the workers of Kubernetes are as many as they are, whatever a run wants.
 
     BadSpec for anything else, ClusterLost where Kubernetes or the scheduler that runs there does not answer. Use as a
     context manager: what was started here is stopped on leaving.
@@ -51,7 +52,7 @@ def connect(where: str | Workers | Any = "threads", *, keep: bool = False) -> Wo
         count = int(rest) if rest else None
         return Threads(count) if kind == "threads" else _processes(count or settings().threads)
     if kind == "kubernetes":
-        return _kubernetes(rest, keep)
+        return _kubernetes(rest, keep, fixed)
     if "://" in where:
         return _address(where)
     raise BadSpec(f"unknown cluster '{where}'; known: {_KNOWN}")
@@ -116,12 +117,14 @@ def _address(address: str) -> Workers:
     return Grid(client, (client,))
 
 
-def _kubernetes(rest: str, keep: bool) -> Workers:
+def _kubernetes(rest: str, keep: bool, fixed: bool) -> Workers:
     host, group = scheduler_of(rest)
     try:
         client = _client(f"{protocol()}://{host}")
     except BadSpec as error:  # it is started anew there
         raise ClusterLost(str(error)) from error
+    if fixed:
+        return Grid(client, (client,))
     elastic = Elastic(client, group, settings().workers, shared=True, keep=keep)
     return Grid(client, (elastic, client), elastic=elastic)
 

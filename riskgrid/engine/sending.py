@@ -80,7 +80,7 @@ class Sender:
         if isinstance(columns, str):
             self.outcome.used["pieces"].add(columns)
         task = Task(
-            self.store,
+            self.store.for_workers() if shared else self.store,
             name if own is not None and own.startswith("riskgrid.") else piece.instrument,
             columns,
             {},

@@ -11,10 +11,11 @@ from riskgrid.store.row import BATCH, ENDINGS, INTERACTIVE, RunRow
 from riskgrid.store.stored import Stored
 
 if TYPE_CHECKING:
-    from riskgrid.store.catalogue import Catalogue, NamedInput
+    from riskgrid.store.catalogue import Catalogue
     from riskgrid.store.database import Database
     from riskgrid.store.journal import Audited, Event, Journal
     from riskgrid.store.keys import KeyRow, Keys
+    from riskgrid.store.names import NamedInput, Names
     from riskgrid.store.queue import Queue, Waiting
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "KeyRow",
     "Keys",
     "NamedInput",
+    "Names",
     "Queue",
     "RunRow",
     "Store",
@@ -48,7 +50,8 @@ _HOME = {
     "Journal": "journal",
     "KeyRow": "keys",
     "Keys": "keys",
-    "NamedInput": "catalogue",
+    "NamedInput": "names",
+    "Names": "names",
     "Queue": "queue",
     "Waiting": "queue",
 }

@@ -5,25 +5,21 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from riskgrid.errors import BadSpec, NameTaken, UnknownName
+from riskgrid.errors import BadSpec, UnknownName
 from riskgrid.store import tables
 from riskgrid.store.clock import arrival, now, stamp
 from riskgrid.store.database import Database
 from riskgrid.store.journal import changed, lease_lost, noted, told
 from riskgrid.store.row import RunRow
 
-__all__ = ["SELECTED", "Catalogue", "NamedInput", "RunRow", "inserted", "row_of", "unknown"]
+__all__ = ["SELECTED", "Catalogue", "RunRow", "inserted", "row_of", "unknown"]
 
 _RUN = tables.run.c
-
-#: Kinds of inputs that have names.
-_KINDS = ("market", "portfolio", "scenarios")
 
 _STATUS = tables.STATUS
 _LATEST = (_RUN.created.desc(), arrival().desc())
@@ -45,18 +41,6 @@ _MINE = _ASKED.where(
 _UNFINISHED = _ASKED.where(
     _RUN.status.in_(("running", "interrupted", "failed")), _RUN.principal == sa.bindparam("principal")
 )
-
-
-@dataclass(frozen=True)
-class NamedInput:
-    """An input under a name. rights : the books of who named it, empty for all, see ``RunRow``."""
-
-    kind: str
-    name: str
-    key: str
-    principal: str
-    created: str
-    rights: str = ""
 
 
 class Catalogue:
@@ -295,58 +279,6 @@ class Catalogue:
 
         self.database.write(work)
 
-    def keep_name(
-        self, kind: str, name: str, key: str, principal: str = "", *, rights: str = "", owned: bool = False
-    ) -> None:
-        """Name an input. kind : ``portfolio``, ``market`` or ``scenarios``.   The latest input of a name has it.
-
-        rights : the books of who names it, by which names are kept apart; NameTaken for one that everybody has, where
-        they are not all.   owned : NameTaken for a name that another principal has given.
-        """
-        _check_kind(kind)
-        values = {"kind": kind, "name": name, "key": key, "principal": principal, "rights": rights}
-        named = tables.input_name.c
-        holder = (
-            sa.select(named.principal)
-            .where(named.kind == kind, named.name == name, named.rights == sa.bindparam("whose"))
-            .order_by(named.id.desc())
-            .limit(1)
-        )
-
-        def work(connection: sa.Connection) -> None:
-            everybodys = connection.scalar(holder, {"whose": ""}) if rights else None
-            held = connection.scalar(holder, {"whose": rights}) if owned else None
-            held = everybodys if everybodys is not None else held if held != principal else None
-            if held is not None:
-                raise NameTaken(f"the {kind} name '{name}' was given by '{held}'; another name is right")
-            connection.execute(tables.input_name.insert().values(created=stamp()), values)
-            noted(connection, principal, "name", name, {"kind": kind, "key": key})
-
-        self.database.write(work)
-
-    def named(self, kind: str, name: str) -> str:
-        """The key of a named input. UnknownName lists the known ones."""
-        known = self.names(kind)
-        if name not in known:
-            raise UnknownName(f"named {kind}", name, known)
-        return known[name]
-
-    def names(self, kind: str) -> Mapping[str, str]:
-        """The keys of the named inputs of a kind, by name; without those of principals who see some books alone."""
-        return {row.name: row.key for row in self.named_inputs(kind) if not row.rights}
-
-    def named_inputs(self, kind: str) -> Sequence[NamedInput]:
-        """Names of the inputs of a kind as they were given, earliest first: a later one takes an earlier's place."""
-        _check_kind(kind)
-        named = tables.input_name.c
-        query = (
-            sa.select(named.kind, named.name, named.key, named.principal, named.created, named.rights)
-            .where(named.kind == kind)
-            .order_by(named.id)
-        )
-        rows = self.database.read(lambda connection: connection.execute(query).all())
-        return [NamedInput(*row) for row in rows]
-
     def _first(self, query: sa.Select[Any], **asked: str) -> RunRow | None:
         found = self.database.read(lambda connection: connection.execute(query, asked).first())
         return None if found is None else row_of(found)
@@ -404,8 +336,3 @@ def _visible(
         for condition in (of_all, _RUN.rights.in_(rights))
     ]
     return sa.union_all(*(sa.select(part.c.run_id) for part in parts))
-
-
-def _check_kind(kind: str) -> None:
-    if kind not in _KINDS:
-        raise UnknownName("kind of input", kind, _KINDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from riskgrid.store.catalogue import Catalogue
     from riskgrid.store.journal import Journal
     from riskgrid.store.keys import Keys
+    from riskgrid.store.names import Names
     from riskgrid.store.queue import Queue
 
 __all__ = ["KINDS", "Store", "Stored", "store_of"]
@@ -102,6 +104,13 @@ class Store:
         return Catalogue(self._database)
 
     @functools.cached_property
+    def names(self) -> Names:
+        """Names of inputs, in the same database."""
+        from riskgrid.store.names import Names
+
+        return Names(self._database)
+
+    @functools.cached_property
     def queue(self) -> Queue:
         """The queue of runs that are to be executed, in the same database."""
         from riskgrid.store.queue import Queue
@@ -132,6 +141,12 @@ class Store:
                 "e.g. postgresql://user@host/riskgrid, or say Store(where, catalogue=URL)"
             )
         return self.root
+
+    def for_workers(self) -> Store:
+        """The same objects alone: the URL of a database may hold a password, and workers have nothing to ask of it."""
+        made = copy.copy(self)
+        made._catalogue = None
+        return made
 
     def path(self, kind: str, key: str) -> Path:
         """Where an object of a folder lies. BadSpec where the store is a bucket."""

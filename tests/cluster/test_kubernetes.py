@@ -3,11 +3,12 @@
 import http.server
 import json
 import threading
+import time
 
 import pytest
 import yaml
 
-from riskgrid.cluster import connect, kubernetes
+from riskgrid.cluster import Expected, connect, kubernetes
 from riskgrid.cluster.kubernetes import scheduler_of
 from riskgrid.errors import BadSpec, ClusterLost
 
@@ -98,3 +99,23 @@ def test_a_scheduler_that_does_not_answer_may_come_back(api, monkeypatch):
     monkeypatch.setattr("riskgrid.cluster.connecting.ANSWER", "300ms")
     with pytest.raises(ClusterLost, match=r"no scheduler answers at 'tcp://risk-scheduler\.bank:8786'"):
         connect("kubernetes:bank/risk")
+
+
+def test_reserved_workers_stay_as_many_as_they_are(api, monkeypatch):
+    from distributed import LocalCluster
+
+    monkeypatch.setenv("RISKGRID_IDLE", "0.01")
+    with LocalCluster(n_workers=0, processes=False, dashboard_address=":0", protocol="tcp://") as cluster:
+        at = cluster.scheduler_address.removeprefix("tcp://")
+        monkeypatch.setattr("riskgrid.cluster.connecting.scheduler_of", lambda where: (at, scheduler_of(where)[1]))
+        with connect("kubernetes:bank/risk", fixed=True) as workers:
+            assert workers.elastic is None
+        assert api.replicas == 2
+        with connect("kubernetes:bank/risk") as workers:
+            workers.expect(Expected(busy=1e6, blocks=100, longest=1.0))
+            until = time.monotonic() + 20
+            while api.replicas != 10:  # all that the settings allow
+                assert time.monotonic() < until
+                time.sleep(0.02)
+            assert workers.count == 40
+        assert api.replicas == 0  # nobody else wants any

@@ -148,23 +148,6 @@ def test_finish__of_no_run_lists_the_known_ones(catalogue):
         catalogue.finish("b", "complete", result_id=None, seconds=0.0, manifest={})
 
 
-def test_name__of_an_input_is_that_of_the_latest(catalogue):
-    catalogue.keep_name("market", "close", "k1", "ann")
-    catalogue.keep_name("market", "open", "k2", "ann")
-    catalogue.keep_name("market", "close", "k3", "bob")
-    catalogue.keep_name("portfolio", "close", "k4", "bob")
-    assert catalogue.named("market", "close") == "k3"
-    assert catalogue.names("market") == {"close": "k3", "open": "k2"}
-    assert catalogue.names("scenarios") == {}
-    assert [line.principal for line in Journal(catalogue.database).audit(subject="close")] == ["bob", "bob", "ann"]
-    with pytest.raises(UnknownName, match=r"unknown named market 'clos'; did you mean 'close'"):
-        catalogue.named("market", "clos")
-    with pytest.raises(
-        UnknownName, match=r"unknown kind of input 'trades'; .*known: 'market', 'portfolio', 'scenarios'"
-    ):
-        catalogue.names("trades")
-
-
 def test_catalogue__that_may_only_be_read_is_read_and_not_written(tmp_path, monkeypatch):
     Catalogue(tmp_path).add(row("a"))
     Catalogue(tmp_path).close()

@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from riskgrid.books import Books
 from riskgrid.errors import BadSpec, StoreError, UnknownName
 from riskgrid.identity.keys import make_key
-from riskgrid.store import Catalogue, Database, Journal, Keys, Queue, RunRow, migrating, tables
+from riskgrid.store import Catalogue, Database, Journal, Keys, Names, Queue, RunRow, migrating, tables
 from tests.store.processes import together
 
 # as the catalogue was made before its revisions were noted
@@ -84,7 +84,7 @@ def filled(database):
     catalogue = Catalogue(database)
     catalogue.add(RunRow("a", "q", "daily", "2016-07-01", 1, 1, status="complete", result_id="r", manifest={"bits": 4}))
     catalogue.call("a", "official")
-    catalogue.keep_name("market", "close", "k1", "ann")
+    Names(database).keep("market", "close", "k1", "ann")
     Journal(database).attempt("a", "block", "so")
 
 
@@ -266,14 +266,14 @@ def test_runs_of_some_books__go_with_the_rights_that_hid_them(database):
     catalogue.add(RunRow("w", "o", "mine", "2016-07-01", 3, 2, status="complete", parent="v", rights=rights))
     catalogue.call("w", "hedged")
     Journal(database).tell("w", "progress", {})
-    catalogue.keep_name("portfolio", "book", "k1", "ann")
-    catalogue.keep_name("portfolio", "mine", "k2", "kim", rights=rights)
+    Names(database).keep("portfolio", "book", "k1", "ann")
+    Names(database).keep("portfolio", "mine", "k2", "kim", rights=rights)
     text, key = make_key(Keys(database), "night", Books.of({"desk": "Rates"}), by="ann")
     migrating.downgrade(database, "0003")
     migrating.upgrade(database, tables.HEAD)
     catalogue = Catalogue(database)
     assert [(row.run_id, row.rights) for row in catalogue.list()] == [("a", "")]
-    assert [(one.key, one.rights) for one in catalogue.named_inputs("portfolio")] == [("k1", "")]
+    assert [(one.key, one.rights) for one in Names(database).given("portfolio")] == [("k1", "")]
     assert Journal(database).events("w") == []
     assert Keys(database).list() == []  # nobody is let in by a key that knew of books
     assert text.startswith("rgk_")
