@@ -3,6 +3,7 @@
 from riskgrid.cli import (
     asking,
     bumps,
+    capacity,
     clusters,
     explained,
     keeping,
@@ -20,6 +21,7 @@ from riskgrid.cli.group import cli
 __all__ = [
     "asking",
     "bumps",
+    "capacity",
     "cli",
     "clusters",
     "explained",

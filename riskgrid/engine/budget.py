@@ -20,18 +20,28 @@ from riskgrid.market.states import MarketStates
 from riskgrid.store import Store
 from riskgrid.terms import Names
 
-__all__ = ["Estimate", "Limits", "Room", "check", "estimate", "stored_blocks"]
+__all__ = [
+    "FILE_BYTES",
+    "PROCESS_BYTES",
+    "TILES",
+    "Estimate",
+    "Limits",
+    "Room",
+    "check",
+    "estimate",
+    "stored_blocks",
+]
 
 #: Bytes of a file beside its arrays: its head, and what is lost to the last page.
-_FILE = 4096
+FILE_BYTES = 4096
 #: Numbers of a cell beside its P&L.
 _COUNTS = 7
 #: Seconds that a block takes beside its valuations, where nobody has measured what these take in all.
 _BLOCK_SECONDS = 3e-3
 #: Bytes of a worker process before it has work: the interpreter, the libraries, compiled kernels.
-_PROCESS = 250 << 20
+PROCESS_BYTES = 250 << 20
 #: Bytes a worker holds beside ticks, in caches of its core: inputs, steps and values of a tile.
-_TILES = 8
+TILES = 8
 
 
 @dataclass(frozen=True)
@@ -108,11 +118,11 @@ def estimate(
     cells = 1 + max((int(piece.cell.max(initial=-1)) for piece in pieces), default=-1)
     sums = cells * (states.count - 1 + _COUNTS) * 8
     scratch = max((int(1.25 * _ticks(block, pricing)) + _taken(states, block) for _, block in missing), default=0)
-    each = scratch + _TILES * cache_bytes()
+    each = scratch + TILES * cache_bytes()
     wanted = Expected(sum(spent), len(spent), max(spent, default=0.0), within)
     count, shared = _count_of(workers, wanted), not workers.in_process
     disk = sum(_block_bytes(block, pricing) for _, block in missing) + _sum_bytes(pieces)
-    disk += sums + sum(32 * len(piece.rows) for piece in pieces) + 2 * _FILE
+    disk += sums + sum(32 * len(piece.rows) for piece in pieces) + 2 * FILE_BYTES
     return Estimate(
         blocks=sum(len(piece.blocks) for piece in pieces),
         missing=len(missing),
@@ -120,7 +130,7 @@ def estimate(
         busy=wanted.busy,
         largest=wanted.longest,
         disk=disk + (panels + terms if shared else 0),
-        memory=panels + terms + 2 * sums + count * (each + (panels + _PROCESS if shared else 0)),
+        memory=panels + terms + 2 * sums + count * (each + (panels + PROCESS_BYTES if shared else 0)),
         workers=count,
     )
 
@@ -206,7 +216,7 @@ def _ticks(block: Block, pricing: Pricing) -> int:
 
 def _block_bytes(block: Block, pricing: Pricing) -> int:
     # a row has its base value, its status and its checksum
-    return _ticks(block, pricing) + 17 * (block.stop - block.start) + _FILE
+    return _ticks(block, pricing) + 17 * (block.stop - block.start) + FILE_BYTES
 
 
 def _sum_bytes(pieces: Iterable[Piece]) -> int:
@@ -214,7 +224,7 @@ def _sum_bytes(pieces: Iterable[Piece]) -> int:
     for piece in pieces:
         for block in piece.blocks:
             cells = len(np.unique(piece.cell[block.start : block.stop]))
-            total += cells * (len(block.states) - 1 + _COUNTS) * 8 + _FILE
+            total += cells * (len(block.states) - 1 + _COUNTS) * 8 + FILE_BYTES
     return total
 
 

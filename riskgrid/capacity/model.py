@@ -1,0 +1,175 @@
+"""What a book, a number of scenarios and a deadline need: workers, memory, traffic of the store, and what binds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from riskgrid.capacity.need import Need
+from riskgrid.cluster.sizing import Sizing, sized
+from riskgrid.engine.block import cache_bytes
+from riskgrid.engine.budget import FILE_BYTES, PROCESS_BYTES, TILES
+from riskgrid.errors import BadSpec
+
+__all__ = ["RESTS", "Capacity", "Figure", "capacity"]
+
+#: What a figure may rest on: it was asked for or assumed; measured in a run of the store; simulated in the rehearsal of
+#: ``riskgrid bench rehearsal``, where workers are fake; or computed from those.
+RESTS = ("asked", "assumed", "measured", "simulated", "computed")
+
+#: Processor seconds of the one scheduler for a task, and for a worker that joins among so many; of the planner for a
+#: block: all simulated, see ``docs/capacity.md``.
+SCHEDULER_SECONDS, JOINING_SECONDS, PLANNER_SECONDS = 1.9e-3, 1.3e-6, 0.4e-3
+#: Bytes that a scheduler holds for a worker, simulated, and a planner for a block beside its list of states.
+_WORKER_BYTES, _BLOCK_BYTES = 30_000, 1_500
+#: Processes of their own hold this, libraries and all, simulated.
+_SCHEDULER_BYTES, _PLANNER_BYTES = 200 << 20, 320 << 20
+#: Requests for a block: three ask for it or its sums, both are looked for again and put, its sums are got.
+_REQUESTS = 8
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line. rests : one of ``RESTS``.   of : from what, in words."""
+
+    part: str
+    name: str
+    value: float
+    unit: str
+    rests: str
+    of: str = ""
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """Figures, what binds (a word of :class:`~riskgrid.cluster.sizing.Sizing`, or ``planner``), whether it is met."""
+
+    figures: tuple[Figure, ...]
+    binds: str
+    met: bool
+
+    def __getitem__(self, name: str) -> float:
+        return next(figure.value for figure in self.figures if figure.name == name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {"binds": self.binds, "met": self.met, "figures": [asdict(figure) for figure in self.figures]}
+
+
+def capacity(need: Need) -> Capacity:
+    """What the need comes to. BadSpec where nothing is asked."""
+    if not need.kinds or need.scenarios < 0:
+        raise BadSpec("a capacity is that of a book with a trade or more, under 0 scenarios or more")
+    load = _Load.of(need)
+    size = sized(
+        load.busy,
+        within=need.within,
+        threads=need.threads,
+        most=need.most,
+        blocks=load.blocks,
+        longest=load.longest,
+        starting=need.starting,
+    )
+    times, waits = _times(need, load, size)
+    planner = next(figure.value for figure in times if figure.name == "planner")
+    pricing = size.seconds - size.starting
+    binds = "planner" if planner > max(pricing, need.within - size.starting) else size.binds
+    figures = (*_work(need, load), *_cluster(need, size, waits), *times, *_memory(need, load, size))
+    figures = (*figures, *_store(need, load, max(pricing, planner)))
+    return Capacity(figures, binds, all(one.value <= need.within for one in times if one.name == "all"))
+
+
+@dataclass(frozen=True)
+class _Load:
+    trades: int
+    valuations: int
+    busy: float
+    blocks: int
+    longest: float
+    rows: float
+    rests: str
+
+    @classmethod
+    def of(cls, need: Need) -> _Load:
+        states = need.scenarios + 1
+        trades = sum(kind.trades for kind in need.kinds)
+        blocks = sum(math.ceil(kind.trades / kind.rows) for kind in need.kinds)
+        measured = all(kind.rests == "measured" for kind in need.kinds)
+        return cls(
+            trades,
+            trades * states,
+            sum(kind.trades * states * kind.seconds for kind in need.kinds),
+            blocks,
+            max(kind.rows * states * kind.seconds for kind in need.kinds),
+            max(kind.rows for kind in need.kinds),
+            "measured" if measured else "assumed",
+        )
+
+
+def _work(need: Need, load: _Load) -> Iterator[Figure]:
+    each = f"seconds a valuation {load.rests}{need.source and f' in {need.source}'}"
+    yield Figure("work", "trades", load.trades, "", "asked")
+    yield Figure("work", "scenarios", need.scenarios, "", "asked")
+    yield Figure("work", "valuations", load.valuations, "", "computed", "trades in every state, the base too")
+    yield Figure("work", "work", load.busy / 3600.0, "thread hours", "computed", each)
+    yield Figure("work", "blocks", load.blocks, "", "computed", "from trades a block")
+    yield Figure("work", "longest block", load.longest, "s", "computed", each)
+
+
+def _cluster(need: Need, size: Sizing, waits: float) -> Iterator[Figure]:
+    rate = size.tasks / max(size.seconds - size.starting, waits, 1e-9)
+    yield Figure("cluster", "workers", size.workers, "pods", "computed", size.binds)
+    yield Figure("cluster", "threads", size.threads, "", "computed", f"{need.threads} a pod")
+    yield Figure("cluster", "tasks", size.tasks, "", "computed", f"{size.task_seconds:.3g} s each")
+    yield Figure("cluster", "tasks a second", rate, "1/s", "computed", "on average")
+    yield Figure(
+        "cluster", "scheduler", rate * SCHEDULER_SECONDS, "of a core", "simulated",
+        f"{1e3 * SCHEDULER_SECONDS:.2g} ms a task, hence {1 / SCHEDULER_SECONDS:,.0f} tasks/s at most",
+    )  # fmt: skip
+
+
+def _times(need: Need, load: _Load, size: Sizing) -> tuple[list[Figure], float]:
+    """And the seconds that the planner needs at least."""
+    planning = load.trades * need.planning
+    waiting = load.blocks * (PLANNER_SECONDS + need.request)
+    planner, pricing = planning + waiting, size.seconds - size.starting
+    how = f"seconds a trade {need.planning_rests}{f' in {need.source}' * (need.planning_rests == 'measured')}"
+    joining = JOINING_SECONDS * size.workers**2 / 2.0
+    whole = max(size.starting, joining) + max(pricing, planner)
+    of = f"{1e3 * PLANNER_SECONDS:.2g} ms a block" + (
+        f" and a request of {1e3 * need.request:.3g} ms" * bool(need.request)
+    )
+    return [
+        Figure("time", "start", size.starting, "s", "assumed", "until the first workers work"),
+        Figure("time", "joining", joining, "s", "simulated", "of the scheduler's processor, for all workers"),
+        Figure("time", "planning", planning, "s", "computed", f"while workers work; {how}"),
+        Figure("time", "reduction", waiting, "s", "simulated", f"{of}, while workers work"),
+        Figure("time", "planner", planner, "s", "computed", "planning and reduction, one thread"),
+        Figure("time", "pricing", pricing, "s", "computed", "no longer than this, where costs hold"),
+        Figure("time", "all", whole, "s", "computed", f"asked: {need.within:,.0f} s"),
+    ], planner
+
+
+def _memory(need: Need, load: _Load, size: Sizing) -> Iterator[Figure]:
+    states, market = need.scenarios + 1, 8 * need.factors * (need.scenarios + 1)
+    scratch = 1.25 * 4 * load.rows * need.scenarios + TILES * cache_bytes()
+    worker = PROCESS_BYTES + market + need.threads * scratch
+    planner = _PLANNER_BYTES + market + load.blocks * (_BLOCK_BYTES + 8 * states) + 2 * 8 * need.cells * states
+    scheduler = _SCHEDULER_BYTES + _WORKER_BYTES * size.workers
+    yield Figure("memory", "worker", worker / 1e9, "GB", "computed", "process, market, ticks of its blocks")
+    yield Figure("memory", "all workers", worker * size.workers / 1e9, "GB", "computed")
+    yield Figure("memory", "planner's memory", planner / 1e9, "GB", "computed", "blocks and their states")
+    yield Figure("memory", "scheduler's memory", scheduler / 1e9, "GB", "simulated", "beside messages on their way")
+
+
+def _store(need: Need, load: _Load, seconds: float) -> Iterator[Figure]:
+    ticks = load.trades * (4 * need.scenarios + 17) + load.blocks * FILE_BYTES
+    sums = load.blocks * (8 * min(load.rows, need.cells) * (need.scenarios + 7) + FILE_BYTES)
+    requests = _REQUESTS * load.blocks
+    yield Figure("store", "blocks written", ticks / 1e9, "GB", "computed", "4 bytes a scenario")
+    yield Figure("store", "sums written", sums / 1e9, "GB", "computed", "and read by the planner")
+    yield Figure("store", "writing", (ticks + sums) / 1e6 / max(seconds, 1e-9), "MB/s", "computed", "while pricing")
+    yield Figure("store", "requests", requests, "", "computed", f"{_REQUESTS} a block at most")
+    yield Figure("store", "requests a second", requests / max(seconds, 1e-9), "1/s", "computed", "while pricing")
