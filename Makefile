@@ -1,7 +1,7 @@
 # Works with GNU make 3.81, the one macOS ships.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve screenshots test kernels bench image test-k8s lint format lock clean
+.PHONY: help demo serve screenshots test suite browser kernels bench image test-k8s lint format lock clean
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest --cov --cov-report= --cov-fail-under=0
@@ -23,13 +23,19 @@ screenshots: .venv/.stamp ## Take pictures of every page, into build/screenshots
 	$(BIN)/python -m tests.browser.screenshots
 
 test: .venv/.stamp ## Run every check: lint, tests, doctests, coverage gate
-	rm -f .coverage .coverage.*
+	rm -f .coverage .coverage.* .coverage-*
 	$(MAKE) -j 2 lint kernels # mypy keeps one core busy for a minute and a half
+	$(MAKE) -j 2 suite browser # a browser mostly waits for what it has asked for, and the suite for other things
+	$(BIN)/coverage combine --quiet --append . .coverage-browser
+	$(BIN)/coverage report
+
+suite: .venv/.stamp ## Run all tests but those in a browser
 	@# of three workers one mostly waits: for processes to start, leases to lapse, sockets to close
 	$(PYTEST) --cov-append -n 3 --ignore tests/browser
+
+browser: .venv/.stamp ## Run the tests in a browser
 	@# a browser's driver keeps an event loop running in the process that it is in, which other tests want for themselves
-	$(PYTEST) --cov-append tests/browser
-	$(BIN)/coverage report
+	COVERAGE_FILE=$(CURDIR)/.coverage-browser $(PYTEST) -q tests/browser
 
 kernels: .venv/.stamp ## Compile the kernels, and run their tests without the compiler
 	$(BIN)/riskgrid compile # else several processes compile the same loops at once
@@ -68,7 +74,7 @@ lock: .venv/.stamp ## Resolve pyproject.toml anew into requirements.lock (UPGRAD
 	printf 'moto[s3]\nflask\nflask-cors\n' | $$compile - -o tests/k8s/services/requirements.lock
 
 clean: ## Remove everything that make made, the environment included
-	rm -rf .venv .boot build dist htmlcov *.egg-info .coverage .coverage.* .hypothesis .import_linter_cache
+	rm -rf .venv .boot build dist htmlcov *.egg-info .coverage .coverage.* .coverage-* .hypothesis .import_linter_cache
 	rm -rf .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -14,8 +14,10 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 CONDA_NAMES = {"prometheus-client": "prometheus_client", "quantlib": "quantlib-python"}
-TARGETS = {"help", "demo", "serve", "screenshots", "test", "kernels", "bench", "image", "test-k8s"}
-TARGETS |= {"lint", "format", "lock", "clean"}
+TARGETS = {
+    *("help", "demo", "serve", "screenshots", "bench", "image", "test-k8s"),
+    *("test", "suite", "browser", "kernels", "lint", "format", "lock", "clean"),
+}
 TOP_LEVEL = {
     *("riskgrid", "notebooks", "dashboards", "tests", "k8s", "docs"),
     *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE"),
