@@ -10,7 +10,10 @@ import distributed  # noqa: F401  # it brings the settings of Dask that are set 
 import pytest
 
 #: What is imported before anything is forked.
-IMPORTED = ("alembic.command", "distributed.nanny", "psycopg", "pytest", "riskgrid.store", "tests.faults.deadly")
+IMPORTED = (
+    *("alembic.command", "distributed.nanny", "psycopg", "pytest", "riskgrid.store", "tests.faults.deadly"),
+    *("riskgrid.api.app", "riskgrid.runner"),
+)
 
 
 def forking() -> ForkServerContext:

@@ -6,8 +6,6 @@ import contextlib
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +17,7 @@ from riskgrid.identity.keys import make_key
 from riskgrid.registry import INSTRUMENTS
 from riskgrid.store import Queue, RunRow, Store
 from tests.faults import deadly
+from tests.faults.commands import Forked
 from tests.run import made
 
 ROOT = Path(__file__).parents[2]
@@ -59,11 +58,9 @@ class Role:
             words += ["--port", self.url.rpartition(":")[2] or "0"]
         plain = {name: value for name, value in os.environ.items() if not name.startswith("RISKGRID_")}
         more = {"PYTHONPATH": str(ROOT), "RISKGRID_HOME": str(self._folder), "RISKGRID_LOG": "json", "DEADLY": "1"}
-        with self._out.open("wb") as out, self._log.open("wb") as err:
-            command = [sys.executable, "-m", "tests.faults.role", *words]
-            self.process = subprocess.Popen(
-                command, cwd=ROOT, env=plain | more | self._told, stdout=out, stderr=err, start_new_session=True
-            )
+        for path in (self._out, self._log):
+            path.touch()
+        self.process = Forked(perform, *words, environment=plain | more | self._told, out=self._out, err=self._log)
 
     def ready(self) -> None:
         """Wait until it serves, or waits for runs."""
@@ -189,8 +186,8 @@ class Grid:
         self.store.catalogue.close()
 
 
-def main() -> None:
-    """The command line with the deadly instrument, short leases and grace, and a death where ``DIES`` says."""
+def perform(*words: str) -> None:
+    """A command with the deadly instrument, short leases and grace, and a death where ``DIES`` says."""
     from riskgrid.acting import supposing
     from riskgrid.api import server
 
@@ -198,7 +195,7 @@ def main() -> None:
     supposing.LEASE_SECONDS, server.GRACE = LEASE, GRACE
     if "DIES" in os.environ:
         _die_after_submit(Path(os.environ["DIES"]))
-    cli()
+    cli(words)
 
 
 def _die_after_submit(once: Path) -> None:
@@ -221,7 +218,3 @@ def keep_inputs(store: Store, sets: int, **book: object) -> None:
     rg.keep(made.market(), "today", store=store)
     for at in range(sets):
         rg.keep(made.scenarios(count=6, seed=at), f"days {at}", store=store)
-
-
-if __name__ == "__main__":
-    main()

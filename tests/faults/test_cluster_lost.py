@@ -18,7 +18,7 @@ import pytest
 from riskgrid.cluster import Threads, connect
 from riskgrid.errors import ClusterLost
 from tests.faults import deadly
-from tests.faults.dask_command import forked_command
+from tests.faults.commands import Forked, dask_command
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
@@ -31,7 +31,7 @@ class Grid:
 
     def __init__(self, folder: Path, workers: int = 2, *, forked: bool = True) -> None:
         self.address_file, self.forked = folder / "scheduler.json", forked
-        self.processes: dict[str, Any] = {}
+        self.processes: dict[str, Forked | subprocess.Popen[bytes]] = {}
         self.start("scheduler", "scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", self.address_file)
         deadline = time.monotonic() + 60.0
         while not self.address_file.exists() and time.monotonic() < deadline:
@@ -41,11 +41,11 @@ class Grid:
 
     def start(self, name: str, *arguments: Any) -> None:
         words, log = list(map(str, arguments)), self.address_file.parent / f"{name}.log"
-        if self.forked:
-            self.processes[name] = forked_command(log, *words)
-            return
         failures = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
         environment = {**os.environ, **failures, "PYTHONPATH": str(ROOT), "DEADLY": "1"}
+        if self.forked:
+            self.processes[name] = Forked(dask_command, *words, environment=environment, out=log, err=log)
+            return
         with log.open("wb") as file:
             command = [sys.executable, "-m", "dask", *words]
             self.processes[name] = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file)
@@ -60,8 +60,8 @@ class Grid:
 
     def kill(self, name: str) -> None:
         process = self.processes.pop(name)
-        process.kill()
-        process.join() if self.forked else process.wait()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
 
     def close(self) -> None:
         for name in list(self.processes):
@@ -183,7 +183,7 @@ def test_a_poison_trade_is_found_on_a_scheduler_that_was_there(store, grid):
         number = 10
         while running.is_set():
             for name, process in list(grid.processes.items()):
-                if name != "scheduler" and process.exitcode is not None:
+                if name != "scheduler" and process.poll() is not None:
                     grid.processes.pop(name)
                     grid.start_worker(number)
                     number += 1

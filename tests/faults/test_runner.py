@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import textwrap
 import threading
 import time
@@ -20,19 +18,10 @@ from riskgrid.result import open_run
 from riskgrid.runner import ATTEMPTS, Runner
 from riskgrid.running import run
 from riskgrid.store import BATCH, INTERACTIVE, Store
+from tests.faults.commands import Forked
 from tests.run import made
 
-ROOT = Path(__file__).parents[2]
 TRADES = 400
-#: A runner with a short lease; ``spoil`` is put in before it works.
-RUNNER = """
-    import os, signal, sys
-    from riskgrid.runner import Runner
-    from riskgrid.store import Store
-    {spoil}
-    with Runner(Store(sys.argv[1]), cluster="threads:1", lanes=(None,), lease_seconds=1.0) as runner:
-        runner.work(until_idle=True)
-"""
 
 
 def question(seed=7, trades=TRADES):
@@ -46,8 +35,15 @@ def undisturbed(asked, folder):
 
 
 def child(folder, spoil=""):
-    script = textwrap.dedent(RUNNER).format(spoil=textwrap.dedent(spoil))
-    return subprocess.Popen([sys.executable, "-c", script, str(folder)], cwd=ROOT)
+    log = Path(folder).with_name("said")
+    return Forked(runner, folder, textwrap.dedent(spoil), environment=os.environ, out=log, err=log)
+
+
+def runner(folder, spoil):
+    """A runner with a short lease; ``spoil`` is what is done before it works."""
+    exec(spoil, {"os": os, "signal": signal, "Runner": Runner, "Store": Store})
+    with Runner(Store(folder), cluster="threads:1", lanes=(None,), lease_seconds=1.0) as working:
+        working.work(until_idle=True)
 
 
 def kinds(store, run_id):
