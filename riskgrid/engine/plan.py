@@ -190,7 +190,7 @@ def make_block(
     for role in roles:
         moved = moved | states.moves(role)
     moved[0] = True
-    kept = np.flatnonzero(moved)
+    kept = states.kept(moved)
     how = (pricing.reporting, pricing.bits, pricing.wide, states.snapshot.numeraire)
     read = [states.digest(role, kept) for role in roles]
     dates = states.dates[kept] if moved.any() else states.dates[:1]

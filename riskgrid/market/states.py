@@ -50,6 +50,7 @@ class MarketStates:
         self._objects: dict[str, MarketObject | None] = {}
         self._digests: dict[tuple[str, bytes], bytes] = {}
         self._moves: dict[str, NDArray[np.bool_]] = {}
+        self._kept: dict[bytes, NDArray[np.intp]] = {}
         self.dates = self._state_dates(scenarios)
         self._zero_shifts: dict[str, tuple[Values, Values]] = {}
         self._shifts = _by_factor(scenarios)
@@ -105,6 +106,17 @@ class MarketStates:
             found = self[role]
             self._moves[role] = np.zeros(self.count, np.bool_) if found is None else found.moves(self.count)
         return self._moves[role]
+
+    def kept(self, moved: NDArray[np.bool_]) -> NDArray[np.intp]:
+        """Numbers of these states, the same array for all who ask for the same ones: a plan has as many as blocks.
+
+        moved : (state,).
+        """
+        key = moved.tobytes()
+        if key not in self._kept:
+            self._kept[key] = np.flatnonzero(moved)
+            self._kept[key].flags.writeable = False
+        return self._kept[key]
 
     def digest(self, role: str, states: NDArray[np.intp]) -> bytes:
         """Digest of all that the role says in these states, absence included."""

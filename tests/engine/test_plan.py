@@ -83,6 +83,12 @@ def test_plan__keeps_only_the_states_that_move_a_block():
         assert {tuple(block.states.tolist()) for block in piece.blocks} == {(0, 1, 5)}
 
 
+def test_plan__has_one_list_of_states_for_all_blocks_that_keep_the_same():
+    blocks = [block for piece in planned() for block in piece.blocks]
+    assert len(blocks) > 5
+    assert len({id(block.states) for block in blocks}) == len({tuple(block.states) for block in blocks})
+
+
 def test_plan__says_why_a_trade_cannot_be_priced_and_plans_the_rest():
     columns = BOOK.columns("equity")
     names = columns["underlying"]
