@@ -22,7 +22,7 @@ RESTS = ("asked", "assumed", "measured", "simulated", "computed")
 #: Processor seconds of the one scheduler for a task, and for a worker that joins among so many; of the planner for a
 #: block: all simulated, see ``docs/capacity.md``.
 SCHEDULER_SECONDS, JOINING_SECONDS, PLANNER_SECONDS = 1.9e-3, 1.3e-6, 0.4e-3
-#: Bytes that a scheduler holds for a worker, simulated, and a planner for a block beside its list of states.
+#: Bytes that a scheduler holds for a worker, and a planner for a block, simulated.
 _WORKER_BYTES, _BLOCK_BYTES = 30_000, 1_500
 #: Processes of their own hold this, libraries and all, simulated.
 _SCHEDULER_BYTES, _PLANNER_BYTES = 200 << 20, 320 << 20
@@ -44,7 +44,10 @@ class Figure:
 
 @dataclass(frozen=True)
 class Capacity:
-    """Figures, what binds (a word of :class:`~riskgrid.cluster.sizing.Sizing`, or ``planner``), whether it is met."""
+    """Figures, and whether the deadline is met.
+
+    binds : as in :class:`~riskgrid.cluster.sizing.Sizing`; ``planner`` or ``joining`` where these take longer.
+    """
 
     figures: tuple[Figure, ...]
     binds: str
@@ -73,12 +76,13 @@ def capacity(need: Need) -> Capacity:
         starting=need.starting,
     )
     times, waits = _times(need, load, size)
-    planner = next(figure.value for figure in times if figure.name == "planner")
-    pricing = size.seconds - size.starting
-    binds = "planner" if planner > max(pricing, need.within - size.starting) else size.binds
+    named = {figure.name: figure.value for figure in times}
+    binds, met = size.binds, named["all"] <= need.within
+    if not met and (size.met or named["planner"] > named["pricing"]):
+        binds = "planner" if named["planner"] > named["pricing"] else "joining"
     figures = (*_work(need, load), *_cluster(need, size, waits), *times, *_memory(need, load, size))
-    figures = (*figures, *_store(need, load, max(pricing, planner)))
-    return Capacity(figures, binds, all(one.value <= need.within for one in times if one.name == "all"))
+    during = max(named["pricing"], named["planner"])
+    return Capacity((*figures, *_store(need, load, during)), binds, met)
 
 
 @dataclass(frozen=True)
@@ -156,11 +160,11 @@ def _memory(need: Need, load: _Load, size: Sizing) -> Iterator[Figure]:
     states, market = need.scenarios + 1, 8 * need.factors * (need.scenarios + 1)
     scratch = 1.25 * 4 * load.rows * need.scenarios + TILES * cache_bytes()
     worker = PROCESS_BYTES + market + need.threads * scratch
-    planner = _PLANNER_BYTES + market + load.blocks * (_BLOCK_BYTES + 8 * states) + 2 * 8 * need.cells * states
+    planner = _PLANNER_BYTES + market + load.blocks * _BLOCK_BYTES + 2 * 8 * need.cells * states
     scheduler = _SCHEDULER_BYTES + _WORKER_BYTES * size.workers
     yield Figure("memory", "worker", worker / 1e9, "GB", "computed", "process, market, ticks of its blocks")
     yield Figure("memory", "all workers", worker * size.workers / 1e9, "GB", "computed")
-    yield Figure("memory", "planner's memory", planner / 1e9, "GB", "computed", "blocks and their states")
+    yield Figure("memory", "planner's memory", planner / 1e9, "GB", "computed", "market, blocks, cells")
     yield Figure("memory", "scheduler's memory", scheduler / 1e9, "GB", "simulated", "beside messages on their way")
 
 
