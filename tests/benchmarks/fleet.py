@@ -25,6 +25,8 @@ __all__ = ["Fleet"]
 
 #: Workers that join at once: an operator starts pods one after another too.
 _JOINING = 32
+#: Heartbeats on their way at once.
+_BEATING = 32
 _RECEIPT = {"type": pickle.dumps(Receipt), "typename": "riskgrid.engine.task.Receipt", "nbytes": 4096, "thread": 1}
 
 
@@ -32,8 +34,8 @@ _RECEIPT = {"type": pickle.dumps(Receipt), "typename": "riskgrid.engine.task.Rec
 class Fleet:
     """Fake workers of one process. cost : seconds of a valuation.   finished : receipts by key, until they are freed.
 
-    Each has an address of its own in 127.0.0.0/8, all of them behind one socket; one connection carries the heartbeats
-    of all, where each real worker has one more for them.
+    Each has an address of its own in 127.0.0.0/8, all of them behind one socket; a few connections carry the
+    heartbeats of all, where each real worker has one more for them.
     """
 
     scheduler: str
@@ -48,10 +50,10 @@ class Fleet:
             workers = [Worker(self, f"tcp://{_host(at)}:{port}", f"fake-{at}") for at in range(first, first + count)]
             begun = time.perf_counter()
             gate, versions = asyncio.Semaphore(_JOINING), get_versions()
-            await asyncio.gather(*(worker.join(gate, versions) for worker in workers))
-            print(time.perf_counter() - begun, flush=True)
-            async with asyncio.TaskGroup() as group, rpc(self.scheduler) as scheduler:
-                beating = group.create_task(self.beat(workers, scheduler))
+            async with rpc(self.scheduler) as scheduler:
+                beating = asyncio.ensure_future(self.beat(workers, scheduler))
+                await asyncio.gather(*(worker.join(gate, versions) for worker in workers))
+                print(time.perf_counter() - begun, flush=True)
                 await asyncio.gather(*(worker.work() for worker in workers))
                 beating.cancel()
 
@@ -71,15 +73,19 @@ class Fleet:
 
     async def beat(self, workers: list[Worker], scheduler: Any) -> None:
         """Heartbeats of all, as often as the scheduler wishes."""
-        pause = 1.0
+        pause, under_way = 1.0, set[asyncio.Task[Any]]()
         while True:
-            begun = time.perf_counter()
-            for at, worker in enumerate(workers, 1):
-                answer = await scheduler.heartbeat_worker(
-                    address=worker.address, now=time.time(), metrics=_metrics(), executing={}, extensions={}
-                )
-                pause = answer.get("heartbeat-interval", pause)
-                await asyncio.sleep(max(begun + pause * at / len(workers) - time.perf_counter(), 0.0))
+            begun, joined = time.perf_counter(), [worker for worker in workers if worker.stream is not None]
+            for at, worker in enumerate(joined, 1):
+                if len(under_way) >= _BEATING:  # else late ones would take a socket each
+                    await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                told = {"address": worker.address, "now": time.time(), "metrics": _metrics()}
+                beat = asyncio.ensure_future(scheduler.heartbeat_worker(**told, executing={}, extensions={}))
+                under_way.add(beat)
+                beat.add_done_callback(under_way.discard)
+                await asyncio.sleep(max(begun + pause * at / len(joined) - time.perf_counter(), 0.0))
+            pause = (await beat).get("heartbeat-interval", pause) if joined else 1.0
+            await asyncio.sleep(0.0 if joined else 1.0)
 
 
 @dataclass
@@ -90,6 +96,8 @@ class Worker:
     address: str
     name: str
     free: int = 0
+    comm: Any = None
+    stream: Any = None
     waiting: list[tuple[Any, int, dict[str, Any]]] = field(default_factory=list)
     queued: set[str] = field(default_factory=set)
     order: itertools.count[int] = field(default_factory=itertools.count)

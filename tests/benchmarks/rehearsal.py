@@ -70,7 +70,7 @@ def figures(*, quick: bool = False) -> list[Figure]:
     if quick:
         return _lines(_apart(10, 1, COST / 100))
     # the scheduler has two open files for each of them
-    most = (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 100) // 2
+    most = (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 300) // 2
     return [
         line
         for workers, rounds in ((10, 2), (100, 2), (1000, 2), (10_000, 1))
@@ -179,6 +179,7 @@ def _apart(workers: int, rounds: int, cost: float) -> Rehearsed:
     """The same in a process of its own, whose memory is that of this run."""
     line = [sys.executable, "-c", _CALL.format(arguments=f"{workers}, {rounds}, {cost}")]
     said = subprocess.run(line, stdout=subprocess.PIPE, text=True, check=True)
+    print(said.stdout, end="", file=sys.stderr)
     return Rehearsed(**json.loads(said.stdout.splitlines()[-1]))
 
 
