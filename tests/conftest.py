@@ -1,5 +1,7 @@
 """What tests of several folders need."""
 
+import gc
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -11,6 +13,12 @@ from tests.postgres import postgres, postgres_server, where  # noqa: F401  # fix
 # how long an example takes says what else the machine has to do
 settings.register_profile("timeless", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("timeless")
+
+
+def pytest_collection_finish() -> None:
+    """Seven hundred thousand objects of collected tests live to the end: no garbage is looked for among them."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
