@@ -35,6 +35,8 @@ from tests.benchmarks.measure import Figure, cold_store
 _THREADS = 4
 #: A process of fake workers opens a socket for each, and one more when it is asked for a receipt.
 _FLEET = 5000
+#: Seconds of watching a scheduler do nothing.
+_IDLE = 5.0
 _CALL = """
 import dataclasses, json
 from tests.benchmarks.rehearsal import rehearse
@@ -47,6 +49,7 @@ class Rehearsed:
     """One rehearsal. Seconds of wall clock; of processor for joining and for each task; bytes of memory at the end.
 
     first : seconds to the first result beyond those of its task.   tasks : each of ``task`` seconds on average.
+    idle : processor seconds that the scheduler takes in a second without tasks; those of ``scheduler`` come on top.
     """
 
     workers: int
@@ -55,6 +58,7 @@ class Rehearsed:
     task: float
     joined: float
     joining: float
+    idle: float
     first: float
     run: float
     even: float
@@ -92,6 +96,7 @@ def rehearse(workers: int, rounds: int, cost: float = COST) -> Rehearsed:
             options: dict[str, Any] = {"store": store, "workers": lent, "cells": 1}
             joining = scheduler.seconds()
             execute(plan.pieces(1, "warm"), plan.states, plan.pricing, **options)  # everybody imports what they need
+            idle = _idle(scheduler)
             first: list[float] = []
             before, own, begun = scheduler.seconds(), time.process_time(), time.perf_counter()
             made = execute(
@@ -104,8 +109,8 @@ def rehearse(workers: int, rounds: int, cost: float = COST) -> Rehearsed:
             run, tasks = time.perf_counter() - begun, made.labour.tasks
             busy = made.valuations * cost
             return Rehearsed(
-                workers, blocks, tasks, busy / tasks, joined, joining, first[0] - begun, run, busy / threads,
-                (scheduler.seconds() - before) / tasks, (time.process_time() - own) / tasks,
+                workers, blocks, tasks, busy / tasks, joined, joining, idle, first[0] - begun, run, busy / threads,
+                (scheduler.seconds() - before - idle * run) / tasks, (time.process_time() - own) / tasks,
                 scheduler.memory(), psutil.Process().memory_info().rss, os.getloadavg()[0],
             )  # fmt: skip
 
@@ -170,6 +175,13 @@ def _free_port() -> int:
         return int(found.getsockname()[1])
 
 
+def _idle(scheduler: _Process) -> float:
+    """Processor seconds a second that a scheduler takes for workers that have nothing to do."""
+    before, begun = scheduler.seconds(), time.perf_counter()
+    time.sleep(_IDLE)
+    return (scheduler.seconds() - before) / (time.perf_counter() - begun)
+
+
 def _note(first: list[float], told: Progress, cost: float) -> None:
     if told.priced and not first:
         first.append(time.perf_counter() - cost * told.valuations)
@@ -193,7 +205,7 @@ def _lines(made: Rehearsed) -> list[Figure]:
         f"{made.tasks:,} tasks of {made.task:.3g} s, {made.blocks:,} blocks; {made.tasks / made.run:,.0f} tasks/s; "
         f"load {made.load:.1f}; {asked.workers:,} workers would do it in 300 s"
     )
-    memory = f"{made.scheduler_memory / 1e6:,.0f} MB at the end"
+    memory = f"{made.idle:.3f} of a core without any; {made.scheduler_memory / 1e6:,.0f} MB at the end"
     client = (
         f"{1e3 * made.client * made.tasks / made.blocks:.2f} ms a block; {made.client_memory / 1e6:,.0f} MB at the end"
     )
