@@ -209,9 +209,14 @@ class Lease:
 
     def _keep(self) -> None:
         told: Progress | None = None
+        finished = 0
         while not self._over.wait(min(_BEAT, self._length / 3.0)):
             try:
-                cancel = self.store.queue.renew(self.row.run_id, self.row.fence, self._length)
+                priced = 0 if self._progress is None else self._progress.priced
+                cancel = self.store.queue.renew(
+                    self.row.run_id, self.row.fence, self._length, progressed=priced > finished
+                )
+                finished = priced
                 self._renewed = time.monotonic()
                 if cancel:
                     self.stop(Cancelled(f"run '{self.row.run_id}' was cancelled; what is finished is kept"))

@@ -7,6 +7,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -41,7 +42,8 @@ class Registry[Entry](Mapping[str, Entry]):
     def __init__(self, kind: str, package: str) -> None:
         self.kind, self._package = kind, package
         self._entries: dict[str, Entry] = {}
-        self._loaded = False
+        self._loaded = self._loading = False
+        self._lock = threading.RLock()
 
     def add(self, name: str, entry: Entry) -> None:
         """Register; a later entry of the same name replaces the earlier one, as a notebook cell run twice does."""
@@ -71,14 +73,24 @@ class Registry[Entry](Mapping[str, Entry]):
         return len(self._entries)
 
     def _load(self) -> None:
+        if not self._loaded:
+            with self._lock:  # other threads wait until all is there; this one may be asked while it imports
+                if not self._loading:
+                    self._import()
+
+    def _import(self) -> None:
         if self._loaded:
             return
-        self._loaded = True
-        own = dict(self._entries)
-        package = importlib.import_module(self._package)
-        for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{self._package}.{module.name}")
-        self._entries.update(own)  # what a user registered before the first look-up wins
+        self._loading = True
+        try:
+            own = dict(self._entries)
+            package = importlib.import_module(self._package)
+            for module in pkgutil.iter_modules(package.__path__):
+                importlib.import_module(f"{self._package}.{module.name}")
+            self._entries.update(own)  # what a user registered before the first look-up wins
+            self._loaded = True
+        finally:
+            self._loading = False
 
 
 @dataclass(frozen=True)

@@ -264,3 +264,21 @@ def test_measure__that_is_shipped_says_what_it_is_checked_against_and_how_closel
 def test_measures_page__is_the_committed_one():
     page = Path(__file__).parents[1] / "docs" / "measures.md"
     assert page.read_text(encoding="utf-8") == measures_page(), "riskgrid measures --markdown > docs/measures.md"
+
+
+def test_registry__that_is_first_asked_by_several_threads_knows_every_entry_in_each():
+    """In a process of its own, as a worker is when its first tasks arrive: nothing is loaded yet."""
+    program = """if True:
+        import threading
+        from riskgrid.registry import INSTRUMENTS
+        names = ["commodity_option", "interest_rate_swap", "equity_option", "fx_forward"]
+        gate, found = threading.Barrier(4), []
+        def look(name):
+            gate.wait()
+            found.append(INSTRUMENTS[name].name)
+        threads = [threading.Thread(target=look, args=(name,)) for name in names]
+        [thread.start() for thread in threads]
+        [thread.join() for thread in threads]
+        assert sorted(found) == sorted(names), found
+    """
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, timeout=120)

@@ -111,12 +111,16 @@ class Queue:
         condition = sa.and_(_RUN.run_id == run_id, _RUN.status == "complete")
         return self.database.write(lambda connection: self._leased(connection, condition, runner, seconds))
 
-    def renew(self, run_id: str, fence: int, seconds: float) -> bool:
-        """Hold a run for so many seconds from now; returns whether its cancelling was asked for. LeaseLost if lost."""
+    def renew(self, run_id: str, fence: int, seconds: float, *, progressed: bool = False) -> bool:
+        """Hold a run for so many seconds from now; returns whether its cancelling was asked for. LeaseLost if lost.
+
+        progressed : blocks were finished meanwhile: it is not this run that ends its runners, whatever came before.
+        """
+        counted = {"attempts": 1} if progressed else {}
         statement = (
             tables.run.update()
             .where(_RUN.run_id == run_id, _RUN.fence == fence, _RUN.status == "running")
-            .values(lease_until=now() + seconds)
+            .values(lease_until=now() + seconds, **counted)
             .returning(_RUN.cancel_asked)
         )
         asked = self.database.write(lambda connection: connection.execute(statement).scalar())
@@ -171,6 +175,7 @@ class Queue:
             "cancel_asked": False,
             "reason": "",
             "ended": None,
+            "attempts": 0,
         }
 
         def work(connection: sa.Connection) -> RunRow:

@@ -233,6 +233,48 @@ def test_a_lane_for_those_who_wait_leaves_batches_alone(tmp_path):
         assert runner.step(None) is not None
 
 
+def died(store, times):
+    """As if so many runners had ended with the next run in their hands."""
+    for _ in range(times):
+        store.queue.lease("dead", 0.001)
+        time.sleep(0.01)
+
+
+def test_a_run_that_was_given_up_is_answered_when_it_is_resumed(tmp_path):
+    store = Store(tmp_path)
+    row = submit(question(1, trades=16), store)
+    died(store, ATTEMPTS)
+    with Runner(store, cluster="threads:1", lanes=(None,)) as runner:
+        assert runner.step().status == "failed"
+        store.queue.resume(row.run_id, "ann")
+        assert runner.step().status == "complete"
+
+
+def test_a_run_that_is_resumed_often_is_not_taken_for_one_that_ends_its_runners(tmp_path):
+    store = Store(tmp_path)
+    row = submit(question(1, trades=16), store)
+    for _ in range(ATTEMPTS + 1):
+        held = store.queue.lease("other", 30.0)
+        store.catalogue.finish(
+            row.run_id, "cancelled", result_id=None, seconds=0.0, manifest=None, reason="so", fence=held.fence
+        )
+        store.queue.resume(row.run_id, "ann")
+    with Runner(store, cluster="threads:1", lanes=(None,)) as runner:
+        assert runner.step().status == "complete"
+
+
+def test_a_run_that_gets_on_is_not_given_up_for_runners_that_another_has_ended(tmp_path):
+    store = Store(tmp_path)
+    submit(question(1, trades=16), store)
+    died(store, ATTEMPTS - 1)
+    held = store.queue.lease("third", 30.0)
+    assert held.attempts == ATTEMPTS
+    store.queue.renew(held.run_id, held.fence, 0.001, progressed=True)
+    time.sleep(0.01)
+    with Runner(store, cluster="threads:1", lanes=(None,)) as runner:
+        assert runner.step().status == "complete"
+
+
 class Held(Threads):
     """Workers that begin nothing before the gate is open."""
 
