@@ -84,12 +84,10 @@ class WorkerRange:
     @classmethod
     def of(cls, text: str) -> Self:
         """From ``least-most`` or ``least-mostxthreads``. InputError for anything else."""
-        found = re.fullmatch(r"(\d+)-(\d+)(?:x(\d+))?", text.strip())
+        found = re.fullmatch(r"(\d{1,6})-(\d{1,6})(?:x(\d{1,3}))?", text.strip())
         numbers = [int(part or 1) for part in found.groups()] if found else [1, 0, 0]
         if not (numbers[0] <= numbers[1] and numbers[1] > 0 and numbers[2] > 0):
-            raise InputError(
-                f"'{text}' is no range of workers (RISKGRID_WORKERS); e.g. '0-50x4' is right: 0 to 50 of 4 threads each"
-            )
+            raise InputError(f"'{text}' is no range of workers; e.g. '0-50x4' is right: 0 to 50 of 4 threads each")
         return cls(*numbers)
 
     def __str__(self) -> str:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import os
-from typing import NoReturn
-
 import click
 
 from riskgrid.cli.group import cli
-from riskgrid.cluster.parts import Command, scheduler_command, worker_command
 
 __all__ = ["scheduler", "worker"]
 
 
 @cli.command()
 @click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen at.")
-@click.option("--port", default=8786, show_default=True, type=click.IntRange(0, 65_535))
+@click.option("--port", default=8786, show_default=True, type=click.IntRange(0, 65_535), help="0 takes any.")
 @click.option("--http-port", default=8787, show_default=True, type=click.IntRange(0, 65_535), help="Probes, counts.")
-def scheduler(host: str, port: int, http_port: int) -> None:
+@click.pass_context
+def scheduler(ctx: click.Context, host: str, port: int, http_port: int) -> None:
     """Start a scheduler; RISKGRID_TLS names the certificates without which nobody reaches it."""
-    _become(scheduler_command(host, port, http_port))
+    from riskgrid.cluster.parts import run_scheduler
+
+    ctx.exit(0 if run_scheduler(host, port, http_port) else 1)
 
 
 @cli.command()
@@ -27,12 +26,18 @@ def scheduler(host: str, port: int, http_port: int) -> None:
 @click.option("--threads", default=4, show_default=True, type=click.IntRange(1), help="Tasks it takes at once.")
 @click.option("--name", envvar="DASK_WORKER_NAME", help="Among the workers of its scheduler [its address].")
 @click.option("--host", help="Address at which others reach it [found out].")
-@click.option("--http-port", default=8788, show_default=True, type=click.IntRange(0, 65_535), help="Probes, counts.")
-def worker(address: str, *, threads: int, name: str | None, host: str | None, http_port: int) -> None:
-    """Start a worker of the scheduler at ADDRESS [$DASK_SCHEDULER_ADDRESS]; it needs the run's store."""
-    _become(worker_command(address, threads=threads, name=name, host=host, http_port=http_port))
+@click.option(
+    "--http-port", default=8788, show_default=True, type=click.IntRange(0, 65_535), help="Probes, counts; 0 takes any."
+)
+@click.pass_context
+def worker(
+    ctx: click.Context, address: str, *, threads: int, name: str | None, host: str | None, http_port: int
+) -> None:
+    """Start a worker of the scheduler at ADDRESS [$DASK_SCHEDULER_ADDRESS]; it needs the run's store.
 
+    It ends with 0 when it is told to, with 1 when its scheduler is lost or sends it away: whatever keeps it running is
+    to start it again.
+    """
+    from riskgrid.cluster.parts import run_worker
 
-def _become(command: Command) -> NoReturn:
-    """Signals reach the part itself, and nothing stays beside it."""
-    os.execve(command.line[0], command.line, {**os.environ, **command.environment})
+    ctx.exit(0 if run_worker(address, threads=threads, name=name, host=host, http_port=http_port) else 1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from riskgrid.cluster.elastic import Elastic, Group
@@ -16,8 +18,8 @@ from riskgrid.settings import WorkerRange, settings
 
 __all__ = ["ANSWER", "WORKER_ENVIRONMENT", "connect"]
 
-#: How long a scheduler may take to answer.
-ANSWER = "20s"
+#: Seconds that a scheduler may take to answer.
+ANSWER = 20.0
 
 #: Set before a worker process starts: handing memory back after every block costs a cluster a quarter of its time.
 WORKER_ENVIRONMENT = {
@@ -90,23 +92,29 @@ def _processes_between(where: str, rest: str) -> Workers:
 
 def _local(count: int, threads: int = 1) -> tuple[Any, Any, contextlib.ExitStack]:
     import dask
-    from distributed import Client, LocalCluster
+    from distributed import Client, LocalCluster, Security
 
     # else a worker that is just starting anew 15 s after one was lost is given up
     patient = contextlib.ExitStack()
     patient.enter_context(dask.config.set({"distributed.deploy.lost-worker-timeout": "1 day"}))
-    secret = security()
-    with dask.config.set({"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}):
+    config: dict[str, Any] = {
+        "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
+        "distributed.scheduler.http.routes": [],
+        "distributed.worker.http.routes": [],
+    }
+    with dask.config.set(config):
         cluster = LocalCluster(
             n_workers=count,
             threads_per_worker=threads,
             processes=True,
-            dashboard_address=":0",
+            dashboard_address="127.0.0.1:0",
+            worker_dashboard_address="127.0.0.1:0",
             memory_limit=0,
-            security=secret,
-            protocol=None if secret is None else "tls://",
+            # else any user of this machine may have code run here
+            security=security() or Security.temporary(),
+            protocol="tls://",
             # who is at fault when a worker dies is found out by the engine, which knows the blocks
-            scheduler_kwargs={"allowed_failures": 0},
+            scheduler_kwargs={"allowed_failures": 0, "dashboard": False},
         )
     # not the default of this process: its own Dask arrays, a run's trades among them, are no business of these workers
     return Client(cluster, set_as_default=False), cluster, patient
@@ -130,17 +138,26 @@ def _kubernetes(rest: str, keep: bool, fixed: bool) -> Workers:
 
 
 def _client(address: str) -> Any:
-    from distributed import Client
+    from distributed import Client, Security
 
     secret = security()
     if secret is not None and not address.startswith("tls://"):
         raise BadSpec(
             f"'{address}' is not encrypted and RISKGRID_TLS is set; an address that begins with tls:// is right"
         )
-    try:
+    try:  # a client that was made in vain takes most of a minute to go
+        with ThreadPoolExecutor(1) as apart:  # a notebook's own thread has a loop already
+            apart.submit(asyncio.run, _greet(address, secret or Security())).result()
         return Client(address, timeout=ANSWER, set_as_default=False, security=secret)
     except (OSError, ValueError, TypeError) as error:
         raise BadSpec(f"no scheduler answers at '{address}': {_said(address, error)}") from error
+
+
+async def _greet(address: str, secret: Any) -> None:
+    from distributed.comm.core import connect as reach
+
+    reached = await reach(address, timeout=ANSWER, **secret.get_connection_args("client"))
+    await reached.close()
 
 
 def _said(address: str, error: Exception) -> str:

@@ -21,6 +21,8 @@ _LOG = logging.getLogger(__name__)
 
 #: Seconds between two looks at what is wanted.
 _TICK = 1.0
+#: Seconds that the scheduler may take to answer, and the thread that looks to end.
+_PATIENCE = 5.0
 #: Seconds for which a wish that is not said again counts: clocks of machines may differ by less.
 _LAPSE = 30.0
 #: Seconds after fewer workers were asked for in which one that goes is one of those.
@@ -99,11 +101,12 @@ class Elastic:
         """Stop looking; where nobody else wants workers and they are not kept, they are retired."""
         self._closing.set()
         self._wake.set()
-        self._thread.join()
+        self._thread.join(_PATIENCE)
         self._wishes.clear()
-        if not self._keep:
-            with contextlib.suppress(ClusterLost, OSError, TimeoutError):
-                self._set(self._wanted(), self.group.size())
+        with contextlib.suppress(ClusterLost, OSError, TimeoutError):
+            least, size = self._bounds()[0], self.group.size()
+            if not self._keep and least < size:
+                self._set(least, size)
 
     def _watch(self) -> None:
         while not self._closing.is_set():
@@ -123,31 +126,36 @@ class Elastic:
                 _LOG.exception("the number of workers cannot be set")
 
     def _tick(self) -> None:
-        wanted, size, now = self._wanted(), self.group.size(), time.monotonic()
-        if wanted >= size:
+        (least, most), size, now = self._bounds(), self.group.size(), time.monotonic()
+        if least >= size:
             self._enough_since = now
-        if wanted > size or (wanted < size and now - self._enough_since >= settings().idle):
-            self._set(wanted, size)
+        if most > size:
+            self._set(most, size)
+        elif least < size and now - self._enough_since >= settings().idle:
+            self._set(least, size)
 
-    def _wanted(self) -> int:
-        """Workers that all wish together, within bounds."""
+    def _bounds(self) -> tuple[int, int]:
+        """How many workers are not too many for what all wish together, and how many of them are asked for here:
+        another process may be allowed more than this one."""
         threads = sum(list(self._wishes.values()))
         others = self._others(threads) if self._shared else 0
-        wanted = math.ceil((threads + others) / self.bounds.threads)
-        return min(max(wanted, self.bounds.least), self.bounds.most)
+        wanted = max(math.ceil((threads + others) / self.bounds.threads), self.bounds.least)
+        return wanted, min(wanted, self.bounds.most)
 
     def _others(self, threads: int) -> int:
         """Threads that others wish of the same scheduler; says there what is wished here."""
         if self._client.status != "running":
             raise ClusterLost("the scheduler was lost")
-        now = time.time()
-        self._client.set_metadata([_NAME, self._name], [threads, now + _LAPSE])
-        said: dict[str, tuple[int, float]] = self._client.get_metadata([_NAME], default={})
-        return sum(count for name, (count, until) in said.items() if name != self._name and until > now)
+        now, at = time.time(), self._client.scheduler
+        said = self._client.sync(at.get_metadata, keys=[_NAME], default={}, callback_timeout=_PATIENCE)
+        others = {name: wish for name, wish in said.items() if name != self._name and wish[1] > now}
+        # whole, so that what has lapsed goes; one that was written between the two is written again in a second
+        mine = {} if self._closing.is_set() else {self._name: [threads, now + _LAPSE]}
+        self._client.sync(at.set_metadata, keys=[_NAME], value={**others, **mine}, callback_timeout=_PATIENCE)
+        return sum(int(count) for count, _ in others.values())
 
     def _set(self, wanted: int, size: int) -> None:
-        if wanted == size:
-            return
+        self._enough_since = time.monotonic()
         if wanted < size:
             self._shrunk = time.monotonic()
         self.group.scale(wanted)

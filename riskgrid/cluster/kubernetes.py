@@ -46,17 +46,17 @@ class WorkerGroup:
         """Pods that are asked for. ClusterLost where the Kubernetes API does not tell."""
         if self._read is None or time.monotonic() - self._read[0] > _FRESH:
             with self._asking("read"):
-                found = _api().get_namespaced_custom_object(*self._path, _request_timeout=_SECONDS)
-            self._read = time.monotonic(), int(found["spec"]["worker"]["replicas"])
+                found = _api().get_namespaced_custom_object_scale(*self._path, _request_timeout=_SECONDS)
+            self._read = time.monotonic(), int(found["spec"].get("replicas", 0))
         return self._read[1]
 
     def scale(self, workers: int) -> None:
         """Ask for so many pods. ClusterLost where the Kubernetes API refuses."""
-        change = {"spec": {"worker": {"replicas": workers}}}
+        change = {"spec": {"replicas": workers}}
         how = {"_request_timeout": _SECONDS, "_content_type": "application/merge-patch+json"}
         self._read = None
         with self._asking("patch"):
-            _api().patch_namespaced_custom_object(*self._path, change, **how)
+            _api().patch_namespaced_custom_object_scale(*self._path, change, **how)
 
     @property
     def _path(self) -> tuple[str, ...]:
@@ -72,7 +72,7 @@ class WorkerGroup:
             yield
         except ApiException as error:
             reason = {
-                403: "this service account may not; its role must allow get and patch of daskworkergroups",
+                403: "this service account may not; its role must allow get and patch of daskworkergroups/scale",
                 404: "there is none; a DaskCluster and Dask's operator make it",
             }.get(error.status, f"the Kubernetes API answers {error.status} {error.reason}")
             raise ClusterLost(f"cannot {what}: {reason}") from None

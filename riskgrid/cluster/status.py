@@ -8,7 +8,9 @@ from typing import Any
 
 from riskgrid.cluster.connecting import connect
 from riskgrid.cluster.grid import Grid
+from riskgrid.cluster.kubernetes import scheduler_of
 from riskgrid.errors import BadSpec
+from riskgrid.settings import settings
 
 __all__ = ["ClusterStatus", "WorkerStatus", "look_at"]
 
@@ -53,10 +55,11 @@ def look_at(where: Any, probe: Callable[[], Any]) -> ClusterStatus:
     probe : called here and on each worker, which is ``like`` this process where it gives the same.
     BadSpec for threads of this process, ClusterLost where nobody answers.
     """
-    with connect(where, keep=True) as workers:
+    with connect(where, fixed=True) as workers:
         if not isinstance(workers, Grid):
             raise BadSpec(f"cluster '{where}' is this process; a scheduler's address or 'kubernetes' has a status")
         client, elastic = workers.client, workers.elastic
+        kind, _, rest = where.partition(":") if isinstance(where, str) else ("", "", "")
         info = client.sync(client.scheduler.identity, n_workers=-1)
         clients, queued = client.run_on_scheduler(_counts)
         answers = client.run(probe, on_error="return", wait=True) if info["workers"] else {}
@@ -75,6 +78,9 @@ def look_at(where: Any, probe: Callable[[], Any]) -> ClusterStatus:
         group: tuple[int | None, int | None, int | None] = (None, None, None)
         if elastic is not None:
             group = (elastic.group.size(), elastic.bounds.least, elastic.bounds.most)
+        elif kind == "kubernetes":
+            bounds = settings().workers
+            group = (scheduler_of(rest)[1].size(), bounds.least, bounds.most)
         return ClusterStatus(
             workers.address, tuple(sorted(found, key=lambda one: one.name)), queued, clients - 1, *group
         )

@@ -147,6 +147,10 @@ def _counts(receipt: Receipt) -> dict[str, Any]:
 
 def _done(task: Task) -> Receipt:
     begun, compiled = time.perf_counter(), compile_seconds()
+    if isinstance(task.instrument, str) and task.instrument not in INSTRUMENTS:
+        raise NumericsMismatch(
+            f"this worker does not know the instrument '{task.instrument}'; give it the run's riskgrid"
+        )
     instrument = INSTRUMENTS[task.instrument] if isinstance(task.instrument, str) else task.instrument
     if task.code[0] != engine_code() or task.code[1] not in (None, instrument.code):
         raise NumericsMismatch(

@@ -25,7 +25,6 @@ from typing import Any
 import psutil
 
 from riskgrid.cluster import connect
-from riskgrid.cluster.parts import scheduler_command
 from riskgrid.cluster.sizing import sized, task_seconds
 from riskgrid.engine.execute import execute
 from riskgrid.engine.outcome import Progress
@@ -135,10 +134,10 @@ class _Process:
 @contextlib.contextmanager
 def _cluster(workers: int, cost: float) -> Iterator[tuple[_Process, float]]:
     """A scheduler with so many fake workers, and the seconds that it took these to join."""
-    command = scheduler_command("127.0.0.1", port := _free_port(), 0)
+    port = _free_port()
+    line = [sys.executable, "-m", "riskgrid", "scheduler", "--host=127.0.0.1", f"--port={port}", "--http-port=0"]
     with contextlib.ExitStack() as stack:
-        environment = {**os.environ, **command.environment}
-        started = stack.enter_context(_started(command.line, environment))
+        started = stack.enter_context(_started(line, dict(os.environ)))
         address = f"tcp://127.0.0.1:{port}"
         _await(port)
         scheduler = _Process(address, psutil.Process(started.pid))

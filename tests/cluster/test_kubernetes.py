@@ -12,7 +12,7 @@ from riskgrid.cluster import Expected, connect, kubernetes
 from riskgrid.cluster.kubernetes import scheduler_of
 from riskgrid.errors import BadSpec, ClusterLost
 
-PATH = "/apis/kubernetes.dask.org/v1/namespaces/bank/daskworkergroups/risk-default"
+PATH = "/apis/kubernetes.dask.org/v1/namespaces/bank/daskworkergroups/risk-default/scale"
 
 
 class Api(http.server.BaseHTTPRequestHandler):
@@ -24,12 +24,12 @@ class Api(http.server.BaseHTTPRequestHandler):
     def do_PATCH(self):
         change = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         assert self.headers["Content-Type"] == "application/merge-patch+json"
-        self.server.replicas = change["spec"]["worker"]["replicas"]
+        self.server.replicas = change["spec"]["replicas"]
         self.answered()
 
     def answered(self):
         status = self.server.status if self.path == PATH else 404
-        content = json.dumps({"spec": {"worker": {"replicas": self.server.replicas}}}).encode()
+        content = json.dumps({"spec": {"replicas": self.server.replicas}}).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
@@ -96,7 +96,7 @@ def test_a_name_that_is_none_is_refused(wrong):
 
 
 def test_a_scheduler_that_does_not_answer_may_come_back(api, monkeypatch):
-    monkeypatch.setattr("riskgrid.cluster.connecting.ANSWER", "300ms")
+    monkeypatch.setattr("riskgrid.cluster.connecting.ANSWER", 0.3)
     with pytest.raises(ClusterLost, match=r"no scheduler answers at 'tcp://risk-scheduler\.bank:8786'"):
         connect("kubernetes:bank/risk")
 

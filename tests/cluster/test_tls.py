@@ -2,11 +2,8 @@
 
 import contextlib
 import http.client
-import os
 import socket
 import ssl
-import subprocess
-import sys
 import time
 import urllib.request
 
@@ -18,27 +15,10 @@ from riskgrid.cluster.tls import make_certificates, security
 from riskgrid.engine.numerics import numerics
 from riskgrid.errors import BadSpec
 from riskgrid.running import run
+from tests.cluster.parts import free_port, part
 from tests.run import made
 
 pytestmark = pytest.mark.slow
-
-
-def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
-
-
-@contextlib.contextmanager
-def part(*words, **environment):
-    """A part of the cluster as a process of its own."""
-    line = [sys.executable, "-m", "riskgrid", *words]
-    with subprocess.Popen(line, env={**os.environ, **environment}, stderr=subprocess.DEVNULL) as process:
-        try:
-            yield process
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
 
 
 @pytest.fixture(scope="module")
@@ -101,13 +81,13 @@ def test_who_has_no_certificate_does_not_reach_the_scheduler(cluster, certificat
 def test_who_has_a_certificate_of_others_does_not_reach_the_scheduler(cluster, monkeypatch, tmp_path):
     make_certificates(tmp_path / "others")
     monkeypatch.setenv("RISKGRID_TLS", str(tmp_path / "others"))
-    monkeypatch.setattr("riskgrid.cluster.connecting.ANSWER", "2s")
+    monkeypatch.setattr("riskgrid.cluster.connecting.ANSWER", 2.0)
     with pytest.raises(BadSpec, match="no scheduler answers at"):
         connect(cluster[0])
 
 
 def test_who_speaks_plainly_does_not_reach_the_scheduler(cluster, certificates, monkeypatch):
-    monkeypatch.setattr("riskgrid.cluster.connecting.ANSWER", "2s")
+    monkeypatch.setattr("riskgrid.cluster.connecting.ANSWER", 2.0)
     plain = cluster[0].replace("tls", "tcp")
     with pytest.raises(BadSpec, match="no scheduler answers at 'tcp:"):
         connect(plain)

@@ -312,7 +312,7 @@ def test_reserved_workers_answer_who_waits_while_all_others_are_at_a_batch(tmp_p
 
 
 def test_a_runner_whose_scheduler_is_not_there_yet_starts_and_waits(tmp_path, monkeypatch):
-    monkeypatch.setattr("riskgrid.cluster.connecting.ANSWER", "200ms")
+    monkeypatch.setattr("riskgrid.cluster.connecting.ANSWER", 0.2)
     store = Store(tmp_path)
     row = submit(question(1, trades=16), store, priority=BATCH)
     with Runner(store, cluster="kubernetes:nowhere/risk", interactive="threads:1") as runner:
