@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.k8s.overlay import Objects, of_kind, pods, selects, where
 
 _NGINX = "nginx.ingress.kubernetes.io"
@@ -50,12 +52,19 @@ def keeps_a_browser_at_one_dashboard(objects: Objects) -> list[str]:
 
 
 def migrates_once_a_version(objects: Objects) -> list[str]:
-    """The Job's name ends with its image's tag: a Job cannot be changed, so a new version is a new one."""
-    return [
-        f"{where(thing)}: is of {image}; applying the next version would be refused"
-        for thing in of_kind(objects, "Job")
-        if thing["metadata"]["name"].startswith("riskgrid-migrate")
-        and not thing["metadata"]["name"].endswith(
-            f"-{(image := thing['spec']['template']['spec']['containers'][0]['image']).rpartition(':')[2]}"
-        )
-    ]
+    """The Job's name ends with its image's version: a Job cannot be changed, so a new version is a new one.
+
+    The version is the tag with '-' for what no name has, or the first twelve digits of the digest.
+    """
+    wrong = []
+    for thing in of_kind(objects, "Job"):
+        if not thing["metadata"]["name"].startswith("riskgrid-migrate"):
+            continue
+        image = thing["spec"]["template"]["spec"]["containers"][0]["image"]
+        _, pinned, digest = image.partition("@sha256:")
+        version = digest[:12] if pinned else re.sub("[^a-z0-9]+", "-", image.rpartition(":")[2].lower())
+        if thing["metadata"]["name"] != f"riskgrid-migrate-{version}":
+            wrong.append(
+                f"{where(thing)}: is of {image}, and would not be made anew; riskgrid-migrate-{version} is right"
+            )
+    return wrong

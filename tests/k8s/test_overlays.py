@@ -1,12 +1,14 @@
 """Every overlay holds what is asked of it."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 import pytest
 
 from tests.k8s import availability, commands, hardening, isolation, passage, schemas, wiring
-from tests.k8s.overlay import K8S, OVERLAYS, Objects, pods
+from tests.k8s.overlay import K8S, OVERLAYS, Objects, build, pods
 
 #: What every overlay holds.
 CHECKS = (
@@ -19,6 +21,7 @@ CHECKS = (
     hardening.leaves_a_lost_node,
     hardening.speaks_to_kubernetes_only_where_it_must,
     hardening.names_its_image,
+    wiring.has_a_name,
     wiring.names_what_there_is,
     wiring.services_reach_pods,
     wiring.selectors_select,
@@ -52,6 +55,25 @@ def test_overlay(name: str, check: Callable[[Objects], list[str]], built: Callab
 @pytest.mark.parametrize("check", OF_PRODUCTION, ids=lambda check: check.__name__)
 def test_overlay_production(check: Callable[[Objects], list[str]], built: Callable[[str], Objects]) -> None:
     assert check(built("production")) == []
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "newName: registry.bank.example:5000/risk/riskgrid, newTag: 0.1.0",
+        "newName: registry.example/riskgrid, newTag: 0.1.0_RC1",
+        f"newName: registry.example/riskgrid, digest: sha256:{'0a' * 32}",
+    ],
+    ids=["a port", "a tag", "a digest"],
+)
+def test_overlay_production__takes_any_name_of_an_image(image: str, tmp_path: Path) -> None:
+    shutil.copytree(K8S, tmp_path / "k8s")
+    overlay = tmp_path / "k8s/overlays/production/kustomization.yaml"
+    before = overlay.read_text()
+    overlay.write_text(before.replace("newName: registry.example/riskgrid, newTag: 0.1.0", image))
+    assert image in overlay.read_text()
+    objects = build(overlay.parent)
+    assert [*wiring.has_a_name(objects), *hardening.names_its_image(objects)] == []
 
 
 def test_overlay_e2e__asks_for_nothing_that_kubernetes_120_lacks(built: Callable[[str], Objects]) -> None:

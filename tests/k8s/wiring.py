@@ -1,7 +1,8 @@
-"""Whether what an object names is there: ConfigMaps, secrets, accounts, volumes, ports, pods."""
+"""Whether names are names, and what an object names is there: ConfigMaps, secrets, accounts, volumes, ports, pods."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,23 @@ BY_SECRET = {
     "riskgrid-tls": {"ca.crt", "tls.crt", "tls.key"},
     "riskgrid-ingress-tls": {"tls.crt", "tls.key"},
 }
+
+
+#: A DNS label (RFC 1123): hosts, label values and all kinds take it, where some take more.
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+
+
+def has_a_name(objects: Objects) -> list[str]:
+    """A DNS label of at most 63 characters; of a CronJob 52, as Kubernetes appends the minute."""
+    wrong = []
+    for thing in objects:
+        most = 52 if thing["kind"] == "CronJob" else 63
+        name = str(thing["metadata"]["name"])
+        if not _LABEL.fullmatch(name):
+            wrong.append(f"{where(thing)}: its name is no DNS label; a-z, 0-9 and '-' within are right")
+        if len(name) > most:
+            wrong.append(f"{where(thing)}: its name has {len(name)} characters; {most} are the most")
+    return wrong
 
 
 def names_what_there_is(objects: Objects) -> list[str]:
