@@ -8,7 +8,7 @@ import click
 import pytest
 
 from tests.k8s import availability, commands, hardening, isolation, passage, schemas, wiring
-from tests.k8s.overlay import K8S, OVERLAYS, Objects, build, pods
+from tests.k8s.overlay import K8S, OVERLAYS, Objects, Pod, at, build, of_kind, pods, where
 
 #: What every overlay holds.
 CHECKS = (
@@ -87,6 +87,24 @@ def test_operator__is_started_with_options_that_it_knows(built: Callable[[str], 
     commands.read(main, command[0], command[1:])
     with pytest.raises(click.UsageError, match="--everywhere"):
         commands.read(main, command[0], [*command[1:], "--everywhere"])
+
+
+def test_readme__says_what_memory_local_asks_for(built: Callable[[str], Objects]) -> None:
+    objects = built("local")
+    replicas = {where(thing): at(thing, "spec").get("replicas", 1) for thing in of_kind(objects, "Deployment")}
+    lasting = [pod for pod in pods(objects) if pod.lasts]
+    worker = sum(_memory(pod) for pod in lasting if pod.role == "worker")
+    rest = sum(_memory(pod) * replicas.get(pod.where, 1) for pod in lasting if pod.role != "worker")
+    (settings,) = (thing for thing in of_kind(objects, "ConfigMap") if "RISKGRID_WORKERS" in thing["data"])
+    assert settings["data"]["RISKGRID_WORKERS"] == "0-2x1"
+    said = f"ask for {rest / 1e9:.1f} GB of memory, {(rest + 2 * worker) / 1e9:.1f} with two workers"
+    assert said in (K8S / "README.md").read_text()
+
+
+def _memory(pod: Pod) -> int:
+    """Bytes that the containers of a pod ask for."""
+    asked = [container["resources"]["requests"]["memory"] for container in pod.containers]
+    return sum(int(text[:-2]) * {"Mi": 2**20, "Gi": 2**30}[text[-2:]] for text in asked)
 
 
 def test_readme__names_every_part() -> None:
