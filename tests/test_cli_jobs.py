@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from riskgrid.cli import cli
-from riskgrid.store import Store
+from riskgrid.store import RunRow, Store
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +127,16 @@ def test_replay__proves_a_run_and_verify_finds_what_was_spoilt(book: Path, home:
     assert call("verify", "--repair").exit_code == 1
     said("run", str(book / "run.yaml"))
     assert call("verify").exit_code == 0
+
+
+def test_gc__of_a_store_with_a_run_in_hand_says_so_and_fails(home: Path) -> None:
+    store = Store(home)
+    store.catalogue.add(RunRow("busy", "content", "", "2016-07-01", 1, 1), lease=60.0)
+    for options in ((), ("--dry-run",)):
+        done = call("gc", *options)
+        assert (done.exit_code, "while run busy is being executed; ask again later" in done.output) == (1, True)
+    Store(home / "idle").catalogue.add(RunRow("dead", "content", "", "2016-07-01", 1, 1), lease=-1.0)
+    assert "removed 0 objects" in said("gc", "--store", str(home / "idle"))
 
 
 def test_gc__after_remove_frees_what_nothing_needs(book: Path, home: Path) -> None:

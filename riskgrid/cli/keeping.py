@@ -56,13 +56,16 @@ def runs(limit: int, *, status: str | None, every: bool, store: str | None) -> N
 @click.option("--grace-hours", default=24.0, show_default=True, help="Keep what is younger: a run may need it soon.")
 @STORE
 def gc(dry_run: bool, grace_hours: float, store: str | None) -> None:
-    """Remove what no run of the store refers to."""
+    """Remove what no run of the store refers to; exit status 1 if nothing goes because a run is being executed."""
     from datetime import timedelta
 
     from riskgrid.keeping import gc as collect
     from riskgrid.store import store_of
 
-    click.echo(str(collect(store_of(store), dry_run=dry_run, grace=timedelta(hours=grace_hours))))
+    freed = collect(store_of(store), dry_run=dry_run, grace=timedelta(hours=grace_hours))
+    click.echo(str(freed))
+    if freed.running:
+        raise SystemExit(1)
 
 
 @cli.command()
