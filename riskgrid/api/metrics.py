@@ -41,11 +41,8 @@ class Metrics:
         self._valuations = self._counter("valuations", "Trades valued in a state.")
         self._trades = self._counter("trades", "Trades of finished runs.")
         self._unpriced = self._counter("trades_unpriced", "Trades of finished runs that have no number.")
-        self._coverage = Gauge(
-            "riskgrid_coverage",
-            "Share of the trades of the latest finished run that have a number.",
-            registry=self.registry,
-        )
+        self._coverage = _Coverage()
+        self.registry.register(self._coverage)
         self.registry.register(_Stored(store, answers))
 
     def ran(self, run: Run) -> None:
@@ -58,7 +55,7 @@ class Metrics:
         self._valuations.inc(manifest["valuations"])
         self._trades.inc(trades)
         self._unpriced.inc(unpriced)
-        self._coverage.set((trades - unpriced) / trades if trades else 1.0)
+        self._coverage.latest = (trades - unpriced) / trades if trades else 1.0
 
     def ended(self, status: str) -> None:
         """Count a run that ended here."""
@@ -70,6 +67,18 @@ class Metrics:
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
         return Counter(f"riskgrid_{name}", meaning, labels, registry=self.registry)
+
+
+class _Coverage(Collector):
+    """Coverage of the latest finished run; without a value before the first, where a gauge would be 0 and an alarm."""
+
+    def __init__(self) -> None:
+        self.latest: float | None = None
+
+    def collect(self) -> Iterator[Metric]:
+        """The share, or nothing."""
+        meaning = "Share of the trades of the latest finished run that have a number."
+        yield GaugeMetricFamily("riskgrid_coverage", meaning, value=self.latest)
 
 
 class _Stored(Collector):
