@@ -163,6 +163,8 @@ class Lease:
         if isinstance(error, self._again):
             self.store.queue.release(row.run_id, row.fence, reason=str(error))
             return
+        if isinstance(error, KeyboardInterrupt):
+            error.add_note("finished blocks are kept, the same command goes on from them")
         known = {KeyboardInterrupt: "interrupted", Cancelled: "cancelled"}
         status = known.get(type(error), "failed")
         reason = str(error) or type(error).__name__

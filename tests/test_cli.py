@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -120,6 +121,19 @@ def test_where__that_is_no_pair_is_refused(home: Path) -> None:
     made = call("report", "demo-2016-07-01", "--where", "EMEA", "--store", str(home))
     assert made.exit_code == 2
     assert "'EMEA' is not LABEL=VALUE" in made.output
+
+
+@pytest.mark.parametrize(("notes", "said"), [((), "stopped"), (("blocks are kept",) * 2, "stopped; blocks are kept")])
+def test_a_command_that_is_stopped__says_what_is_kept_where_a_run_noted_it(notes: tuple[str, ...], said: str) -> None:
+    @click.command()
+    def work() -> None:
+        stopped = KeyboardInterrupt()
+        for note in notes:
+            stopped.add_note(note)
+        raise stopped
+
+    done = CliRunner().invoke(type(cli)("riskgrid", {"work": work}), ["work"])
+    assert (done.exit_code, done.stderr) == (130, f"riskgrid: {said}\n")
 
 
 def test_debug__shows_where_an_error_comes_from(home: Path) -> None:

@@ -36,8 +36,9 @@ class _Group(click.Group):
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has seen enough
             ctx.exit(0)
-        except KeyboardInterrupt:
-            click.echo("riskgrid: stopped; finished blocks are kept, the same command goes on from them", err=True)
+        except KeyboardInterrupt as stopped:
+            # a run that was being made notes what is kept of it; most commands make none
+            click.echo("; ".join(["riskgrid: stopped", *dict.fromkeys(getattr(stopped, "__notes__", ()))]), err=True)
             ctx.exit(130)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise

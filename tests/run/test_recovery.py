@@ -156,8 +156,9 @@ def test_a_run_that_was_interrupted_by_hand_is_finished_by_asking_again(finished
         if progress.priced:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as stopped:
         run(book, market, scenarios, store=tmp_path, cluster="threads:1", cut=16, progress=stop)
+    assert stopped.value.__notes__ == ["finished blocks are kept, the same command goes on from them"]
     left = len(block_files(tmp_path))
     again = run(book, market, scenarios, store=tmp_path, cluster="threads:1", cut=16)
     assert again.manifest["blocks"]["found"] == left > 0
