@@ -92,23 +92,25 @@ def workers_are_as_planned(objects: Objects) -> list[str]:
 
 
 def runner_may_use_its_clusters(objects: Objects) -> list[str]:
-    """Clusters that a runner is told of are there, and it has rights over the workers of just these."""
-    groups, wrong = set(), []
+    """Clusters that a runner is told of are there, and it sets the number of workers of the one that grows, no more."""
+    wrong = []
     for pod in pods(objects):
         words = [word for container in pod.containers for word in container.get("command") or []]
         told_of = [word.partition("=kubernetes")[2] for word in words if "cluster=kubernetes" in word]
         for name in (each.removeprefix(":") or "riskgrid" for each in told_of):
-            groups.add(f"{name}-default")
             if name not in named(objects, "DaskCluster"):
                 wrong.append(f"{pod.where}: there is no DaskCluster {name}")
-    for thing in of_kind(objects, "Role"):
-        rules = [rule for rule in thing["rules"] if "daskworkergroups" in rule["resources"]]
-        if thing["metadata"]["name"] != "riskgrid-runner":
-            continue
-        if [set(rule.get("resourceNames", [])) for rule in rules] != [groups]:
-            wrong.append(f"{where(thing)}: is to have rights over {', '.join(sorted(groups))} alone")
-        wrong += [f"{where(thing)}: needs get and patch" for rule in rules if set(rule["verbs"]) != {"get", "patch"}]
-    return wrong
+    scaling = {
+        "apiGroups": ["kubernetes.dask.org"],
+        "resources": ["daskworkergroups/scale"],
+        "resourceNames": ["riskgrid-default"],
+        "verbs": ["get", "patch"],
+    }
+    return wrong + [
+        f"{where(thing)}: is to get and patch the scale of riskgrid-default alone"
+        for thing in of_kind(objects, "Role")
+        if thing["metadata"]["name"] == "riskgrid-runner" and thing["rules"] != [scaling]
+    ]
 
 
 def _environment(objects: Objects, pod: Pod, container: dict[str, Any]) -> Iterator[tuple[str, str]]:
