@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from tests.k8s.overlay import Objects, of_kind, pods, selects, where
 
@@ -49,6 +50,28 @@ def keeps_a_browser_at_one_dashboard(objects: Objects) -> list[str]:
         hosts = {host for each in thing["spec"].get("tls", []) for host in each["hosts"]}
         wrong += [f"{where(thing)}: {rule['host']} has no TLS" for rule in rules if rule["host"] not in hosts]
     return wrong
+
+
+def plain_workers_come_back(objects: Objects) -> list[str]:
+    """However often one fails, and on a scheduler whose workers nobody scales: any of them would be retired."""
+    wrong, known = [], pods(objects)
+    for thing in of_kind(objects, "Job"):
+        template = thing["spec"]["template"]["spec"]
+        address = _value(template["containers"][0], "DASK_SCHEDULER_ADDRESS")
+        if address is None:
+            continue
+        if template["restartPolicy"] != "OnFailure" or thing["spec"].get("backoffLimit", 6) < 2**31 - 1:
+            wrong.append(f"{where(thing)}: its workers end for good with their scheduler")
+        host = address.partition("://")[2]
+        for pod in (pod for pod in known if pod.role == "runner"):
+            right = f"--cluster={'tls' if _value(pod.containers[0], 'RISKGRID_TLS') else 'tcp'}://{host}"
+            if right not in pod.containers[0]["command"]:
+                wrong.append(f"{pod.where}: scales the cluster of {where(thing)}; {right} is right")
+    return wrong
+
+
+def _value(container: dict[str, Any], name: str) -> str | None:
+    return next((each.get("value") for each in container.get("env", []) if each["name"] == name), None)
 
 
 def migrates_once_a_version(objects: Objects) -> list[str]:

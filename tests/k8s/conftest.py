@@ -2,7 +2,10 @@
 
 import copy
 import functools
+import shutil
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -11,10 +14,21 @@ from tests.k8s.overlay import K8S, Objects, build
 
 @functools.cache
 def _built(name: str) -> Objects:
-    return build(K8S / "overlays" / name)
+    overlay, _, component = name.partition("+")
+    if not component:
+        return build(K8S / "overlays" / overlay)
+    with tempfile.TemporaryDirectory() as folder:
+        copied = Path(shutil.copytree(K8S, Path(folder) / "k8s")) / "overlays" / overlay
+        text = (copied / "kustomization.yaml").read_text()
+        put_in = text.replace(f"  # - ../../components/{component} ", f"  - ../../components/{component} ")
+        assert put_in != text, f"{overlay} has no commented line of the component {component}"
+        (copied / "kustomization.yaml").write_text(put_in)
+        return build(copied)
 
 
 @pytest.fixture
 def built() -> Callable[[str], Objects]:
-    """An overlay by its name, as kustomize builds it; whoever asks may change it."""
+    """An overlay by its name, as kustomize builds it, ``overlay+component`` with a component that it has commented out;
+    whoever asks may change it.
+    """
     return lambda name: copy.deepcopy(_built(name))

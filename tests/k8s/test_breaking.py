@@ -7,7 +7,7 @@ import pytest
 
 from tests.k8s import availability, commands, hardening, isolation, passage, schemas, wiring
 from tests.k8s.overlay import Objects, of_kind
-from tests.k8s.test_overlays import CHECKS, OF_PRODUCTION
+from tests.k8s.test_overlays import ALL, CHECKS, OF_PRODUCTION
 
 API = "Deployment riskgrid-api"
 SETTINGS = "ConfigMap riskgrid-settings"
@@ -241,6 +241,20 @@ BROKEN: list[tuple[str, str, Any, Callable[[Objects], list[str]], str]] = [
         "riskgrid-migrate-0-2-0 is right",
     ),
     (
+        "Job riskgrid-grid",
+        "spec.template.spec.restartPolicy",
+        "Never",
+        availability.plain_workers_come_back,
+        "end for good with their scheduler",
+    ),
+    (
+        "Deployment riskgrid-runner",
+        f"{CONTAINER}.command.2",
+        "--cluster=kubernetes",
+        availability.plain_workers_come_back,
+        "--cluster=tls://riskgrid-scheduler:8786 is right",
+    ),
+    (
         "NetworkPolicy riskgrid-database",
         "spec.podSelector.matchExpressions.0.values",
         ["api", "dashboard", "runner", "nightly"],
@@ -277,7 +291,7 @@ def test_check__finds_what_is_broken(
     said: str,
     built: Callable[[str], Objects],
 ) -> None:
-    objects = built("production")
+    objects = built(ALL)
     _write(_find(objects, thing), path.split("."), value)
     assert any(said in found for found in check(objects)), check(objects)
 

@@ -10,6 +10,9 @@ import pytest
 from tests.k8s import availability, commands, hardening, isolation, passage, schemas, wiring
 from tests.k8s.overlay import K8S, OVERLAYS, Objects, Pod, at, build, of_kind, pods, where
 
+#: Production with the part that it has commented out.
+ALL = "production+grid"
+
 #: What every overlay holds.
 CHECKS = (
     schemas.fits_schema,
@@ -33,6 +36,7 @@ CHECKS = (
     isolation.grants_the_least,
     isolation.stays_in_its_namespace,
     availability.migrates_once_a_version,
+    availability.plain_workers_come_back,
 )
 
 #: What production holds besides.
@@ -47,14 +51,15 @@ OF_PRODUCTION = (
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", OVERLAYS)
+@pytest.mark.parametrize("name", [*OVERLAYS, ALL])
 def test_overlay(name: str, check: Callable[[Objects], list[str]], built: Callable[[str], Objects]) -> None:
     assert check(built(name)) == []
 
 
 @pytest.mark.parametrize("check", OF_PRODUCTION, ids=lambda check: check.__name__)
-def test_overlay_production(check: Callable[[Objects], list[str]], built: Callable[[str], Objects]) -> None:
-    assert check(built("production")) == []
+@pytest.mark.parametrize("name", ["production", ALL])
+def test_overlay_production(name: str, check: Callable[[Objects], list[str]], built: Callable[[str], Objects]) -> None:
+    assert check(built(name)) == []
 
 
 @pytest.mark.parametrize(
