@@ -19,13 +19,16 @@ __all__ = ["RESTS", "Capacity", "Figure", "capacity"]
 #: ``riskgrid bench rehearsal``, where workers are fake; or computed from those.
 RESTS = ("asked", "assumed", "measured", "simulated", "computed")
 
-#: Processor seconds of the one scheduler for a task, and for a worker that joins among so many; of the planner for a
-#: block: all simulated, see ``docs/capacity.md``.
-SCHEDULER_SECONDS, JOINING_SECONDS, PLANNER_SECONDS = 1.9e-3, 1.3e-6, 0.4e-3
-#: Bytes that a scheduler holds for a worker, and a planner for a block, simulated.
-_WORKER_BYTES, _BLOCK_BYTES = 30_000, 1_500
-#: Processes of their own hold this, libraries and all, simulated.
-_SCHEDULER_BYTES, _PLANNER_BYTES = 200 << 20, 320 << 20
+#: Processor seconds, simulated (see ``docs/capacity.md``): of the scheduler for a task; for a worker that joins, by
+#: those that are there; of the planner for a task, and for a block.
+SCHEDULER_SECONDS, JOINING_SECONDS = 2.6e-3, 3.3e-6
+PLANNER_TASK_SECONDS, PLANNER_SECONDS = 1.3e-3, 0.3e-3
+#: Bytes, simulated: of either process with its libraries; of both for a task on its way; of the planner for a block.
+_SCHEDULER_BYTES, _PLANNER_BYTES, _TASK_BYTES, _BLOCK_BYTES = 220 << 20, 320 << 20, 35_000, 1_500
+#: How often workers are sized for the time that they take to join, and when that time is near enough.
+_ROUNDS, _CLOSE = 20, 0.01
+#: Tasks on their way at once, for each thread.
+_WINDOW = 4
 #: Requests for a block: three ask for it or its sums, both are looked for again and put, its sums are got.
 _REQUESTS = 8
 
@@ -66,20 +69,14 @@ def capacity(need: Need) -> Capacity:
     if not need.kinds or need.scenarios < 0:
         raise BadSpec("a capacity is that of a book with a trade or more, under 0 scenarios or more")
     load = _Load.of(need)
-    size = sized(
-        load.busy,
-        within=need.within,
-        threads=need.threads,
-        most=need.most,
-        blocks=load.blocks,
-        longest=load.longest,
-        starting=need.starting,
-    )
+    size = _size(need, load)
     times, waits = _times(need, load, size)
     named = {figure.name: figure.value for figure in times}
     binds, met = size.binds, named["all"] <= need.within
-    if not met and (size.met or named["planner"] > named["pricing"]):
-        binds = "planner" if named["planner"] > named["pricing"] else "joining"
+    if not met and named["planner"] > named["pricing"]:
+        binds = "planner"
+    elif not met and size.starting > need.starting:
+        binds = "joining"
     figures = (*_work(need, load), *_cluster(need, size, waits), *times, *_memory(need, load, size))
     during = max(named["pricing"], named["planner"])
     return Capacity((*figures, *_store(need, load, during)), binds, met)
@@ -112,6 +109,31 @@ class _Load:
         )
 
 
+def _size(need: Need, load: _Load) -> Sizing:
+    """Workers, where many take longer to join than one to start."""
+    starting = need.starting
+    for _ in range(_ROUNDS):
+        size = sized(
+            load.busy,
+            within=need.within,
+            threads=need.threads,
+            most=need.most,
+            blocks=load.blocks,
+            longest=load.longest,
+            starting=starting,
+        )
+        joining = max(need.starting, _joining(size.workers))
+        if abs(joining - starting) <= _CLOSE * starting:
+            break
+        starting = joining
+    return size
+
+
+def _joining(workers: int) -> float:
+    """Seconds of the scheduler's processor."""
+    return JOINING_SECONDS * workers**2 / 2.0
+
+
 def _work(need: Need, load: _Load) -> Iterator[Figure]:
     each = f"seconds a valuation {load.rests}{need.source and f' in {need.source}'}"
     yield Figure("work", "trades", load.trades, "", "asked")
@@ -137,19 +159,19 @@ def _cluster(need: Need, size: Sizing, waits: float) -> Iterator[Figure]:
 def _times(need: Need, load: _Load, size: Sizing) -> tuple[list[Figure], float]:
     """And the seconds that the planner needs at least."""
     planning = load.trades * need.planning
-    waiting = load.blocks * (PLANNER_SECONDS + need.request)
+    waiting = load.blocks * (PLANNER_SECONDS + need.request) + size.tasks * PLANNER_TASK_SECONDS
     planner, pricing = planning + waiting, size.seconds - size.starting
     how = f"seconds a trade {need.planning_rests}{f' in {need.source}' * (need.planning_rests == 'measured')}"
-    joining = JOINING_SECONDS * size.workers**2 / 2.0
-    whole = max(size.starting, joining) + max(pricing, planner)
-    of = f"{1e3 * PLANNER_SECONDS:.2g} ms a block" + (
-        f" and a request of {1e3 * need.request:.3g} ms" * bool(need.request)
-    )
+    whole = size.starting + max(pricing, planner)
+    of = f"{1e3 * PLANNER_SECONDS:.2g} ms a block and {1e3 * PLANNER_TASK_SECONDS:.2g} ms a task, while workers work"
+    of += f"; a request of {1e3 * need.request:.3g} ms a block assumed" if need.request else ""
     return [
-        Figure("time", "start", size.starting, "s", "assumed", "until the first workers work"),
-        Figure("time", "joining", joining, "s", "simulated", "of the scheduler's processor, for all workers"),
+        Figure("time", "start", size.starting, "s", "assumed", "until workers work, no less than joining"),
+        Figure(
+            "time", "joining", _joining(size.workers), "s", "simulated", "of the scheduler's processor, for all workers"
+        ),
         Figure("time", "planning", planning, "s", "computed", f"while workers work; {how}"),
-        Figure("time", "reduction", waiting, "s", "simulated", f"{of}, while workers work"),
+        Figure("time", "reduction", waiting, "s", "simulated", of),
         Figure("time", "planner", planner, "s", "computed", "planning and reduction, one thread"),
         Figure("time", "pricing", pricing, "s", "computed", "no longer than this, where costs hold"),
         Figure("time", "all", whole, "s", "computed", f"asked: {need.within:,.0f} s"),
@@ -160,12 +182,13 @@ def _memory(need: Need, load: _Load, size: Sizing) -> Iterator[Figure]:
     states, market = need.scenarios + 1, 8 * need.factors * (need.scenarios + 1)
     scratch = 1.25 * 4 * load.rows * need.scenarios + TILES * cache_bytes()
     worker = PROCESS_BYTES + market + need.threads * scratch
-    planner = _PLANNER_BYTES + market + load.blocks * _BLOCK_BYTES + 2 * 8 * need.cells * states
-    scheduler = _SCHEDULER_BYTES + _WORKER_BYTES * size.workers
+    tasks = min(size.tasks, _WINDOW * size.threads) * _TASK_BYTES
+    planner = _PLANNER_BYTES + market + load.blocks * _BLOCK_BYTES + 2 * 8 * need.cells * states + tasks
+    scheduler = _SCHEDULER_BYTES + tasks
     yield Figure("memory", "worker", worker / 1e9, "GB", "computed", "process, market, ticks of its blocks")
     yield Figure("memory", "all workers", worker * size.workers / 1e9, "GB", "computed")
-    yield Figure("memory", "planner's memory", planner / 1e9, "GB", "computed", "market, blocks, cells")
-    yield Figure("memory", "scheduler's memory", scheduler / 1e9, "GB", "simulated", "beside messages on their way")
+    yield Figure("memory", "planner's memory", planner / 1e9, "GB", "computed", "market, blocks, cells, tasks")
+    yield Figure("memory", "scheduler's memory", scheduler / 1e9, "GB", "simulated", "with tasks on their way")
 
 
 def _store(need: Need, load: _Load, seconds: float) -> Iterator[Figure]:

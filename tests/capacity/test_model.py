@@ -48,11 +48,17 @@ def test_capacity__writes_four_bytes_a_scenario_and_a_checksum_a_trade() -> None
 
 
 def test_capacity__is_bound_by_a_planner_that_waits_for_a_bucket() -> None:
-    many = need_of_valuations(5e8, 999, 1e-3, within=120.0, cut=4)
-    assert capacity(many).binds == "scheduler" or capacity(many).met
+    many = need_of_valuations(5e8, 999, 1e-3, within=300.0, cut=None)
+    assert (capacity(many).binds, capacity(many).met) == ("deadline", True)
     slow = capacity(replace(many, request=0.02))
     assert (slow.binds, slow.met) == ("planner", False)
     assert slow["all"] > slow["planner"] > 0.02 * slow["blocks"]
+
+
+def test_capacity__is_bound_by_a_scheduler_that_ten_thousands_of_workers_join() -> None:
+    made = capacity(replace(need_of_valuations(5e8, 99, 1.0, within=3_600.0, cut=None), planning=0.0))
+    assert made["workers"] > 30_000
+    assert (made.binds, made.met) == ("joining", False)
 
 
 def test_capacity__of_nothing_is_refused() -> None:
@@ -87,5 +93,5 @@ def test_need__of_slow_valuations_has_blocks_of_a_twentieth_of_the_deadline() ->
 def test_capacity__of_more_trades_needs_no_less(trades: int, more: int, scenarios: int, within: float) -> None:
     less = replace(BOOK, scenarios=scenarios, within=within)
     small, large = capacity(less.of_trades(trades)), capacity(less.of_trades(trades + more))
-    for name in ("trades", "work", "blocks written", "planning"):
+    for name in ("trades", "valuations", "work", "planning"):
         assert large[name] >= small[name]
