@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import time
 from pathlib import Path
 
@@ -33,18 +35,21 @@ def test_run__outlives_a_pod_that_is_killed(
     seconds = time.monotonic() - begun
     assert run.status == "complete"
     progress = [event.data for event in run.events(timeout=60.0) if event.kind == "progress"]
-    last = progress[-1]
-    print(f"\n{killed} killed after {before['priced']} of {last['total']} blocks; done {seconds:.0f} s later: {last}")
-    assert last["priced"] + last["found"] == last["total"]
-    assert priced_in_all(progress) < 2 * last["total"]
+    blocks, total = counted(deployment.cluster, run.run_id), progress[-1]["total"]
+    print(f"\n{killed} killed after {before['priced']} of {total} blocks; done {seconds:.0f} s later: {blocks}")
+    assert blocks["priced"] + blocks["found"] == total
+    assert blocks["failed"] == 0
+    assert priced_in_all(progress, blocks["priced"]) < 2 * total
     assert_same(run, asked.here(tmp_path))
 
 
-def priced_in_all(progress: list[dict[str, int]]) -> int:
-    """Blocks priced by all attempts: an attempt's count begins at nothing again."""
-    done = highest = 0
-    for data in progress:
-        if data["priced"] < highest:
-            done, highest = done + highest, 0
-        highest = max(highest, data["priced"])
-    return done + highest
+def counted(cluster: Cluster, run_id: str) -> dict[str, int]:
+    """Blocks that the last attempt at a run priced, found and failed, as its manifest has them."""
+    program = f"import json, riskgrid; print(json.dumps(riskgrid.open_run({run_id!r}).manifest['blocks']))"
+    return dict(json.loads(cluster.inside("runner", "python", "-c", program)))
+
+
+def priced_in_all(progress: list[dict[str, int]], last: int) -> int:
+    """Blocks priced by all attempts, as far as they were told of: an attempt's count begins at nothing again."""
+    counts = [data["priced"] for data in progress] + [last]
+    return last + sum(before for before, after in itertools.pairwise(counts) if after < before)

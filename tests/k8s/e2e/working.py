@@ -37,11 +37,13 @@ def test_blocks__have_the_keys_of_any_machine_that_names_the_same_processor(clus
     told = cluster.inside("runner", "sh", "-c", "".join(f'echo "${name}";' for name in PINNED)).split("\n")
     pinned = dict(zip(PINNED, told, strict=False))
     assert pinned["NUMBA_CPU_NAME"]
-    program = f"from tests.k8s.e2e.asked import LITTLE, blocks_here; print(blocks_here(LITTLE, {str(tmp_path)!r}))"
+    here = LITTLE.here(tmp_path / "here")
+    places = here.run_id, str(tmp_path / "here"), str(tmp_path / "again")
+    program = f"import json; from tests.k8s.e2e.asked import blocks_again; print(json.dumps(blocks_again{places}))"
     made = subprocess.run(
         [sys.executable, "-c", program], env={**os.environ, **pinned}, capture_output=True, text=True, check=True
     )
-    mine = set(json.loads(made.stdout.replace("'", '"')))
+    mine = set(json.loads(made.stdout))
     assert mine
     assert mine - blocks_of(cluster) == set()
 
