@@ -14,8 +14,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kubernetes import client, config, watch
-
 #: Services and endpoints as they were last seen, by namespace and name.
 SERVICES: dict[tuple[str, str], Any] = {}
 ENDPOINTS: dict[tuple[str, str], Any] = {}
@@ -38,6 +36,8 @@ def hosts() -> str:
 
 def follow(listed: Callable[..., Any], seen: dict[tuple[str, str], Any], changed: threading.Event) -> None:
     """Keep what is seen of one kind up to date, for ever."""
+    from kubernetes import watch
+
     while True:
         try:
             for event in watch.Watch().stream(listed, timeout_seconds=300):
@@ -55,6 +55,8 @@ def follow(listed: Callable[..., Any], seen: dict[tuple[str, str], Any], changed
 
 def main(kubeconfig: str, address: str, file: Path) -> None:
     """Write the file anew whenever something has changed, and have it read."""
+    from kubernetes import client, config
+
     config.load_kube_config(kubeconfig)
     file.write_text("")
     answering = subprocess.Popen(

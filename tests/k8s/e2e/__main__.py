@@ -45,7 +45,7 @@ def lacking() -> str:
     try:
         Cluster(context=os.environ.get("RISKGRID_K8S_CONTEXT"))("get", "--raw", "/readyz", seconds=15.0)
     except (Refused, FileNotFoundError) as error:
-        return f"kubectl reaches no cluster ({error})"
+        return f"kubectl reaches no cluster ({str(error).splitlines()[-1]})"
     return ""
 
 
