@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from riskgrid.client.exchange import Ask, Manner, Pause, Steps, exchanged, said, told
 from riskgrid.client.numbers import Asked
-from riskgrid.client.packing import form_of, packed, plain
+from riskgrid.client.packing import content_name, form_of, packed, plain
 from riskgrid.errors import RiskgridError
 
 if TYPE_CHECKING:
@@ -94,21 +94,23 @@ def submitted(
     service: Service,
     /,
     *,
-    portfolio: str | Asked,
-    market: str | Asked,
-    scenarios: str | Asked,
+    portfolio: str | Asked | Portfolio,
+    market: str | Asked | MarketSnapshot,
+    scenarios: str | Asked | xr.Dataset,
     name: str = "",
     key: str | None = None,
     reporting: str | None = None,
     **options: Any,
 ) -> Steps[Facts]:
-    """A run of inputs that the service keeps under these names, or of those of other runs, queued.
+    """A run of inputs, queued: such as the service keeps under these names, those of other runs, or ones that are sent
+    along, which it keeps under a name made of what they hold.
 
     key : of the request, one that was never used by default: sent again with it, it is the same run.   options : as
     :func:`riskgrid.running.run` takes them: ``cell_labels, bits, cut, limits``, and ``priority``.
     """
-    asked = {"portfolio": portfolio, "market": market, "scenarios": scenarios}
-    named = {part: given if isinstance(given, str) else {"of": given.run_id} for part, given in asked.items()}
+    named: dict[str, Any] = {}
+    for part, given in {"portfolio": portfolio, "market": market, "scenarios": scenarios}.items():
+        named[part] = yield from _named(service, given)
     rest = {"name": name, "reporting": reporting, **options}
     body = named | {option: value for option, value in rest.items() if value is not None}
     return (yield from _ordered(service, f"{ROOT}/runs", body, once=key or _fresh_key()))
@@ -161,6 +163,17 @@ def cancelled(run: Asked, /) -> Steps[Facts]:
 def resumed(run: Asked, /) -> Steps[Facts]:
     """Queue the run again; it goes on from its finished blocks."""
     return (yield from _ordered(run, f"{run.path}/resume"))
+
+
+def _named(service: Service, given: Any) -> Steps[Any]:
+    """How the body of a request names an input."""
+    if isinstance(given, str):
+        return given
+    if hasattr(given, "run_id"):
+        return {"of": given.run_id}
+    name = f"sent-{content_name(given)}"
+    yield from keep(service, given, name)
+    return name
 
 
 def keep(service: Service, /, given: Portfolio | MarketSnapshot | xr.Dataset, name: str) -> Steps[str]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from riskgrid.market.snapshot import MarketSnapshot
     from riskgrid.portfolio import Portfolio
 
-__all__ = ["form_of", "packed", "plain"]
+__all__ = ["content_name", "form_of", "packed", "plain"]
 
 _ZIP = "application/zip"
 _PARQUET = "application/vnd.apache.parquet"
@@ -47,6 +47,19 @@ def packed(given: Portfolio | MarketSnapshot | xr.Dataset) -> tuple[str, str, st
             file.write(given, folder / "scenarios.parquet")
             return "scenarios", "scenario-sets", _PARQUET, (folder / "scenarios.parquet").read_bytes()
     raise BadSpec(f"a {type(given).__name__} is no input; a Portfolio, a MarketSnapshot or a scenario set is right")
+
+
+def content_name(given: Portfolio | MarketSnapshot | xr.Dataset) -> str:
+    """Twelve digits that are the same for equal inputs. BadSpec for what is none."""
+    import xarray as xr
+
+    from riskgrid.hashing import digest
+
+    if isinstance(given, xr.Dataset):
+        return digest("sent", packed(given)[3]).hex()[:12]
+    if not hasattr(given, "digest"):
+        packed(given)
+    return given.digest.hex()[:12]
 
 
 def form_of(changes: Changes | Mapping[str, Any]) -> dict[str, Any]:

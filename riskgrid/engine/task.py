@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import platform
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -21,7 +22,7 @@ from riskgrid.engine.kept import parts_of, priced_from
 from riskgrid.engine.numerics import engine_code, numerics, numerics_digest
 from riskgrid.engine.plan import Columns, Pricing
 from riskgrid.engine.timing import compile_seconds
-from riskgrid.errors import DamagedObject, NumericsMismatch, UnrecordedRead
+from riskgrid.errors import DamagedObject, NumericsMismatch, StoreError, UnrecordedRead
 from riskgrid.hashing import digest
 from riskgrid.market.objects import MarketObject, object_from_parts
 from riskgrid.registry import INSTRUMENTS, Instrument
@@ -242,7 +243,15 @@ def columns_to_store(store: Store, columns: Columns) -> str:
 @functools.lru_cache(maxsize=64)
 def columns_from_store(store: Store, key: str) -> Columns:
     """The terms of a piece."""
-    stored = patiently(store.get, "pieces", key)
+    try:
+        stored = patiently(store.get, "pieces", key)
+    except StoreError as error:
+        if not error.transient and not isinstance(error, DamagedObject):
+            raise StoreError(
+                f"worker {platform.node()} does not see what was put into {store.where}: {error}; give workers and "
+                "runner the same store"
+            ) from None
+        raise
     names = stored.meta["names"]
     return {
         name: Names(np.asarray(array), tuple(names[name])) if name in names else np.asarray(array)

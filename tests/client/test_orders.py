@@ -94,6 +94,16 @@ def test_run__of_the_inputs_of_another(client, runner, run):
     assert again.facts["trades"] == 150
 
 
+def test_run__of_inputs_that_are_sent_along(client, runner, inputs, tmp_path):
+    portfolio, market, scenarios = inputs
+    sent = {"portfolio": portfolio, "market": market, "scenarios": scenarios}
+    done = client.submit(**sent, bits=11).wait(progress=None)
+    theirs = rg.run(*inputs, bits=11, store=tmp_path, progress=None)
+    xr.testing.assert_equal(done.pnl("desk"), theirs.pnl("desk"))
+    with pytest.raises(BadSpec, match="a list is no input; a Portfolio, a MarketSnapshot or a scenario set is right"):
+        client.submit(portfolio=[], market=market, scenarios=scenarios)
+
+
 def test_run__of_an_unknown_name(client):
     with pytest.raises(UnknownName, match="unknown named portfolio 'nothing'"):
         client.submit(portfolio="nothing", market="day", scenarios="day")

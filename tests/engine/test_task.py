@@ -171,3 +171,8 @@ def test_columns__come_back_from_the_store_as_they_were(store):
 def test_sum_key__depends_on_how_rows_fall_into_cells_alone():
     assert sum_key("a", np.array([0, 1])) == sum_key("a", np.array([0, 1]))
     assert len({sum_key("a", np.array([0, 1])), sum_key("a", np.array([1, 0])), sum_key("b", np.array([0, 1]))}) == 3
+
+
+def test_columns__that_a_worker_does_not_see_are_told_with_its_name(tmp_path):
+    with pytest.raises(StoreError, match=r"worker \S+ does not see what was put into .*; give workers and"):
+        columns_from_store(Store(tmp_path), "0" * 64)
