@@ -3,7 +3,8 @@
 
 down() {
     for name in kubelet proxy names; do stop "$name"; done
-    local task
+    local task networks
+    networks=$(networks_of_pods)
     for task in $(timeout 20 ctr -a "$state/containerd.sock" -n k8s.io task ls -q 2>/dev/null || true); do
         timeout 10 ctr -a "$state/containerd.sock" -n k8s.io task rm -f "$task" >/dev/null 2>&1 || true
     done
@@ -12,9 +13,19 @@ down() {
         umount -l "$mount"
     done
     find /sys/fs/cgroup/*/kubepods -depth -type d -exec rmdir {} \; 2>/dev/null || true
+    for network in $networks; do ip netns del "${network##*/}" 2>/dev/null || true; done
     remove_network
     if [ "${1:-}" = purge ]; then rm -rf "$state"; fi
     say "it is down"
+}
+
+# each pod's namespace, a file in /run/netns that outlives the pod's processes
+networks_of_pods() {
+    local run=(timeout 20 ctr -a "$state/containerd.sock" -n k8s.io containers) container
+    for container in $("${run[@]}" ls -q 2>/dev/null || true); do
+        "${run[@]}" info "$container" 2>/dev/null \
+            | jq -r '.Spec.linux.namespaces[]? | select(.type == "network") | .path // empty' || true
+    done | grep '/netns/cni-' | sort -u || true
 }
 
 # stop NAME : by its number alone, which is asked first and forced after ten seconds

@@ -60,10 +60,11 @@ def kept(service: rg.Client, asked: Asked) -> Any:
 
 
 def at_work(run: Any) -> dict[str, Any]:
-    """What the run says of itself as soon as some of its blocks are priced and others are not."""
+    """What the run says of itself as soon as a quarter of its blocks is priced."""
     for event in run.events(timeout=PATIENCE):
-        if event.kind == "progress" and 0 < event.data["priced"] < event.data["total"]:
-            return dict(event.data)
+        data = event.data
+        if event.kind == "progress" and data["total"] > 1000 and data["total"] / 4 <= data["priced"] < data["total"]:
+            return dict(data)
     raise AssertionError(f"the run ended as {run.refreshed().status} before it was seen at work; a larger one is right")
 
 
