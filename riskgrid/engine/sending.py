@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -27,6 +28,8 @@ __all__ = ["Flight", "Sender", "Sent", "work_of"]
 
 #: Seconds of work that a task of this process bundles.
 _TASK_SECONDS = 0.05
+#: Tasks that each worker is to get of a piece whose cost is a guess: if that is wrong, they still share the work.
+_ROUNDS = 4
 #: Seconds of a valuation of which only the sums are wanted, in proportion to one that is priced.
 _SUMMED = 0.05
 
@@ -95,11 +98,12 @@ class Sender:
         )
         bundle: list[Work] = []
         expected, enough = 0.0, task_seconds(self.workers.count) if shared else _TASK_SECONDS
+        most = len(works) if self._known(name) else math.ceil(len(works) / (_ROUNDS * self.workers.count))
         for work in works:
             bundle.append(work)
             if len(works) > 1:
                 expected += self._seconds(name, work)
-            if expected >= enough:
+            if expected >= enough or len(bundle) >= most:
                 self.submit(self._bundled(task, bundle), piece)
                 bundle, expected = [], 0.0
         if bundle:
@@ -137,6 +141,10 @@ class Sender:
 
     def _seconds(self, instrument: str, work: Work) -> float:
         return (work.stop - work.start) * len(work.states) * self._cost(instrument) * (_SUMMED if work.priced else 1.0)
+
+    def _known(self, instrument: str) -> bool:
+        """Whether anybody has measured what a valuation takes."""
+        return self.outcome.labour.cost(instrument) is not None or instrument in self._learned
 
     def _cost(self, instrument: str) -> float:
         """Seconds a valuation takes: of this run, else of the store's latest one, else a guess."""

@@ -100,8 +100,8 @@ def test_execute__retries_the_blocks_of_a_failed_task_alone(store, tmp_path):
     found = ran(store, workers=workers)
     assert list(found.failed) == [workers.guilty]
     assert found.failed[workers.guilty] == "the block could not be priced: RuntimeError: the worker died"
-    assert workers.bundles[0] > 2
-    assert workers.bundles.count(1) >= workers.bundles[0]
+    assert max(workers.bundles) > 1
+    assert workers.bundles.count(1) >= max(workers.bundles)
     clean = ran(Store(tmp_path / "clean"))
     assert found.priced == clean.priced - 1
     (lost,) = (block for piece in found.pieces for block in piece.blocks if block.key == workers.guilty)

@@ -54,6 +54,11 @@ def test_run__bundles_blocks_by_what_the_latest_run_of_the_store_learned(
     assert (len(sizes) == 1) is not alone
 
 
+def test_run__of_a_cost_that_nobody_knows_leaves_work_for_everybody(tmp_path: Path) -> None:
+    _, sizes = ran(tmp_path)
+    assert len(sizes) == 4  # of one worker
+
+
 def test_run__cuts_the_same_blocks_whatever_was_learned(tmp_path: Path) -> None:
     remembered(tmp_path / "dear", 1.0)
     runs = [ran(tmp_path / name)[0] for name in ("dear", "unknown")]
