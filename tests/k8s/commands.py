@@ -91,8 +91,8 @@ def workers_are_as_planned(objects: Objects) -> list[str]:
     return wrong
 
 
-def runner_may_use_its_clusters(objects: Objects) -> list[str]:
-    """Clusters that a runner is told of are there, and it sets the number of workers of the one that grows, no more."""
+def clusters_are_there(objects: Objects) -> list[str]:
+    """Each that a runner is told of by its name."""
     wrong = []
     for pod in pods(objects):
         words = [word for container in pod.containers for word in container.get("command") or []]
@@ -100,17 +100,7 @@ def runner_may_use_its_clusters(objects: Objects) -> list[str]:
         for name in (each.removeprefix(":") or "riskgrid" for each in told_of):
             if name not in named(objects, "DaskCluster"):
                 wrong.append(f"{pod.where}: there is no DaskCluster {name}")
-    scaling = {
-        "apiGroups": ["kubernetes.dask.org"],
-        "resources": ["daskworkergroups/scale"],
-        "resourceNames": ["riskgrid-default"],
-        "verbs": ["get", "patch"],
-    }
-    return wrong + [
-        f"{where(thing)}: is to get and patch the scale of riskgrid-default alone"
-        for thing in of_kind(objects, "Role")
-        if thing["metadata"]["name"] == "riskgrid-runner" and thing["rules"] != [scaling]
-    ]
+    return wrong
 
 
 def _environment(objects: Objects, pod: Pod, container: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """Overlays, built once."""
 
-import copy
 import functools
+import pickle
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -13,7 +13,11 @@ from tests.k8s.overlay import K8S, Objects, build
 
 
 @functools.cache
-def _built(name: str) -> Objects:
+def _built(name: str) -> bytes:
+    return pickle.dumps(_build(name))  # which is read in a tenth of the time that a deep copy takes
+
+
+def _build(name: str) -> Objects:
     overlay, _, component = name.partition("+")
     if not component:
         return build(K8S / "overlays" / overlay)
@@ -31,4 +35,4 @@ def built() -> Callable[[str], Objects]:
     """An overlay by its name, as kustomize builds it, ``overlay+component`` with a component that it has commented out;
     whoever asks may change it.
     """
-    return lambda name: copy.deepcopy(_built(name))
+    return lambda name: pickle.loads(_built(name))

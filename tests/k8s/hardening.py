@@ -6,32 +6,99 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from tests.k8s.overlay import TEMPLATES, Objects, Pod, named, pods, where
+from tests.k8s.overlay import TEMPLATES, Objects, Pod, named, of_kind, pods, where
 
 #: Roles that speak to Kubernetes.
 SPEAKS = {"runner", "operator"}
 #: Roles whose pods may be displaced by the others.
 BATCH = {"worker", "grid", "nightly"}
 _VOLUMES = {"emptyDir", "configMap", "secret", "persistentVolumeClaim", "name"}
+_IDS = ("runAsUser", "runAsGroup", "fsGroup")
+_POD = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+_CONTAINER = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+#: Users of images that are not ours.
+_USERS = {("postgres", "postgres"): 999}
+_OF_POD = {
+    "affinity",
+    "automountServiceAccountToken",
+    "containers",
+    "enableServiceLinks",
+    "priorityClassName",
+    "restartPolicy",
+    "securityContext",
+    "serviceAccountName",
+    "terminationGracePeriodSeconds",
+    "tolerations",
+    "topologySpreadConstraints",
+    "volumes",
+}
+_OF_CONTAINER = {
+    "command",
+    "env",
+    "envFrom",
+    "image",
+    "imagePullPolicy",
+    "lifecycle",
+    "livenessProbe",
+    "name",
+    "ports",
+    "readinessProbe",
+    "resources",
+    "securityContext",
+    "startupProbe",
+    "volumeMounts",
+}
+_VARIABLES = {
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "DASK_SCHEDULER_ADDRESS",
+    "DASK_WORKER_NAME",
+    "NAMESPACE",
+    "POSTGRES_DB",
+    "POSTGRES_PASSWORD",
+    "POSTGRES_USER",
+    "RISKGRID_THREADS",
+    "RISKGRID_TLS",
+    "RISKGRID_USER",
+}
+#: Value, and whether one displaces others.
+_RANKS = {"riskgrid-interactive": (10_000, True), "riskgrid-batch": (1_000, False)}
 
 
 def runs_as_nobody(objects: Objects) -> list[str]:
-    """A user of its own number, nothing of the node, and no way to more."""
+    """A user of its own number, nothing of the node, and no way to more: just these contexts, and just these fields."""
     wrong = []
-    for pod, container in _containers(objects):
-        of_pod, own = pod.spec.get("securityContext", {}), container.get("securityContext", {})
-        held = {
-            "runAsNonRoot: true": {**of_pod, **own}.get("runAsNonRoot") is True,
-            "a runAsUser above 0": {**of_pod, **own}.get("runAsUser", 0) > 0,
-            "seccompProfile RuntimeDefault": of_pod.get("seccompProfile") == {"type": "RuntimeDefault"},
-            "allowPrivilegeEscalation: false": own.get("allowPrivilegeEscalation") is False,
-            "readOnlyRootFilesystem: true": own.get("readOnlyRootFilesystem") is True,
-            "to drop ALL capabilities": own.get("capabilities") == {"drop": ["ALL"]},
-            "no privilege": not own.get("privileged"),
-            "nothing of the host": not any(pod.spec.get(name) for name in ("hostNetwork", "hostPID", "hostIPC")),
-        }
-        wrong += [f"{pod.where}: container {container['name']} needs {what}" for what, so in held.items() if not so]
+    for pod in pods(objects):
+        wrong += [f"{pod.where}: {name} is not for pods here" for name in sorted(set(pod.spec) - _OF_POD)]
+        user = _USERS.get((pod.role, pod.containers[0]["image"].rpartition("/")[2].partition(":")[0]), 1000)
+        wrong += _unlike(pod.where, pod.spec.get("securityContext", {}), {**_POD, **dict.fromkeys(_IDS, user)})
+        for container in pod.containers:
+            place = f"{pod.where}: container {container['name']}"
+            wrong += [f"{place}: {name} is not for containers here" for name in sorted(set(container) - _OF_CONTAINER)]
+            wrong += _unlike(place, container.get("securityContext", {}), _CONTAINER)
     return wrong
+
+
+def _unlike(place: str, found: dict[str, Any], right: dict[str, Any]) -> list[str]:
+    return [
+        f"{place}: {name} is {found.get(name)}; {right.get(name)} is right"
+        for name in sorted({*found, *right})
+        if found.get(name) != right.get(name)
+    ]
+
+
+def is_told_what_it_knows(objects: Objects) -> list[str]:
+    """No variable but of settings and clusters: what decides how a pod computes is of the image, the same for all."""
+    return [
+        f"{pod.where}: {variable['name']} is for the image to say"
+        for pod, container in _containers(objects)
+        for variable in container.get("env", [])
+        if variable["name"] not in _VARIABLES
+    ]
 
 
 def is_bounded(objects: Objects) -> list[str]:
@@ -87,6 +154,10 @@ def has_its_rank(objects: Objects) -> list[str]:
             wrong.append(f"{pod.where}: there is no priority class {ranked}")
         elif ranked != right:
             wrong.append(f"{pod.where}: is {ranked}; {right} is right for {pod.role or 'it'}")
+    for thing in of_kind(objects, "PriorityClass"):
+        rank = thing["value"], thing.get("preemptionPolicy") != "Never"
+        if rank != _RANKS.get(thing["metadata"]["name"]) or thing.get("globalDefault"):
+            wrong.append(f"{where(thing)}: is of another rank than batch below what somebody waits for")
     return wrong
 
 

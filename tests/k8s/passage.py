@@ -1,16 +1,21 @@
-"""Who reaches whom by the network policies: what must not, and what has to."""
+"""Who reaches whom by the network policies: exactly those who have to."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tests.k8s.overlay import Objects, Pod, of_kind, pods, selects
 
-#: Roles that may reach the scheduler.
-OF_THE_SCHEDULER = {"runner", "operator", "worker", "reserved", "grid"}
 _WORKERS = {"worker", "reserved", "grid"}
-#: A port as workers choose them.
-_CHOSEN = 41_234
+_CATALOGUE = {"api", "dashboard", "runner", "migrate", "nightly"}
+_ANY = "any port"
+_SCRAPER = "namespace monitoring, pods app.kubernetes.io/name=prometheus"
+#: Beyond the namespace, but for the address at which a cloud gives out its nodes' credentials.
+_WORLD = "0.0.0.0/0 but 169.254.169.254/32"
+_NAMES = {("namespace kube-system", "UDP 53"), ("namespace kube-system", "TCP 53")}
+
+type Ways = set[tuple[str, str]]
 
 
 def every_pod_is_fenced(objects: Objects) -> list[str]:
@@ -18,125 +23,139 @@ def every_pod_is_fenced(objects: Objects) -> list[str]:
     wrong = []
     for pod in pods(objects):
         for direction in ("Ingress", "Egress"):
-            if not any(direction in policy["policyTypes"] for policy in _policies(objects, pod)):
+            if not _policies(objects, pod, direction):
                 wrong.append(f"{pod.where}: no NetworkPolicy governs its {direction.lower()}")
     return wrong
 
 
-def only_the_grid_reaches_the_scheduler(objects: Objects) -> list[str]:
-    """The scheduler runs what it is sent: its port is for those who hold a certificate; its HTTP for the operator."""
+def pods_reach_each_other_as_they_must(objects: Objects) -> list[str]:
+    """Role by role and port by port, by what the one lets out and by what the other lets in."""
     known, wrong = pods(objects), []
-    roles = {pod.role for pod in known}
-    for target in (pod for pod in known if pod.role == "scheduler"):
-        for port, right in ((8786, OF_THE_SCHEDULER & roles), (8787, {"operator"})):
-            welcome = {pod.role for pod in known if _let_in(objects, pod, target, port)}
-            arriving = {pod.role for pod in known if pod.role in welcome and _let_out(objects, pod, target, port)}
-            wrong += [
-                f"{target.where}: {', '.join(sorted(found)) or 'none'} {may} {port}, not {', '.join(sorted(right))}"
-                for may, found in (("are let in at", welcome), ("get through to", arriving))
-                if found != right
-            ]
-            if strangers := _spaces(objects, target, port) - ({"monitoring"} if port == 8787 else set()):
-                wrong.append(f"{target.where}: port {port} is open to {', '.join(sorted(strangers))}")
+    for source in known:
+        for target in known:
+            right = _inside(source.role, target.role)
+            for verb, direction, here, there in (
+                ("lets in", "Ingress", target, source),
+                ("lets out to", "Egress", source, target),
+            ):
+                found = {port for peer, port in _ways(objects, here, direction, known) if peer == there.where}
+                if found != right:
+                    wrong.append(f"{here.where} {verb} {there.where} at {_listed(found)}; {_listed(right)} is right")
     return wrong
 
 
-def lets_through_what_is_needed(objects: Objects) -> list[str]:
-    """Database, bucket and Kubernetes for those who use them, workers to each other, counts and pages to who asks."""
-    known, wrong = pods(objects), []
-    for pod in known:
-        wrong += [
-            f"{pod.where}: may not open {port} outside" for port in sorted(_used_outside(pod) - _outside(objects, pod))
-        ]
-        if not {53} <= _outside(objects, pod, "UDP"):
-            wrong.append(f"{pod.where}: may not ask for names")
-        for port, space in _asked_for(pod).items():
-            if space not in _spaces(objects, pod, port):
-                wrong.append(f"{pod.where}: port {port} is closed to the namespace {space}")
-    for source in (pod for pod in known if pod.role in {*_WORKERS, "scheduler"}):
-        for target in (pod for pod in known if pod.role in _WORKERS):
-            if not (_let_in(objects, source, target, _CHOSEN) and _let_out(objects, source, target, _CHOSEN)):
-                wrong.append(f"{source.where}: does not reach {target.where}")
-    return wrong
-
-
-def _used_outside(pod: Pod) -> set[int]:
-    """Ports of what a pod uses beyond the namespace, by what it is given."""
-    given = [
-        each.get("secretRef", {}).get("name") for container in pod.containers for each in container.get("envFrom", [])
+def pods_are_reached_from_outside_as_they_must(objects: Objects) -> list[str]:
+    """By the ingress controller at pages, by the scraper at counts, by nobody else."""
+    return [
+        f"{pod.where}: {complaint}"
+        for pod in pods(objects)
+        for complaint in _compared(_foreign(objects, pod, "Ingress"), _comers(pod.role), "is open to", "is closed to")
     ]
-    keys = [variable["name"] for container in pod.containers for variable in container.get("env", [])]
-    used = {5432, 443} if "riskgrid-store" in given else {443} if "AWS_ACCESS_KEY_ID" in keys else set()
-    return used | ({443, 6443} if pod.spec.get("automountServiceAccountToken") else set())
 
 
-def _asked_for(pod: Pod) -> dict[int, str]:
-    """Ports of a pod and the namespace from which they are asked."""
-    ports = {port["name"]: port["containerPort"] for each in pod.containers for port in each.get("ports", [])}
-    counts = {"api": "metrics", "dashboard": "metrics", "runner": "metrics", "scheduler": "http-dashboard"}
-    name = "http" if pod.role in _WORKERS else counts.get(pod.role)
-    asked = {ports[name]: "monitoring"} if name else {}
-    return asked | ({ports["http"]: "ingress"} if pod.role in ("api", "dashboard") else {})
+def pods_reach_outside_as_they_must(objects: Objects) -> list[str]:
+    """Names for all; database, bucket and Kubernetes for those who use them, and never a cloud's own address."""
+    return [
+        f"{pod.where}: {complaint}"
+        for pod in pods(objects)
+        for complaint in _compared(_foreign(objects, pod, "Egress"), _goals(pod.role), "may go to", "may not go to")
+    ]
 
 
-def _outside(objects: Objects, pod: Pod, protocol: str = "TCP") -> set[int]:
-    """Ports that a pod may open beyond the namespace, wherever."""
+def _inside(source: str, target: str) -> set[str]:
+    """Ports at which one role has to reach another."""
+    if target == "scheduler":
+        return ({"TCP 8786"} if source in {"runner", "operator", *_WORKERS} else set()) | (
+            {"TCP 8787"} if source == "operator" else set()  # retires workers
+        )
+    # at ports that they choose as they start
+    return {_ANY} if target in _WORKERS and source in {"scheduler", *_WORKERS} else set()
+
+
+def _comers(role: str) -> Ways:
+    if role in ("api", "dashboard"):
+        return {("namespace ingress", "TCP 8000"), ("namespace monitoring", "TCP 9100")}
+    if role == "scheduler":
+        return {(_SCRAPER, "TCP 8787")}
+    counts = {"runner": "TCP 9101"} | dict.fromkeys(_WORKERS, "TCP 8788")
+    return {("namespace monitoring", counts[role])} if role in counts else set()
+
+
+def _goals(role: str) -> Ways:
+    ports = set()
+    if role in _CATALOGUE:
+        ports.add("TCP 5432")
+    if role in _CATALOGUE | _WORKERS:
+        ports.add("TCP 443")
+    if role in ("runner", "operator"):
+        ports |= {"TCP 443", "TCP 6443"}
+    return _NAMES | {(_WORLD, port) for port in ports}
+
+
+def _compared(found: Ways, right: Ways, more: str, less: str) -> list[str]:
+    too_much = [f"{more} {peer} at {port}" for peer, port in sorted(found - right)]
+    return too_much + [f"{less} {peer} at {port}" for peer, port in sorted(right - found)]
+
+
+def _listed(ports: set[str]) -> str:
+    return ", ".join(sorted(ports)) or "no port"
+
+
+def _policies(objects: Objects, pod: Pod, direction: str) -> list[dict[str, Any]]:
+    found = [thing["spec"] for thing in of_kind(objects, "NetworkPolicy")]
+    return [spec for spec in found if selects(spec["podSelector"], pod.labels) and direction in spec["policyTypes"]]
+
+
+def _rules(objects: Objects, pod: Pod, direction: str) -> Iterator[dict[str, Any]]:
+    return (rule for spec in _policies(objects, pod, direction) for rule in spec.get(direction.lower(), []))
+
+
+def _ways(objects: Objects, pod: Pod, direction: str, known: Iterable[Pod]) -> Ways:
+    """Pods of this namespace, by where they are from, with the ports at which policies name them."""
+    side = "from" if direction == "Ingress" else "to"
     return {
-        port["port"]
-        for policy in _policies(objects, pod, "Egress")
-        for rule in policy.get("egress", [])
-        if any("ipBlock" in each or "namespaceSelector" in each for each in rule.get("to", []))
-        for port in rule.get("ports", [])
-        if port.get("protocol", "TCP") == protocol
+        (peer.where, port)
+        for rule in _rules(objects, pod, direction)
+        for each in rule.get(side, [])
+        if not {"namespaceSelector", "ipBlock"} & set(each)
+        for peer in known
+        if selects(each["podSelector"], peer.labels)
+        for port in _ports(rule)
     }
 
 
-def _let_in(objects: Objects, source: Pod, target: Pod, port: int) -> bool:
-    comes = [rule for policy in _policies(objects, target, "Ingress") for rule in policy.get("ingress", [])]
-    return any(_lets(rule, "from", source, port) for rule in comes)
+def _foreign(objects: Objects, pod: Pod, direction: str) -> Ways:
+    """What is not of this namespace, in words, with the ports at which policies name it."""
+    side = "from" if direction == "Ingress" else "to"
+    return {
+        (peer, port)
+        for rule in _rules(objects, pod, direction)
+        for peer in (map(_stranger, rule[side]) if rule.get(side) else ["everything"])
+        if peer
+        for port in _ports(rule)
+    }
 
 
-def _let_out(objects: Objects, source: Pod, target: Pod, port: int) -> bool:
-    goes = [rule for policy in _policies(objects, source, "Egress") for rule in policy.get("egress", [])]
-    return any(_lets(rule, "to", target, port) for rule in goes)
-
-
-def _policies(objects: Objects, pod: Pod, direction: str = "") -> list[dict[str, Any]]:
-    found = [thing["spec"] for thing in of_kind(objects, "NetworkPolicy")]
+def _ports(rule: dict[str, Any]) -> list[str]:
+    if not rule.get("ports"):
+        return [_ANY]
     return [
-        spec
-        for spec in found
-        if selects(spec["podSelector"], pod.labels) and (not direction or direction in spec["policyTypes"])
+        f"{port.get('protocol', 'TCP')} {port['port']}" + (f" to {port['endPort']}" if "endPort" in port else "")
+        for port in rule["ports"]
     ]
 
 
-def _lets(rule: dict[str, Any], side: str, peer: Pod, port: int) -> bool:
-    named_here = [each for each in rule.get(side, []) if "namespaceSelector" not in each and "ipBlock" not in each]
-    reached = side not in rule or any(selects(each["podSelector"], peer.labels) for each in named_here)
-    return reached and _opens(rule, port)
-
-
-def _opens(rule: dict[str, Any], port: int) -> bool:
-    return "ports" not in rule or any(
-        each["port"] <= port <= each.get("endPort", each["port"])
-        for each in rule["ports"]
-        if each.get("protocol", "TCP") == "TCP"
-    )
-
-
-def _spaces(objects: Objects, target: Pod, port: int) -> set[str]:
-    """What outside the namespace is let in: names of namespaces, and blocks of addresses."""
-    rules = [
-        rule for spec in _policies(objects, target, "Ingress") for rule in spec.get("ingress", []) if _opens(rule, port)
-    ]
-    found = {"everywhere" for rule in rules if "from" not in rule}
-    for each in (each for rule in rules for each in rule.get("from", [])):
-        if "ipBlock" in each:
-            found.add(each["ipBlock"]["cidr"])
-        if "namespaceSelector" in each:
-            found.add(
-                (each["namespaceSelector"] or {})
-                .get("matchLabels", {})
-                .get("kubernetes.io/metadata.name", "any namespace")
-            )
-    return found
+def _stranger(peer: dict[str, Any]) -> str:
+    """A peer of a rule in words; nothing for pods of this namespace."""
+    if "ipBlock" in peer:
+        block = peer["ipBlock"]
+        return " but ".join([block["cidr"], *block.get("except", [])])
+    if "namespaceSelector" not in peer:
+        return ""
+    spaces = dict(peer["namespaceSelector"] or {})
+    match = spaces.pop("matchLabels", {})
+    name = match.get("kubernetes.io/metadata.name") if len(match) == 1 and not spaces else None
+    said = f"namespace {name}" if name else f"namespaces {match | spaces or 'of any name'}"
+    chosen = dict(peer.get("podSelector") or {})
+    labels = [f"{label}={value}" for label, value in chosen.pop("matchLabels", {}).items()]
+    return said + (f", pods {' '.join([*labels, *map(str, chosen.items())])}" if "podSelector" in peer else "")

@@ -5,16 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.k8s import availability, commands, hardening, isolation, passage, schemas, wiring
-from tests.k8s.overlay import Objects, of_kind
-from tests.k8s.test_overlays import ALL, CHECKS, OF_PRODUCTION
-
-API = "Deployment riskgrid-api"
-SETTINGS = "ConfigMap riskgrid-settings"
-CONTAINER = "spec.template.spec.containers.0"
-WORKER = "spec.worker.spec.containers.0"
-GONE = object()
-MORE = "+"
+from tests.k8s import availability, commands, hardening, schemas, wiring
+from tests.k8s.breaking import API, CONTAINER, GONE, SETTINGS, WORKER, find, write
+from tests.k8s.overlay import Objects
+from tests.k8s.test_overlays import ALL
 
 #: What is broken and where, what is written there, by which check it is found, and what that says of it.
 BROKEN: list[tuple[str, str, Any, Callable[[Objects], list[str]], str]] = [
@@ -26,11 +20,6 @@ BROKEN: list[tuple[str, str, Any, Callable[[Objects], list[str]], str]] = [
     ("DaskCluster riskgrid-reserved", "spec.worker.replicas", "one", schemas.fits_schema, "not of type 'integer'"),
     ("PodMonitor riskgrid-worker", "spec.podMetricsEndpoints.0.intervall", "5s", schemas.fits_schema, "intervall"),
     (API, "kind", "StatefulSet", hardening.is_looked_at, "StatefulSet riskgrid-api: has pods that no check looks at"),
-    (API, "spec.template.spec.securityContext.runAsUser", 0, hardening.runs_as_nobody, "runAsUser above 0"),
-    (API, f"{CONTAINER}.securityContext.runAsNonRoot", False, hardening.runs_as_nobody, "runAsNonRoot"),
-    (API, f"{CONTAINER}.securityContext.readOnlyRootFilesystem", GONE, hardening.runs_as_nobody, "readOnlyRoot"),
-    (API, f"{CONTAINER}.securityContext.capabilities", {"add": ["NET_ADMIN"]}, hardening.runs_as_nobody, "drop ALL"),
-    ("DaskCluster riskgrid", f"{WORKER}.securityContext", GONE, hardening.runs_as_nobody, "(worker): container worker"),
     (API, f"{CONTAINER}.resources.limits.memory", GONE, hardening.is_bounded, "no limit of memory"),
     (API, f"{CONTAINER}.resources.requests.memory", "1Mi", hardening.is_bounded, "not what is asked for"),
     (API, "spec.template.spec.volumes.0.emptyDir", {}, hardening.is_bounded, "volume tmp has no sizeLimit"),
@@ -131,82 +120,8 @@ BROKEN: list[tuple[str, str, Any, Callable[[Objects], list[str]], str]] = [
         "DaskCluster riskgrid-reserved",
         "metadata.name",
         "reserved",
-        commands.runner_may_use_its_clusters,
+        commands.clusters_are_there,
         "no DaskCluster riskgrid-reserved",
-    ),
-    (
-        "Role riskgrid-runner",
-        "rules.0.resourceNames",
-        GONE,
-        commands.runner_may_use_its_clusters,
-        "scale of riskgrid-default alone",
-    ),
-    (
-        "Role riskgrid-runner",
-        "rules.0.resources",
-        ["daskworkergroups"],
-        commands.runner_may_use_its_clusters,
-        "scale of riskgrid-default alone",
-    ),
-    (SETTINGS, "kind", "Secret", isolation.keeps_no_secret, "made by hand"),
-    (SETTINGS, "data.RISKGRID_CATALOGUE", "postgresql://risk:pass@db/risk", isolation.keeps_no_secret, "like a secret"),
-    (SETTINGS, "data.AWS_SECRET_ACCESS_KEY", "x", isolation.keeps_no_secret, "belongs in a secret"),
-    (API, f"{CONTAINER}.env", [{"name": "PGPASSWORD", "value": "x"}], isolation.keeps_no_secret, "PGPASSWORD"),
-    ("Role riskgrid-runner", "kind", "ClusterRole", isolation.grants_the_least, "beyond the namespace"),
-    ("Role riskgrid-operator", "rules.0.verbs", ["*"], isolation.grants_the_least, "grants *"),
-    ("Role riskgrid-runner", f"rules.0.resources.{MORE}", "secrets", isolation.grants_the_least, "secrets"),
-    ("ServiceAccount riskgrid", "automountServiceAccountToken", True, isolation.grants_the_least, "to every pod"),
-    ("RoleBinding riskgrid-runner", "subjects.0.name", "default", isolation.grants_the_least, "default, which is not"),
-    (API, "metadata.namespace", "default", isolation.stays_in_its_namespace, "is in default"),
-    ("Namespace riskgrid", "metadata.labels", {}, isolation.stays_in_its_namespace, "restricted"),
-    (
-        "NetworkPolicy riskgrid-denied",
-        "spec.podSelector",
-        {"matchLabels": {"app.kubernetes.io/component": "api"}},
-        passage.every_pod_is_fenced,
-        "migrate-0-1-0: no NetworkPolicy governs its ingress",
-    ),
-    (
-        "NetworkPolicy riskgrid-scheduler",
-        "spec.ingress.0.from.0.podSelector",
-        {},
-        passage.only_the_grid_reaches_the_scheduler,
-        "api, dashboard, grid, migrate, nightly",
-    ),
-    (
-        "NetworkPolicy riskgrid-scheduler",
-        "spec.ingress.0.from.0.podSelector.matchExpressions.0.values",
-        ["runner", "operator"],
-        passage.only_the_grid_reaches_the_scheduler,
-        "operator, runner are let in at 8786",
-    ),
-    (
-        "NetworkPolicy riskgrid-scheduler",
-        "spec.ingress.0.from",
-        GONE,
-        passage.only_the_grid_reaches_the_scheduler,
-        "port 8786 is open to everywhere",
-    ),
-    (
-        "NetworkPolicy riskgrid-worker",
-        "spec.egress.0.ports.0.port",
-        8787,
-        passage.only_the_grid_reaches_the_scheduler,
-        "operator, runner get through to 8786",
-    ),
-    (
-        "DaskCluster riskgrid-reserved",
-        f"{WORKER}.env",
-        [],
-        isolation.only_the_grid_holds_certificates,
-        "not told of its certificate",
-    ),
-    (
-        API,
-        f"spec.template.spec.volumes.{MORE}",
-        {"name": "tls", "secret": {"secretName": "riskgrid-tls"}},
-        isolation.only_the_grid_holds_certificates,
-        "riskgrid-api: holds a certificate",
     ),
     (API, "spec.replicas", 2, availability.outlives_a_drained_node, "undoes what its autoscaler"),
     (API, "spec.template.spec.topologySpreadConstraints", GONE, availability.outlives_a_drained_node, "on one node"),
@@ -254,28 +169,6 @@ BROKEN: list[tuple[str, str, Any, Callable[[Objects], list[str]], str]] = [
         availability.plain_workers_come_back,
         "--cluster=tls://riskgrid-scheduler:8786 is right",
     ),
-    (
-        "NetworkPolicy riskgrid-database",
-        "spec.podSelector.matchExpressions.0.values",
-        ["api", "dashboard", "runner", "nightly"],
-        passage.lets_through_what_is_needed,
-        "riskgrid-migrate-0-1-0: may not open 5432",
-    ),
-    (
-        "NetworkPolicy riskgrid-worker",
-        "spec.ingress.0.from.0.podSelector.matchExpressions.0.values",
-        ["worker", "reserved", "grid"],
-        passage.lets_through_what_is_needed,
-        "(scheduler): does not reach DaskCluster riskgrid-reserved (worker)",
-    ),
-    (
-        "NetworkPolicy riskgrid-service",
-        "spec.ingress.1.ports.0.port",
-        9101,
-        passage.lets_through_what_is_needed,
-        "port 9100 is closed to the namespace monitoring",
-    ),
-    ("NetworkPolicy riskgrid-names", "spec.egress", [], passage.lets_through_what_is_needed, "may not ask for names"),
     ("CronJob riskgrid-nightly", "kind", "CronJob", schemas.is_of_an_old_cluster, "no such kind in 1.20"),
 ]
 
@@ -292,27 +185,5 @@ def test_check__finds_what_is_broken(
     built: Callable[[str], Objects],
 ) -> None:
     objects = built(ALL)
-    _write(_find(objects, thing), path.split("."), value)
+    write(find(objects, thing), path, value)
     assert any(said in found for found in check(objects)), check(objects)
-
-
-def test_every_check__finds_something() -> None:
-    assert {check for *_, check, _ in BROKEN} >= {*CHECKS, *OF_PRODUCTION}
-
-
-def _find(objects: Objects, thing: str) -> dict[str, Any]:
-    kind, name = thing.split()
-    return next(each for each in of_kind(objects, kind) if each["metadata"]["name"] == name)
-
-
-def _write(thing: Any, path: list[str], value: Any) -> None:
-    """Put a value where the path says; ``GONE`` takes away what is there, ``+`` is the end of a list."""
-    *above, last = path
-    for name in above:
-        thing = thing[int(name)] if isinstance(thing, list) else thing[name]
-    if last == MORE:
-        thing.append(value)
-    elif value is GONE:
-        del thing[last]
-    else:
-        thing[int(last) if isinstance(thing, list) else last] = value

@@ -7,7 +7,18 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.k8s import availability, commands, hardening, isolation, passage, schemas, wiring
+from tests.k8s import (
+    availability,
+    commands,
+    credential,
+    earnest,
+    exposure,
+    hardening,
+    isolation,
+    passage,
+    schemas,
+    wiring,
+)
 from tests.k8s.overlay import K8S, OVERLAYS, Objects, Pod, at, build, of_kind, pods, where
 
 #: Production with the part that it has commented out.
@@ -18,6 +29,7 @@ CHECKS = (
     schemas.fits_schema,
     hardening.is_looked_at,
     hardening.runs_as_nobody,
+    hardening.is_told_what_it_knows,
     hardening.is_bounded,
     hardening.is_watched,
     hardening.has_its_rank,
@@ -31,8 +43,11 @@ CHECKS = (
     commands.commands_are_known,
     commands.settings_are_known,
     commands.workers_are_as_planned,
-    commands.runner_may_use_its_clusters,
-    isolation.keeps_no_secret,
+    commands.clusters_are_there,
+    credential.keeps_no_secret,
+    credential.each_role_holds_its_own,
+    exposure.services_are_of_the_cluster_alone,
+    exposure.pods_listen_where_they_say,
     isolation.grants_the_least,
     isolation.stays_in_its_namespace,
     availability.migrates_once_a_version,
@@ -42,9 +57,14 @@ CHECKS = (
 #: What production holds besides.
 OF_PRODUCTION = (
     passage.every_pod_is_fenced,
-    passage.only_the_grid_reaches_the_scheduler,
-    passage.lets_through_what_is_needed,
-    isolation.only_the_grid_holds_certificates,
+    passage.pods_reach_each_other_as_they_must,
+    passage.pods_are_reached_from_outside_as_they_must,
+    passage.pods_reach_outside_as_they_must,
+    credential.only_the_grid_speaks_tls,
+    exposure.ingress_leads_to_pages_alone,
+    earnest.speaks_over_tls_alone,
+    earnest.knows_who_asks,
+    earnest.runs_one_version,
     availability.outlives_a_drained_node,
     availability.keeps_a_browser_at_one_dashboard,
 )
