@@ -17,6 +17,10 @@ from tests.k8s.overlay import Objects, Pod, named, of_kind, pods, where
 
 #: Of ConfigMaps, what is read by others than riskgrid.
 OTHERS = {"TRUSTED_PROXIES", "AWS_REGION"}
+#: The one command that goes through a shell.
+_NIGHTLY = (
+    'day=$(date -u +%F); exec riskgrid submit /etc/riskgrid/nightly/run.yaml --name "nightly $day" --key "nightly-$day"'
+)
 #: Commands that are not ours.
 FOREIGN = {"kopf", "services", "docker-entrypoint.sh"}
 
@@ -92,14 +96,30 @@ def workers_are_as_planned(objects: Objects) -> list[str]:
 
 
 def clusters_are_there(objects: Objects) -> list[str]:
-    """Each that a runner is told of by its name."""
+    """Each that a runner is told of, by its name or, for plain workers, by its scheduler's address."""
+    known = {"threads", "kubernetes", *(f"kubernetes:{name}" for name in named(objects, "DaskCluster"))}
+    known |= {f"{kind}://{name}-scheduler:8786" for name in named(objects, "DaskCluster") for kind in ("tcp", "tls")}
     wrong = []
     for pod in pods(objects):
         words = [word for container in pod.containers for word in container.get("command") or []]
-        told_of = [word.partition("=kubernetes")[2] for word in words if "cluster=kubernetes" in word]
-        for name in (each.removeprefix(":") or "riskgrid" for each in told_of):
-            if name not in named(objects, "DaskCluster"):
-                wrong.append(f"{pod.where}: there is no DaskCluster {name}")
+        wrong += [
+            f"{pod.where}: {word} is none of {', '.join(sorted(known))}"
+            for word in words
+            if re.match(r"--(interactive-)?cluster=", word) and word.partition("=")[2] not in known
+        ]
+    return wrong
+
+
+def shells_run_what_they_must(objects: Objects) -> list[str]:
+    """One command goes through a shell, for the date in it, and one waits at the end of a pod; no others."""
+    wrong = []
+    for pod in pods(objects):
+        for container in pod.containers:
+            words, ends = container.get("command") or [""], container.get("lifecycle")
+            if words[0] == "sh" and (pod.role, words[1:]) != ("nightly", ["-c", _NIGHTLY]):
+                wrong.append(f"{pod.where}: has a shell run {words[-1]}")
+            if ends is not None and ends != {"preStop": {"exec": {"command": ["sleep", "10"]}}}:
+                wrong.append(f"{pod.where}: runs {ends} beside its command")
     return wrong
 
 

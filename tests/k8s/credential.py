@@ -62,7 +62,11 @@ def each_role_holds_its_own(objects: Objects) -> list[str]:
 
 def only_the_grid_speaks_tls(objects: Objects) -> list[str]:
     """Scheduler, workers and runner find their certificate where it is mounted, never without; others look for none."""
-    wrong = []
+    wrong = [
+        f"{where(thing)}: tells every pod of certificates"
+        for thing in of_kind(objects, "ConfigMap")
+        if "RISKGRID_TLS" in thing["data"]
+    ]
     for pod in pods(objects):
         certificates = {
             volume["name"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.k8s import credential, earnest, exposure, hardening, isolation, passage
+from tests.k8s import commands, credential, earnest, exposure, hardening, isolation, passage
 from tests.k8s.breaking import API, CONTAINER, GONE, MORE, SETTINGS, WORKER, find, write
 from tests.k8s.overlay import Objects, pods
 from tests.k8s.test_breaking import BROKEN
@@ -127,11 +127,19 @@ BREACHES: dict[Callable[[Objects], list[str]], list[tuple[str, str, Any, str]]] 
         ("Job riskgrid-grid", f"{POD}.volumes.2.secret.defaultMode", 0o644, "riskgrid-tls as files of mode 644"),
     ],
     credential.only_the_grid_speaks_tls: [
+        (SETTINGS, "data.RISKGRID_TLS", "", "tells every pod of certificates"),
         ("DaskCluster riskgrid-reserved", f"{WORKER}.env", [], "looks for its certificate in no folder"),
         (BATCH, f"{WORKER}.env.2.value", "", "it is in ['/etc/riskgrid/tls']"),
         (BATCH, f"{WORKER}.env.2.value", "/nowhere", "looks for its certificate in ['/nowhere']"),
         (BATCH, f"{WORKER}.volumeMounts.2.readOnly", GONE, "it is in []"),
         (API, f"{CONTAINER}.env.{MORE}", {"name": "RISKGRID_TLS", "value": "/tmp"}, "riskgrid-api: looks for"),
+    ],
+    commands.clusters_are_there: [
+        ("Deployment riskgrid-runner", f"{CONTAINER}.command.2", "--cluster=tcp://other:8786", "is none of kubernetes"),
+    ],
+    commands.shells_run_what_they_must: [
+        (API, f"{CONTAINER}.command", ["sh", "-c", "exec riskgrid api"], "has a shell run exec riskgrid api"),
+        (API, f"{CONTAINER}.lifecycle.postStart", {"exec": {"command": ["sh"]}}, "beside its command"),
     ],
     exposure.services_are_of_the_cluster_alone: [
         (BATCH, "spec.scheduler.service.type", "LoadBalancer", "DaskCluster riskgrid: is of type LoadBalancer"),

@@ -121,7 +121,7 @@ BROKEN: list[tuple[str, str, Any, Callable[[Objects], list[str]], str]] = [
         "metadata.name",
         "reserved",
         commands.clusters_are_there,
-        "no DaskCluster riskgrid-reserved",
+        "--interactive-cluster=kubernetes:riskgrid-reserved is none of",
     ),
     (API, "spec.replicas", 2, availability.outlives_a_drained_node, "undoes what its autoscaler"),
     (API, "spec.template.spec.topologySpreadConstraints", GONE, availability.outlives_a_drained_node, "on one node"),

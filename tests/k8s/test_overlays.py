@@ -44,6 +44,7 @@ CHECKS = (
     commands.settings_are_known,
     commands.workers_are_as_planned,
     commands.clusters_are_there,
+    commands.shells_run_what_they_must,
     credential.keeps_no_secret,
     credential.each_role_holds_its_own,
     exposure.services_are_of_the_cluster_alone,
