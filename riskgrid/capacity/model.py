@@ -21,7 +21,7 @@ RESTS = ("asked", "assumed", "measured", "simulated", "computed")
 
 #: Processor seconds, simulated (see ``docs/capacity.md``): of the scheduler for a task; for a worker that joins, by
 #: those that are there; of the planner for a task, and for a block.
-SCHEDULER_SECONDS, JOINING_SECONDS = 2.6e-3, 3.3e-6
+SCHEDULER_SECONDS, JOINING_SECONDS = 2.6e-3, 4.0e-6
 PLANNER_TASK_SECONDS, PLANNER_SECONDS = 1.3e-3, 0.3e-3
 #: Bytes, simulated: of either process with its libraries; of both for a task on its way; of the planner for a block.
 _SCHEDULER_BYTES, _PLANNER_BYTES, _TASK_BYTES, _BLOCK_BYTES = 220 << 20, 320 << 20, 35_000, 1_500

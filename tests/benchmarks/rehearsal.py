@@ -72,8 +72,8 @@ def figures(*, quick: bool = False) -> list[Figure]:
     """Lines of the table."""
     if quick:
         return _lines(_apart(10, 1, COST / 100))
-    # the scheduler has two open files for each of them
-    most = (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 300) // 2
+    # the scheduler has two open files for each of them, and up to 512 for the planner
+    most = (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 1000) // 2
     return [
         line
         for workers, rounds in ((10, 2), (100, 2), (1000, 2), (10_000, 1))
