@@ -10,14 +10,22 @@ from typing import Any
 from riskgrid.capacity.need import Need
 from riskgrid.cluster.sizing import Sizing, sized
 from riskgrid.engine.block import cache_bytes
-from riskgrid.engine.budget import FILE_BYTES, PROCESS_BYTES, TILES
+from riskgrid.engine.budget import FILE_BYTES, TILES
 from riskgrid.errors import BadSpec
 
 __all__ = ["RESTS", "Capacity", "Figure", "capacity"]
 
 #: What a figure may rest on: it was asked for or assumed; measured in a run of the store; simulated in the rehearsal of
-#: ``riskgrid bench rehearsal``, where workers are fake; or computed from those.
-RESTS = ("asked", "assumed", "measured", "simulated", "computed")
+#: ``riskgrid bench rehearsal``, where workers are fake; computed from those; or computed for far more trades than a run
+#: had that was measured.
+RESTS = ("asked", "assumed", "measured", "simulated", "computed", "extrapolated")
+
+#: So many times the trades of the measured run are far more.
+_FAR = 10
+#: Bytes of a worker process that has priced, its libraries and kernels in it: 0.31 to 0.36 GB were measured.
+_WORKER_BYTES = 400 << 20
+#: Requests for a block that its worker waits for.
+_WORKER_REQUESTS = 5
 
 #: Processor seconds, simulated (see ``docs/capacity.md``): of the scheduler for a task; for a worker that joins, by
 #: those that are there; of the planner for a task, and for a block.
@@ -84,29 +92,40 @@ def capacity(need: Need) -> Capacity:
 
 @dataclass(frozen=True)
 class _Load:
+    """costs : on what seconds of a valuation rest, in words.   far : what is computed from them rests on."""
+
     trades: int
     valuations: int
     busy: float
     blocks: int
     longest: float
     rows: float
-    rests: str
+    costs: str
+    far: str
 
     @classmethod
     def of(cls, need: Need) -> _Load:
-        states = need.scenarios + 1
-        trades = sum(kind.trades for kind in need.kinds)
+        states, waits = need.scenarios + 1, _WORKER_REQUESTS * need.request
+        trades = need.trades
         blocks = sum(math.ceil(kind.trades / kind.rows) for kind in need.kinds)
-        measured = all(kind.rests == "measured" for kind in need.kinds)
         return cls(
             trades,
             trades * states,
-            sum(kind.trades * states * kind.seconds for kind in need.kinds),
+            sum(kind.trades * states * kind.seconds for kind in need.kinds) + blocks * waits,
             blocks,
-            max(kind.rows * states * kind.seconds for kind in need.kinds),
+            max(kind.rows * states * kind.seconds for kind in need.kinds) + waits,
             max(kind.rows for kind in need.kinds),
-            "measured" if measured else "assumed",
+            _costs(need),
+            "extrapolated" if need.base and trades > _FAR * need.base else "computed",
         )
+
+
+def _costs(need: Need) -> str:
+    guessed = [kind.name for kind in need.kinds if kind.rests != "measured"]
+    if len(guessed) == len(need.kinds):
+        return "seconds a valuation assumed"
+    but = f", of {', '.join(guessed)} assumed" if guessed else ""
+    return f"seconds a valuation measured in {need.source}{but}"
 
 
 def _size(need: Need, load: _Load) -> Sizing:
@@ -135,13 +154,18 @@ def _joining(workers: int) -> float:
 
 
 def _work(need: Need, load: _Load) -> Iterator[Figure]:
-    each = f"seconds a valuation {load.rests}{need.source and f' in {need.source}'}"
-    yield Figure("work", "trades", load.trades, "", "asked")
-    yield Figure("work", "scenarios", need.scenarios, "", "asked")
-    yield Figure("work", "valuations", load.valuations, "", "computed", "trades in every state, the base too")
-    yield Figure("work", "work", load.busy / 3600.0, "thread hours", "computed", each)
-    yield Figure("work", "blocks", load.blocks, "", "computed", "from trades a block")
-    yield Figure("work", "longest block", load.longest, "s", "computed", each)
+    times = f"; {load.trades / need.base:,.0f} times the trades of the run" if load.far == "extrapolated" else ""
+    taken = ("measured", f"of {need.source}") if need.base else ("computed", "from the book")
+    if not need.source:
+        taken = ("computed", "valuations by states, in whole trades") if "valuations" in need.given else ("assumed", "")
+    for name, value in (("trades", load.trades), ("scenarios", need.scenarios)):
+        assumed = taken if name == "trades" or need.source else ("assumed", "")
+        rests, of = ("asked", "") if name in need.given else assumed
+        yield Figure("work", name, value, "", rests, of)
+    yield Figure("work", "valuations", load.valuations, "", "computed", "whole trades in every state, the base too")
+    yield Figure("work", "work", load.busy / 3600.0, "thread hours", load.far, load.costs + times)
+    yield Figure("work", "blocks", load.blocks, "", load.far, "from trades a block")
+    yield Figure("work", "longest block", load.longest, "s", load.far, load.costs)
 
 
 def _cluster(need: Need, size: Sizing, waits: float) -> Iterator[Figure]:
@@ -158,10 +182,11 @@ def _cluster(need: Need, size: Sizing, waits: float) -> Iterator[Figure]:
 
 def _times(need: Need, load: _Load, size: Sizing) -> tuple[list[Figure], float]:
     """And the seconds that the planner needs at least."""
-    planning = load.trades * need.planning
+    planning = need.planning + load.trades * need.planning_each
     waiting = load.blocks * (PLANNER_SECONDS + need.request) + size.tasks * PLANNER_TASK_SECONDS
     planner, pricing = planning + waiting, size.seconds - size.starting
-    how = f"seconds a trade {need.planning_rests}{f' in {need.source}' * (need.planning_rests == 'measured')}"
+    how = f"{need.planning:.2g} s and {1e6 * need.planning_each:.2g} us a trade"
+    how += f", measured in {need.source}" if need.base else ", of a bench"
     whole = size.starting + max(pricing, planner)
     of = f"{1e3 * PLANNER_SECONDS:.2g} ms a block and {1e3 * PLANNER_TASK_SECONDS:.2g} ms a task, while workers work"
     of += f"; a request of {1e3 * need.request:.3g} ms a block assumed" if need.request else ""
@@ -170,7 +195,7 @@ def _times(need: Need, load: _Load, size: Sizing) -> tuple[list[Figure], float]:
         Figure(
             "time", "joining", _joining(size.workers), "s", "simulated", "of the scheduler's processor, for all workers"
         ),
-        Figure("time", "planning", planning, "s", "computed", f"while workers work; {how}"),
+        Figure("time", "planning", planning, "s", load.far, f"while workers work; {how}"),
         Figure("time", "reduction", waiting, "s", "simulated", of),
         Figure("time", "planner", planner, "s", "computed", "planning and reduction, one thread"),
         Figure("time", "pricing", pricing, "s", "computed", "no longer than this, where costs hold"),
@@ -181,11 +206,18 @@ def _times(need: Need, load: _Load, size: Sizing) -> tuple[list[Figure], float]:
 def _memory(need: Need, load: _Load, size: Sizing) -> Iterator[Figure]:
     states, market = need.scenarios + 1, 8 * need.factors * (need.scenarios + 1)
     scratch = 1.25 * 4 * load.rows * need.scenarios + TILES * cache_bytes()
-    worker = PROCESS_BYTES + market + need.threads * scratch
+    worker = _WORKER_BYTES + market + need.threads * scratch
     tasks = min(size.tasks, _WINDOW * size.threads) * _TASK_BYTES
     planner = _PLANNER_BYTES + market + load.blocks * _BLOCK_BYTES + 2 * 8 * need.cells * states + tasks
     scheduler = _SCHEDULER_BYTES + tasks
-    yield Figure("memory", "worker", worker / 1e9, "GB", "computed", "process, market, ticks of its blocks")
+    yield Figure(
+        "memory",
+        "worker",
+        worker / 1e9,
+        "GB",
+        "computed",
+        "process, market, ticks of its blocks; give it half as much again",
+    )
     yield Figure("memory", "all workers", worker * size.workers / 1e9, "GB", "computed")
     yield Figure("memory", "planner's memory", planner / 1e9, "GB", "computed", "market, blocks, cells, tasks")
     yield Figure("memory", "scheduler's memory", scheduler / 1e9, "GB", "simulated", "with tasks on their way")

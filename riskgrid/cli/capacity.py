@@ -29,9 +29,9 @@ _ABOVE = click.FloatRange(0.0, min_open=True)
     "--trades", type=click.FloatRange(1.0), help="As many trades of that kind [those of the run or the book]."
 )
 @click.option("--scenarios", type=click.IntRange(0), help="[those of the run or the book, else 1000]")
-@click.option("--within", default=300.0, show_default=True, type=_ABOVE, help="Seconds in which it is to be over.")
-@click.option("--threads", default=4, show_default=True, type=click.IntRange(1), help="Of a worker.")
-@click.option("--most", default=100_000, show_default=True, type=click.IntRange(1), help="Workers there may be.")
+@click.option("--within", type=_ABOVE, help="Seconds in which it is to be over [$RISKGRID_DEADLINE].")
+@click.option("--threads", type=click.IntRange(1), help="Of a worker [those of $RISKGRID_WORKERS].")
+@click.option("--most", type=click.IntRange(1), help="Workers there may be [those of $RISKGRID_WORKERS].")
 @click.option("--cut", type=click.IntRange(1), help="Trades of a block at most [the run's, 4096, or what fits].")
 @click.option("--request-ms", default=0.0, show_default=True, type=click.FloatRange(0.0),
               help="Of a request to the store: 0 in a folder, 5 to 30 in a bucket.")  # fmt: skip
@@ -47,11 +47,20 @@ def capacity(
     import json
 
     from riskgrid.capacity import capacity as needed
+    from riskgrid.settings import settings
     from riskgrid.store import store_of
 
-    need = _need(asked, scenarios, cut, store_of(store))
-    changed = {"threads": asked["threads"], "most": asked["most"], "within": asked["within"]}
-    need = dataclasses.replace(need, request=asked["request_ms"] / 1e3, **changed)
+    known = settings()
+    asked["within"] = asked["within"] or known.deadline
+    need = dataclasses.replace(
+        _need(asked, scenarios, cut, store_of(store)),
+        within=asked["within"],
+        threads=asked["threads"] or known.workers.threads,
+        most=asked["most"] or known.workers.most,
+        request=asked["request_ms"] / 1e3,
+    )
+    given = {"trades": trades, "scenarios": scenarios, "valuations": asked["valuations"]}
+    need = dataclasses.replace(need, given=tuple(name for name, one in given.items() if one is not None))
     if cut is not None:
         need = dataclasses.replace(need, cut=cut)
     if scenarios is not None:

@@ -61,7 +61,8 @@ def test_capacity__of_a_run_scales_it(store: Store) -> None:
     figures = {one["name"]: one for one in json.loads(said.output)["figures"]}
     assert figures["trades"]["value"] == 1_000_000
     assert figures["valuations"]["value"] == 1_000_000 * 501
-    assert figures["planning"]["of"] == "while workers work; seconds a trade measured in run 'small'"
+    assert (figures["trades"]["rests"], figures["scenarios"]["rests"]) == ("asked", "asked")
+    assert figures["planning"]["rests"] == "extrapolated"
 
 
 def test_capacity__of_assumed_valuations_is_a_table_that_ends_with_what_binds(tmp_path: Path) -> None:
@@ -80,6 +81,15 @@ def test_capacity__of_a_book_is_that_of_its_file(store: Store, book: Path) -> No
     run = rg.open_run("small", store=store)
     assert (figures["trades"], figures["scenarios"]) == (1_000, run.row.scenarios)
     assert figures["workers"] == 1
+
+
+def test_capacity__takes_workers_and_deadline_of_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RISKGRID_WORKERS", "0-7x8")
+    monkeypatch.setenv("RISKGRID_DEADLINE", "90")
+    said = asked("--valuations", "5e8", "--seconds-each", "1e-3", "--json", store=tmp_path)
+    figures = {one["name"]: one for one in json.loads(said.output)["figures"]}
+    assert (figures["workers"]["value"], figures["threads"]["value"]) == (7, 56)
+    assert figures["all"]["of"] == "asked: 90 s"
 
 
 @pytest.mark.parametrize(

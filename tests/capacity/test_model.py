@@ -33,13 +33,39 @@ def test_capacity__asks_for_the_workers_that_the_planner_would() -> None:
 
 
 def test_capacity__says_for_each_figure_what_it_rests_on() -> None:
-    made = capacity(BOOK)
-    assert {figure.rests for figure in made.figures} <= set(RESTS)
-    work = next(figure for figure in made.figures if figure.name == "work")
-    assert work.of == "seconds a valuation assumed"
-    measured = replace(BOOK, kinds=BOOK.kinds[:1], source="run 'eod'")
-    work = next(figure for figure in capacity(measured).figures if figure.name == "work")
-    assert work.of == "seconds a valuation measured in run 'eod'"
+    book = replace(BOOK, source="run 'eod'", base=101_000, given=("scenarios",))
+    assert {figure.rests for figure in capacity(book).figures} <= set(RESTS)
+    assert rests(book, "work") == ("computed", "seconds a valuation measured in run 'eod', of exotic assumed")
+    assert rests(replace(book, kinds=BOOK.kinds[:1]), "work")[1] == "seconds a valuation measured in run 'eod'"
+    assert rests(replace(BOOK, kinds=BOOK.kinds[1:]), "work")[1] == "seconds a valuation assumed"
+    assert rests(book, "scenarios")[0] == "asked"
+    assert rests(book, "trades") == ("measured", "of run 'eod'")
+    assert rests(need_of_valuations(1e9, 1000, 2e-6, within=300.0, cut=None), "scenarios")[0] == "assumed"
+
+
+def rests(need: Need, name: str) -> tuple[str, str]:
+    """What a figure rests on."""
+    return next((figure.rests, figure.of) for figure in capacity(need).figures if figure.name == name)
+
+
+def test_capacity__far_beyond_the_run_that_was_measured_is_extrapolated() -> None:
+    book = replace(BOOK, source="run 'eod'", base=101_000)
+    assert rests(book.of_trades(1_010_000), "planning")[0] == "computed"
+    for name in ("work", "blocks", "longest block", "planning"):
+        assert rests(book.of_trades(1_020_000), name)[0] == "extrapolated"
+    assert rests(book.of_trades(10_100_000), "work")[1].endswith("; 100 times the trades of the run")
+
+
+def test_capacity__counts_what_takes_as_long_for_any_book_once() -> None:
+    book = replace(BOOK, planning=0.4, planning_each=2e-6)
+    assert capacity(book)["planning"] == pytest.approx(0.4 + 2e-6 * 101_000)
+    assert capacity(book.of_trades(10_100_000))["planning"] == pytest.approx(0.4 + 2e-6 * 10_100_000)
+
+
+def test_capacity__has_workers_wait_for_the_requests_of_their_blocks() -> None:
+    waiting = capacity(replace(BOOK, request=0.03))
+    assert waiting["work"] * 3600.0 == pytest.approx(1_100.0 + 300 * 5 * 0.03)
+    assert waiting["longest block"] == pytest.approx(4.0 + 5 * 0.03)
 
 
 def test_capacity__writes_four_bytes_a_scenario_and_a_checksum_a_trade() -> None:
@@ -56,7 +82,7 @@ def test_capacity__is_bound_by_a_planner_that_waits_for_a_bucket() -> None:
 
 
 def test_capacity__is_bound_by_a_scheduler_that_ten_thousands_of_workers_join() -> None:
-    made = capacity(replace(need_of_valuations(5e8, 99, 1.0, within=3_600.0, cut=None), planning=0.0))
+    made = capacity(replace(need_of_valuations(5e8, 99, 1.0, within=3_600.0, cut=None), planning_each=0.0))
     assert made["workers"] > 30_000
     assert (made.binds, made.met) == ("joining", False)
 
