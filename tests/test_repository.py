@@ -125,7 +125,9 @@ def test_makefile__documents_every_target() -> None:
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_make__without_a_target_lists_them_and_builds_nothing() -> None:
-    listing = subprocess.run(["make", "-s"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    listing = subprocess.run(
+        ["make", "-s", "--no-print-directory"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
     assert {line.split()[1] for line in listing.splitlines()} == TARGETS
 
 

@@ -53,7 +53,7 @@ def test_who_cannot_renew_its_lease_gives_up_once_it_must_have_lapsed(tmp_path, 
     row = RunRow("r-1", "c-1", "", "2016-07-01", 1, 1, runner="me", fence=1, attempts=1, request={"kind": "run"})
     store.catalogue.add(row, lease=0.4)
 
-    def gone(*_):
+    def gone(*_, **__):
         raise StoreError("the database does not answer")
 
     monkeypatch.setattr(Queue, "renew", gone)

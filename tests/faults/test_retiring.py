@@ -33,7 +33,8 @@ def test_a_worker_that_is_retired_mid_run_costs_at_most_the_task_in_hand(store, 
         )
     events = [(event.kind, event.data) for event in store.journal.events(made_there.run_id)]
     assert ("scaled", {"before": 2, "workers": 1}) in events
-    assert {kind for kind, _ in events} == {"scaled", "worker retired", "progress", "complete"}
+    told = {kind for kind, _ in events}  # the run may be over before the scheduler has taken leave of the worker
+    assert {"scaled", "complete"} <= told <= {"scaled", "waiting for workers", "worker retired", "progress", "complete"}
     assert made_there.row.status == "complete"
     assert store.journal.attempts(made_there.run_id) == []
     here = run(slow, made.market(), deadly.SCENARIOS, store=other, cluster="threads:1", **how)
