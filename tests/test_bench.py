@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from riskgrid.cli import cli
+from tests.benchmarks import kernel_share
 from tests.benchmarks.__main__ import result, workloads
 from tests.benchmarks.compare import compare
 from tests.benchmarks.measure import Figure, Medians, ratio
@@ -149,3 +151,7 @@ def bench(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "riskgrid", "bench", *arguments]
     where = {**os.environ, "PYTHONPATH": str(root)}
     return subprocess.run(command, cwd=cwd, env=where, capture_output=True, text=True, check=False)
+
+
+def test_kernel_share__watches_functions_that_are_there() -> None:
+    assert all(callable(pkgutil.resolve_name(path)) for path in kernel_share.PARTS.values())

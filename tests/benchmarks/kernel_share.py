@@ -23,8 +23,8 @@ from tests.benchmarks import data
 from tests.benchmarks.measure import Figure, cold_store
 
 SIZES = {"equity_option": 10_000, "fx_option": 10_000, "fixed_rate_bond": 5_000, "interest_rate_swap": 2_000}
-_PARTS = {
-    "tasks": "riskgrid.engine.execute.run_task",
+PARTS = {
+    "tasks": "riskgrid.engine.sending.run_task",
     "kernels": "riskgrid.formulas.compiled.Loop.__call__",
     "steps": "riskgrid.program.Program._run",
     "store": "riskgrid.store.Store.put",
@@ -50,7 +50,7 @@ def figures(*, quick: bool = False) -> list[Figure]:
 def _shares(portfolio: Portfolio, market: Any, scenarios: Any) -> dict[str, float]:
     spent: Counter[str] = Counter()
     with ExitStack() as stack, cold_store(in_memory=True) as folder:
-        for part, path in _PARTS.items():
+        for part, path in PARTS.items():
             stack.enter_context(_watched(path, part, spent))
         cpu = time.process_time()
         rg.run(portfolio, market, scenarios, store=folder, cluster="threads:1")

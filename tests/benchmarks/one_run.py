@@ -20,6 +20,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from riskgrid.cluster import connect
 from riskgrid.profiling import Profile, profile
 from tests.benchmarks import data
 from tests.benchmarks.measure import cold_store
@@ -90,26 +91,14 @@ def _account(told: Profile, run: rg.Run) -> dict[str, Any]:
 @contextmanager
 def _workers(where: str, market: Any, days: Any) -> Iterator[Any]:
     kind, _, count = where.partition(":")
-    with _standing(int(count)) if kind == "standing" else nullcontext(where.replace("warm", "threads")) as cluster:
+    with connect(f"processes:{count}") if kind == "standing" else nullcontext() as workers:
+        cluster = where.replace("warm", "threads") if workers is None else workers.client  # a run ends what it starts
         if kind in ("standing", "warm"):
             with cold_store() as folder:  # small blocks, so that every worker meets every instrument
                 for number in range(2):
                     few = days.isel(scenario=slice(0, 20))
                     RUN(data.mixed(3000), market, few, store=folder / str(number), cluster=cluster, cut=64)
         yield cluster
-
-
-@contextmanager
-def _standing(count: int) -> Iterator[Any]:
-    import dask
-    from distributed import Client, LocalCluster
-
-    from riskgrid.cluster import WORKER_ENVIRONMENT
-
-    with dask.config.set({"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}):
-        cluster = LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address=":0", memory_limit=0)
-    with cluster, Client(cluster) as client:
-        yield client
 
 
 def _timed[Answer](made: dict[str, Any], name: str, ask: Callable[[], Answer]) -> Answer:
