@@ -69,9 +69,7 @@ class ChildSums:
 
     def __init__(self, parent: Cells, values: tuple[tuple[str, ...], ...]) -> None:
         self.values, self._parent = values, parent
-        self._sums = CellSums.zeros(len(values), parent.sums.pnl.shape[1])
-        for name in CellSums.__dataclass_fields__:
-            getattr(self._sums, name)[: len(parent.values)] = getattr(parent.sums, name)
+        self._sums = _widened(parent.sums, len(values))
         self._touched = np.zeros(len(values), np.bool_)
         self._touched[len(parent.values) :] = True
 
@@ -92,10 +90,11 @@ class ChildSums:
         self._touched[cells] = True
 
     def add(self, sums: CellSums, cells: NDArray[np.int64]) -> None:
-        """Add sums of all cells. MoneyOverflow where a sum leaves int64."""
-        here = cells[sums.trades > 0]
+        """Add sums to distinct cells, a row each. MoneyOverflow where a sum leaves int64."""
+        rows = np.flatnonzero(sums.trades > 0)
+        here = cells[rows]
         for name in CellSums.__dataclass_fields__:
-            total, part = getattr(self._sums, name), getattr(sums, name)[here]
+            total, part = getattr(self._sums, name), getattr(sums, name)[rows]
             before = total[here]
             after = before + part
             if (((before ^ after) & (part ^ after)) < 0).any():
@@ -274,6 +273,15 @@ def _taken(placement: Placement, trades: NDArray[np.int64]) -> Placement:
         placement.unshocked[trades],
         placement.stale[trades],
     )
+
+
+def _widened(sums: CellSums, count: int) -> CellSums:
+    """A copy with empty cells behind the others, ``count`` in all."""
+
+    def longer(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.concatenate([rows, np.zeros((count - len(rows), *rows.shape[1:]), np.int64)])
+
+    return CellSums(**{name: longer(rows) for name, rows in _columns(sums).items()})
 
 
 def _columns(sums: CellSums) -> dict[str, NDArray[np.int64]]:

@@ -101,8 +101,9 @@ class Making:
         self._move(sums, staying, hung)
         base = replace(parent, cell=hung, ledger=ledger, states=states)
         base, rekeyed = self._reprice(base, sums, states, reached)
-        outcome = self._execute_new(new, states, code, len(cells.values))
-        sums.add(outcome.sums, np.arange(len(cells.values)))
+        mine, local = distinct_cells(code)  # the others need no sums of nothing
+        outcome = self._execute_new(new, states, local, len(mine))
+        sums.add(outcome.sums, mine)
         return self._finished(sums, base.grown(new, outcome, code), outcome, rekeyed)
 
     def _finished(

@@ -90,11 +90,11 @@ class Live:
             parts=(*self.parts, *parts),
             blocks=tuple(blocks),
             failed={**self.failed, **outcome.failed},
-            cell=np.append(self.cell, code),
-            block=np.append(self.block, block.astype(np.int32)),
-            row=np.append(self.row, row.astype(np.int32)),
-            unshocked=np.append(self.unshocked, unshocked.astype(np.int8)),
-            stale=np.append(self.stale, stale.astype(np.int32)),
+            cell=np.concatenate([self.cell, code]),
+            block=np.concatenate([self.block, block.astype(np.int32)]),
+            row=np.concatenate([self.row, row.astype(np.int32)]),
+            unshocked=np.concatenate([self.unshocked, unshocked.astype(np.int8)]),
+            stale=np.concatenate([self.stale, stale.astype(np.int32)]),
         )
 
     @property

@@ -159,7 +159,7 @@ def leaves(nodes: xr.Dataset, labels: Sequence[str]) -> xr.DataArray:
     nodes : as :meth:`riskgrid.result.Run.aggregate` has them. What measures take beside P&L is among the coordinates.
     """
     deep = np.flatnonzero(nodes["depth"].values == len(labels))
-    coords: dict[str, Any] = {name: ("node", nodes[name].values[deep]) for name in (*labels, "coverage")}
+    coords: dict[str, Any] = {name: nodes[name].variable[deep] for name in (*labels, "coverage")}
     coords["scenario"] = nodes["scenario"].variable
     for name in ("weight", "batch"):
         if name in nodes.variables:

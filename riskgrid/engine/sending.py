@@ -98,7 +98,8 @@ class Sender:
         )
         bundle: list[Work] = []
         expected, enough = 0.0, task_seconds(self.workers.count) if shared else _TASK_SECONDS
-        most = len(works) if self._known(name) else math.ceil(len(works) / (_ROUNDS * self.workers.count))
+        sure = len(works) == 1 or self._known(name)  # asking the catalogue costs more than a small block
+        most = len(works) if sure else math.ceil(len(works) / (_ROUNDS * self.workers.count))
         for work in works:
             bundle.append(work)
             if len(works) > 1:

@@ -65,6 +65,8 @@ class Checked:
     @property
     def good(self) -> Any:
         """The table without the rows in which anything was found wrong."""
+        if not self.findings:
+            return self.table
         keep = np.ones(self.table.num_rows, dtype=bool)
         for finding in self.findings:
             keep[finding.rows] = False

@@ -79,6 +79,8 @@ def names_of(column: Any) -> Names:
     single = column.type == DICTIONARY and column.num_chunks == 1
     encoded = column.chunk(0) if single else column.cast(DICTIONARY).unify_dictionaries().combine_chunks()
     codes = encoded.indices.to_numpy()
+    if len(codes) == 1:
+        return Names(np.zeros(1, np.int32), (encoded.dictionary[int(codes[0])].as_py(),))
     if len(codes) < _FEW:
         found, inverse = np.unique(codes, return_inverse=True)
         texts = [encoded.dictionary[at].as_py() for at in found.tolist()]
@@ -96,6 +98,8 @@ def names_of(column: Any) -> Names:
 def joined(tables: Sequence[Any]) -> Any:
     """Tables of one instrument below each other; a label that one of them lacks is empty text there."""
     names = sorted({name for table in tables for name in table.column_names}, key=_canonical(tables))
+    if len(tables) == 1 and tables[0].column_names == names and _in_one_chunk(tables[0]):
+        return tables[0]
     return pa.concat_tables([_with_labels(table, names) for table in tables]).unify_dictionaries().combine_chunks()
 
 
@@ -156,6 +160,10 @@ def _canonical(tables: Sequence[Any]) -> Any:
     labels, terms = longest[: longest.index("netting_set") + 1], longest[first_term:]
     rank = {name: (0, at, "") for at, name in enumerate(labels)} | {name: (2, at, "") for at, name in enumerate(terms)}
     return lambda name: rank.get(name, (1, 0, name))
+
+
+def _in_one_chunk(table: Any) -> bool:
+    return all(column.num_chunks == 1 for column in table.itercolumns())
 
 
 def _with_labels(table: Any, names: Sequence[str]) -> Any:

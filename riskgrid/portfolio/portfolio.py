@@ -29,6 +29,9 @@ from riskgrid.terms import COMMON_TERMS, LABELS, Names
 
 __all__ = ["Portfolio", "unknown_trade"]
 
+#: Trades that are looked up one by one sooner than together.
+_FEW = 16
+
 type OnBad = Literal["raise", "keep"]
 
 
@@ -56,7 +59,7 @@ class Portfolio:
         BadRows with every bad cell of every file, or with ``on_bad="keep"`` the good rows; of two rows with one
         trade_id the earlier is good. InputError with a line for each unusable file, whatever ``on_bad`` says.
         """
-        return cls._of(read_files(Path(path)), on_bad)
+        return cls._of(duplicates(read_files(Path(path))), on_bad)
 
     @classmethod
     def from_tables(cls, tables: Mapping[str, Any], *, on_bad: OnBad = "raise") -> Self:
@@ -64,7 +67,7 @@ class Portfolio:
         for name in tables:
             INSTRUMENTS[name]
         handed = [(name, arrow_table(f"table '{name}'", table)) for name, table in tables.items()]
-        return cls._of(read_tables(handed), on_bad)
+        return cls._of(duplicates(read_tables(handed)), on_bad)
 
     @classmethod
     def concat(cls, portfolios: Iterable[Portfolio]) -> Self:
@@ -96,7 +99,8 @@ class Portfolio:
             read_changed(name, self.tables[name], _columns(f"table '{name}'", changed.get(name, {})))
             for name in self.instruments
         ]
-        return self._of(every, "raise")
+        renamed = any("trade_id" in columns for columns in changed.values())
+        return self._of(duplicates(every) if renamed else every, "raise")
 
     @property
     def instruments(self) -> tuple[str, ...]:
@@ -163,7 +167,7 @@ class Portfolio:
     def known(self, trade_ids: Iterable[str]) -> set[str]:
         """Which of these trade_ids the portfolio has."""
         asked = list(dict.fromkeys(trade_ids))
-        return {trade for trade, place in zip(asked, self._index.get_indexer(asked), strict=True) if place >= 0}
+        return {trade for trade, place in zip(asked, self._found(asked), strict=True) if place >= 0}
 
     def outside(self, books: Books) -> list[str]:
         """The trade_ids that are in none of these books."""
@@ -179,12 +183,12 @@ class Portfolio:
         The first call builds an index of all trades.
         """
         if trade_ids is None:
-            return {trade: place for place, trade in enumerate(self._index)}
+            return {trade: place for place, trade in enumerate(self._texts)}
         asked = list(dict.fromkeys(trade_ids))
-        found = self._index.get_indexer(asked)
-        if (found < 0).any():
-            raise self._unknown_trade(asked[int(np.argmax(found < 0))])
-        return dict(zip(asked, found.tolist(), strict=True))
+        found = self._found(asked)
+        if -1 in found:
+            raise self._unknown_trade(asked[found.index(-1)])
+        return dict(zip(asked, found, strict=True))
 
     def trade(self, trade_id: str) -> dict[str, Any]:
         """One trade's instrument, labels and terms as Python values. UnknownName where there is no such trade."""
@@ -226,8 +230,18 @@ class Portfolio:
 
     @functools.cached_property
     def _index(self) -> Any:
-        texts = [trade for name in self.instruments for trade in self._ids[name].to_pylist()]
-        return pd.Index(texts, dtype=object)
+        return pd.Index(self._texts, dtype=object)
+
+    @property
+    def _texts(self) -> list[str]:
+        return [trade for name in self.instruments for trade in self._ids[name].to_pylist()]
+
+    def _found(self, trade_ids: list[str]) -> list[int]:
+        """The place of each trade, -1 where it is not there."""
+        if len(trade_ids) > _FEW:
+            places: list[int] = self._index.get_indexer(trade_ids).tolist()
+            return places
+        return [self._index.get_loc(trade) if trade in self._index else -1 for trade in trade_ids]
 
     def _named(self, instrument: str, label: str) -> Names:
         """A label of an instrument's trades, empty where they lack it."""
@@ -247,7 +261,6 @@ class Portfolio:
     def _of(cls, every: list[Checked], on_bad: OnBad) -> Self:
         if on_bad not in ("raise", "keep"):
             raise InputError(f"on_bad is {on_bad!r}; it is 'raise' or 'keep'")
-        every = duplicates(every)
         rejected = tuple(_rejected(every))
         if rejected and on_bad == "raise":
             raise BadRows(rejected)

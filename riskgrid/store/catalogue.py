@@ -28,7 +28,8 @@ _FIELDS = tuple(field.name for field in dataclasses.fields(RunRow))
 #: The query of whole rows, to be read by ``row_of``.
 SELECTED = sa.select(*(_STATUS.label("status") if field == "status" else _RUN[field] for field in _FIELDS))
 
-# every what-if asks the first: it is put together once
+# every what-if asks these: they are put together once
+_PARENT = sa.select(_RUN.run_id).where(_RUN.run_id == sa.bindparam("parent")).with_for_update(read=True)
 _ASKED = SELECTED.where(_RUN.content_id == sa.bindparam("question")).order_by(*_LATEST).limit(1)
 _FINISHED = _ASKED.where(_RUN.status == "complete")
 _ANSWERED = _ASKED.where(_RUN.status.in_(("complete", "partial")))
@@ -310,8 +311,7 @@ def with_parent(connection: sa.Connection, row: RunRow) -> None:
     """Hold the parent of a what-if until it is recorded. BadSpec where somebody has removed it meanwhile."""
     if row.parent is None:
         return
-    query = sa.select(_RUN.run_id).where(_RUN.run_id == row.parent).with_for_update(read=True)
-    if connection.scalar(query) is None:
+    if connection.scalar(_PARENT, {"parent": row.parent}) is None:
         raise BadSpec(f"run '{row.parent}' was removed; a what-if of it cannot be kept")
 
 

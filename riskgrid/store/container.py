@@ -41,8 +41,9 @@ def to_chunks(meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], *, by
         "bytes": sum(map(len, body)) + sum(len(chunk) for segment in rows for chunk in segment),
     }
     covered = [*body, *(header for header, _ in rows)]
-    described["checksum"] = functools.reduce(lambda crc, chunk: zlib.crc32(chunk, crc), covered, _of_head(described))
-    head = _text(described)
+    text = _text(described)
+    checksum = functools.reduce(lambda crc, chunk: zlib.crc32(chunk, crc), covered, zlib.crc32(text))
+    head = text.removesuffix(b"}") + b',"checksum":%d}' % checksum
     return [*_segment(np.frombuffer(head, np.uint8)), *body, *(chunk for segment in rows for chunk in segment)]
 
 
@@ -78,7 +79,7 @@ def from_file(path: Path, *, mapped: bool = True) -> tuple[dict[str, Any], Array
 
 def _compare(content: memoryview, covered: list[tuple[int, int]], described: dict[str, Any]) -> None:
     written = described.pop("checksum")
-    found = _of_head(described)
+    found = zlib.crc32(_text(described))
     for start, stop in covered:
         found = zlib.crc32(content[start:stop], found)
     if found != written:
@@ -87,10 +88,6 @@ def _compare(content: memoryview, covered: list[tuple[int, int]], described: dic
 
 def _text(described: Mapping[str, Any]) -> bytes:
     return json.dumps(described, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _of_head(described: Mapping[str, Any]) -> int:
-    return zlib.crc32(_text(described))
 
 
 def _segment(array: NDArray[Any]) -> Chunks:

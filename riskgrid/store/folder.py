@@ -48,7 +48,8 @@ class Folder:
         """Which of these keys have a file."""
         wanted = set(keys)
         if len(wanted) < 64:
-            return {key for key in wanted if self.path(kind, key).exists()}
+            place = self.root / kind
+            return {key for key in wanted if os.path.exists(f"{place}/{key[:2]}/{key}")}
         # one listing a folder is cheaper than a look-up a key
         found: set[str] = set()
         for folder in {key[:2] for key in wanted}:
@@ -146,8 +147,11 @@ def write_file(path: Path, chunks: Iterable[bytes | memoryview], *, durable: boo
 def begun_file(path: Path, chunks: Iterable[bytes | memoryview]) -> tuple[Path, Any, int]:
     """Write a file beside its name: where, the open file, its size. OSError, and then nothing is left."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.{uuid.uuid4().hex[:8]}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = partial.open("wb", buffering=0)
+    try:
+        file = partial.open("wb", buffering=0)
+    except FileNotFoundError:  # the first of its folder
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = partial.open("wb", buffering=0)
     try:
         return partial, file, sum(_write_all(file, chunk) for chunk in chunks)
     except BaseException:
