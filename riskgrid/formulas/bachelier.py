@@ -7,6 +7,7 @@ from riskgrid.formulas.compiled import loop, scalar
 from riskgrid.formulas.elementary import exp_decay
 from riskgrid.formulas.kernel import kernel
 from riskgrid.formulas.lane import at, line, row
+from riskgrid.formulas.memory import widest
 from riskgrid.formulas.normal import INVERSE_ROOT_TWO_PI, TAIL_END, tail_fraction
 from riskgrid.formulas.reference import ndtr
 
@@ -28,6 +29,7 @@ def bachelier_number(forward, strike, total_vol, is_call):  # type: ignore[no-un
 @loop("out")
 def bachelier_loop(forward, strike, total_vol, is_call, out):  # type: ignore[no-untyped-def]
     """Bachelier value of every lane."""
+    widest()
     for i in range(out.shape[0]):
         out_row = line(out, i)
         forward_row, strike_row = row(forward, i), row(strike, i)

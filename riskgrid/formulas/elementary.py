@@ -6,6 +6,7 @@ from riskgrid.formulas.arrays import Values
 from riskgrid.formulas.compiled import loop, scalar
 from riskgrid.formulas.kernel import kernel
 from riskgrid.formulas.lane import at, bits, fma, from_bits, line, row
+from riskgrid.formulas.memory import widest
 
 LEAST_EXPONENT = -745.1332191019412  # below it exp rounds to 0
 INVERSE_LN2 = 1.44269504088896340736
@@ -104,6 +105,7 @@ def log_number(x):  # type: ignore[no-untyped-def]
 @loop("out")
 def exp_loop(x, out):  # type: ignore[no-untyped-def]
     """exp of every lane."""
+    widest()
     for i in range(out.shape[0]):
         x_row, out_row = row(x, i), line(out, i)
         for j in range(out_row.shape[0]):
@@ -113,6 +115,7 @@ def exp_loop(x, out):  # type: ignore[no-untyped-def]
 @loop("out")
 def log_loop(x, out):  # type: ignore[no-untyped-def]
     """log of every lane."""
+    widest()
     for i in range(out.shape[0]):
         x_row, out_row = row(x, i), line(out, i)
         for j in range(out_row.shape[0]):

@@ -8,6 +8,7 @@ from riskgrid.formulas.compiled import loop, scalar
 from riskgrid.formulas.elementary import log_series, split
 from riskgrid.formulas.kernel import kernel
 from riskgrid.formulas.lane import at, fma, line, row
+from riskgrid.formulas.memory import widest
 from riskgrid.formulas.normal import INVERSE_ROOT_TWO_PI, exp_half_square, norm_cdf_number
 from riskgrid.formulas.reference import ndtr
 
@@ -39,6 +40,7 @@ def upper_distance(forward, strike, total_vol):  # type: ignore[no-untyped-def]
 @loop("out")
 def delta_loop(forward, strike, total_vol, is_call, out):  # type: ignore[no-untyped-def]
     """Derivative by the forward of every lane."""
+    widest()
     for i in range(out.shape[0]):
         out_row = line(out, i)
         forward_row, strike_row = row(forward, i), row(strike, i)
@@ -53,6 +55,7 @@ def delta_loop(forward, strike, total_vol, is_call, out):  # type: ignore[no-unt
 @loop("out")
 def gamma_loop(forward, strike, total_vol, out):  # type: ignore[no-untyped-def]
     """Second derivative by the forward of every lane."""
+    widest()
     for i in range(out.shape[0]):
         out_row = line(out, i)
         forward_row, strike_row, vol_row = row(forward, i), row(strike, i), row(total_vol, i)
@@ -67,6 +70,7 @@ def gamma_loop(forward, strike, total_vol, out):  # type: ignore[no-untyped-def]
 @loop("out")
 def vega_loop(forward, strike, total_vol, out):  # type: ignore[no-untyped-def]
     """Derivative by the total volatility of every lane."""
+    widest()
     for i in range(out.shape[0]):
         out_row = line(out, i)
         forward_row, strike_row, vol_row = row(forward, i), row(strike, i), row(total_vol, i)

@@ -7,6 +7,7 @@ from riskgrid.formulas.compiled import loop, scalar
 from riskgrid.formulas.elementary import exp_number
 from riskgrid.formulas.kernel import kernel
 from riskgrid.formulas.lane import at, fma, line, row
+from riskgrid.formulas.memory import widest
 from riskgrid.formulas.reference import ndtr
 
 INVERSE_ROOT_TWO_PI = 0.3989422804014326779399
@@ -65,6 +66,7 @@ def norm_cdf_number(x):  # type: ignore[no-untyped-def]
 @loop("out")
 def norm_cdf_loop(x, out):  # type: ignore[no-untyped-def]
     """N(x) of every lane."""
+    widest()
     for i in range(out.shape[0]):
         x_row, out_row = row(x, i), line(out, i)
         for j in range(out_row.shape[0]):
@@ -74,6 +76,7 @@ def norm_cdf_loop(x, out):  # type: ignore[no-untyped-def]
 @loop("out")
 def norm_pdf_loop(x, out):  # type: ignore[no-untyped-def]
     """n(x) of every lane."""
+    widest()
     for i in range(out.shape[0]):
         x_row, out_row = row(x, i), line(out, i)
         for j in range(out_row.shape[0]):

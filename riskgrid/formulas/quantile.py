@@ -7,6 +7,7 @@ from riskgrid.formulas.compiled import loop, scalar
 from riskgrid.formulas.elementary import log_number
 from riskgrid.formulas.kernel import kernel
 from riskgrid.formulas.lane import at, fma, line, row
+from riskgrid.formulas.memory import widest
 from riskgrid.formulas.reference import ndtri
 
 
@@ -92,6 +93,7 @@ def norm_ppf_number(probability):  # type: ignore[no-untyped-def]
 @loop("out")
 def norm_ppf_loop(probability, out):  # type: ignore[no-untyped-def]
     """Quantile of every lane."""
+    widest()
     for i in range(out.shape[0]):
         probability_row, out_row = row(probability, i), line(out, i)
         for j in range(out_row.shape[0]):
