@@ -23,6 +23,8 @@ __all__ = ["Program", "tile_shape"]
 _FEWEST_STATES = 16
 #: States of a tile at most: longer rows gain nothing, and leave no room for trades.
 _MOST_STATES = 1024
+#: Trades of a tile at most.
+_MOST_TRADES = 4096
 
 
 @dataclass(frozen=True)
@@ -85,15 +87,15 @@ class Program:
         scanned = {id(part): part.rows for node in self._order if node.scans for part in node.inputs}
         return sum(scanned.values())
 
-    @property
-    def live_tiles(self) -> int:
-        """The most tile buffers alive at once."""
+    def live_tiles(self, *, counting: bool = False) -> int:
+        """The most tile buffers alive at once; none where the machine counts what it holds in registers."""
+        tasks = self._counting if counting and self._counting else self._tasks
         alive = most = 0
-        for task in self._counting or self._tasks:
+        for task in tasks:
             alive += len(task.outputs)
             most = max(most, alive)
             alive -= len(task.last_use)
-        return max(most, 1)
+        return most if tasks is self._counting else max(most, 1)
 
     def replay(self, states: slice, trades: slice | None = None) -> NDArray[Any]:
         """The result on a tile, ``(trades, states)``; the array may be reused by the next call."""
@@ -114,11 +116,11 @@ class Program:
         ValueError where ``where`` has other shapes: the machine would write beside its arrays.
         """
         shape = trades.stop - trades.start, states.stop - states.start - where.skip
-        if where.ticks.shape != shape or where.base.shape != (self.trades,) or where.flags.shape != (self.trades,):
-            raise ValueError(
-                f"ticks {where.ticks.shape}, base {where.base.shape}, flags {where.flags.shape}; they must be {shape} "
-                f"and ({self.trades},)"
-            )
+        of_trades = [array.shape for array in (where.base, where.flags, where.checksums)]
+        found = where.ticks.shape, where.multipliers.shape, *of_trades
+        right = shape, shape[1:], *[(self.trades,)] * 3
+        if found != right:
+            raise ValueError(f"ticks, multipliers, base, flags and checksums are {found}; {right} is right")
         self._run(self._counting, states, trades, where)
 
     def _run(
@@ -237,14 +239,20 @@ class Program:
             self._pool.setdefault((buffer.shape, buffer.dtype), []).append(buffer)
 
 
-def tile_shape(program: Program, states: int, cache: int) -> tuple[int, int]:
-    """Trades and states of a tile whose buffers stay in ``cache`` bytes; states are cut at multiples of 16 only."""
+def tile_shape(program: Program, states: int, cache: int, *, counting: bool = False) -> tuple[int, int]:
+    """Trades and states of a tile whose buffers stay in ``cache`` bytes; states are cut at multiples of 16 only.
+
+    counting : its values are counted, not replayed.
+    """
     budget = max(cache, 1 << 17) // 8
     scanned = program.scanned_rows
-    wide = budget * 3 // (4 * scanned) // 16 * 16 if scanned else _MOST_STATES
+    # half as much again as the cache holds: what a range costs beside pricing weighs more than the rows that miss it
+    wide = budget * 3 // (2 * scanned) // 16 * 16 if scanned else _MOST_STATES
     columns = min(states, max(wide, 32), _MOST_STATES)
     columns = states if states <= columns + 15 else columns
-    return max(8, min(program.trades, budget // (columns * program.live_tiles), 4096)), columns
+    buffers = program.live_tiles(counting=counting)
+    most = budget // (columns * buffers) if buffers else _MOST_TRADES
+    return max(8, min(program.trades, most, _MOST_TRADES)), columns
 
 
 def _column(value: Any, trades: int) -> Values:

@@ -27,17 +27,21 @@ class Count:
 
     ticks : (row of the tile, state) int32, less the first state where ``skip`` is 1.   base : (trade,); ``sets`` is 1
     where the first state is the base and says it.   flags : (trade,), see ``formulas.tick``.   scale : ticks a unit.
+    checksums : (trade,), to which each tick adds itself times its one of ``multipliers`` (state), less the first too.
     """
 
     ticks: NDArray[np.int32]
     base: Values
     flags: NDArray[np.uint8]
+    checksums: NDArray[np.uint64]
+    multipliers: NDArray[np.uint32]
     scale: float
     skip: int
     sets: int
 
 
-_NOWHERE = Count(np.empty((0, 0), np.int32), np.empty(0), np.empty(0, np.uint8), 1.0, 0, 0)
+_NO_SUMS = np.empty(0, np.uint64), np.empty(0, np.uint32)
+_NOWHERE = Count(np.empty((0, 0), np.int32), np.empty(0), np.empty(0, np.uint8), *_NO_SUMS, 1.0, 0, 0)
 
 
 class Segment:
@@ -112,7 +116,8 @@ class Segment:
         width = -(-states // (16 * strips)) * 16
         row, number, grids = self._operands.arrays
         scratch = self._scratch[:, :width]
-        where = count.ticks, count.base, count.flags, count.scale, count.skip, count.sets
+        sums = count.checksums, count.multipliers[None]  # of a matrix the compiler knows that it is contiguous
+        where = count.ticks, count.base, count.flags, *sums, count.scale, count.skip, count.sets
         machine_loop(self._steps, self._addresses, row, number, grids, scratch, rows.start, rows.stop, states, *where)
         del kept  # alive until here: the machine knows addresses only
 

@@ -189,9 +189,10 @@ def test_machine__gives_the_same_bits_in_tiles_of_any_shape(chain, shape):
 
 
 def counted(value, shape, scale):
-    """Ticks, base values and flags as the machine counts them, tile by tile."""
+    """Ticks, base values, flags and checksums as the machine counts them, tile by tile."""
     program, ticks = Program(value, TRADES, machine=True), np.full((TRADES, MOST - 1), 7, np.int32)
     base, flags = np.full(TRADES, np.nan), np.zeros(TRADES, np.uint8)
+    sums = np.full(TRADES, formulas.checksum_of_length(MOST - 1), np.uint64)
     for left in range(0, MOST, shape[1]):
         across = slice(left, min(left + shape[1], MOST))
         if not program.counts(across):
@@ -199,9 +200,10 @@ def counted(value, shape, scale):
         first = int(left == 0)
         for top in range(0, TRADES, shape[0]):
             down = slice(top, min(top + shape[0], TRADES))
-            out = ticks[down, max(left - 1, 0) : across.stop - 1]
-            program.count(across, down, Count(out, base, flags, scale, first, first))
-    return ticks, base, flags
+            here = slice(max(left - 1, 0), across.stop - 1)
+            where = base, flags, sums, formulas.checksum_multipliers(MOST - 1)[here]
+            program.count(across, down, Count(ticks[down, here], *where, scale, first, first))
+    return ticks, base, flags, sums
 
 
 @needs_numba
@@ -212,7 +214,7 @@ def test_count__gives_the_ticks_of_what_is_replayed(chain, shape):
     value = value * np.ones((TRADES, 1))
     with np.errstate(all="ignore"):
         values = np.array(Program(value, TRADES, machine=False).replay(slice(0, MOST)))
-        ticks, base, flags = counted(value, shape, 1024.0)
+        ticks, base, flags, sums = counted(value, shape, 1024.0)
     kept = MOST - 1 if MOST % shape[1] == 0 or MOST % shape[1] >= 16 else MOST // shape[1] * shape[1] - 1
     expected = np.empty((TRADES, kept), np.int32)
     wide, missing = formulas.to_ticks(values[:, 1 : kept + 1], values[:, 0], 1024.0, expected)
@@ -221,6 +223,8 @@ def test_count__gives_the_ticks_of_what_is_replayed(chain, shape):
     assert (ticks[:, kept:] == 7).all()
     np.testing.assert_array_equal((flags & WIDE) != 0, wide)
     np.testing.assert_array_equal((flags & MISSING) != 0, missing)
+    if kept == MOST - 1:
+        np.testing.assert_array_equal(sums, formulas.row_checksums(ticks))
 
 
 @needs_numba
@@ -228,19 +232,21 @@ def test_count__leaves_the_base_value_of_another_date_alone():
     value = gather(source(np.abs(TABLES[0])), ROW) * COLUMNS[1]
     program, ticks = Program(value, TRADES, machine=True), np.empty((TRADES, MOST - 1), np.int32)
     base, flags = np.arange(float(TRADES)), np.zeros(TRADES, np.uint8)
-    program.count(slice(0, MOST), slice(0, TRADES), Count(ticks, base, flags, 16.0, 1, 0))
+    sums = np.zeros(TRADES, np.uint64), formulas.checksum_multipliers(MOST - 1)
+    program.count(slice(0, MOST), slice(0, TRADES), Count(ticks, base, flags, *sums, 16.0, 1, 0))
     assert base.tolist() == list(range(TRADES))
     expected = np.empty_like(ticks)
     formulas.to_ticks(program.replay(slice(0, MOST))[:, 1:], base, 16.0, expected)
     np.testing.assert_array_equal(ticks, expected)
 
 
-@pytest.mark.parametrize("wrong", [0, 1, 2])
+@pytest.mark.parametrize("wrong", range(5))
 def test_count__refuses_arrays_of_other_shapes(wrong):
     arrays = [np.empty((TRADES, MOST - 1), np.int32), np.zeros(TRADES), np.zeros(TRADES, np.uint8)]
+    arrays += [np.zeros(TRADES, np.uint64), formulas.checksum_multipliers(MOST - 1)]
     arrays[wrong] = arrays[wrong][:-1]
     program = Program(gather(source(TABLES[0]), ROW) * 2.0, TRADES, machine=True)
-    with pytest.raises(ValueError, match=r"they must be \(7, \d+\) and \(7,\)"):
+    with pytest.raises(ValueError, match=r"is right"):
         program.count(slice(0, MOST), slice(0, TRADES), Count(*arrays, 16.0, 1, 1))
 
 

@@ -152,9 +152,9 @@ def test_replay__uses_its_buffers_again():
     value = spot()
     for step in range(40):
         value = value + float(step)
-    assert Program(value, TRADES, machine=True).live_tiles == 1
+    assert Program(value, TRADES, machine=True).live_tiles() == 1
     program = Program(value, TRADES, machine=False)
-    assert program.live_tiles == 2
+    assert program.live_tiles() == 2
     first = program.replay(slice(0, 16), slice(0, 8))
     assert sum(map(len, program._pool.values())) == 2
     again = program.replay(slice(16, 32), slice(8, 16))
@@ -163,7 +163,7 @@ def test_replay__uses_its_buffers_again():
 
 
 def test_live_tiles__of_a_result_that_all_trades_share_is_one():
-    assert Program(rate(), TRADES).live_tiles == 1
+    assert Program(rate(), TRADES).live_tiles() == 1
 
 
 def test_program__of_one_trade_shares_everything():
@@ -238,7 +238,7 @@ def test_tile_shape__cuts_states_at_multiples_of_16_and_trades_by_the_cache(cach
     assert width == states or width % 16 == 0
     assert 8 <= height <= max(TRADES, 8)
     if height > 8:
-        assert height * width * program.live_tiles * 8 <= max(cache, 1 << 17)
+        assert height * width * program.live_tiles() * 8 <= max(cache, 1 << 17)
 
 
 def test_tile_shape__of_a_table_that_each_trade_scans_takes_few_states():

@@ -43,6 +43,7 @@ class Priced:
     ticks : (trade, scenario) int32, or int64 where asked for; the least number marks a missing pair.
     wide : (row,) rows whose P&L does not fit; theirs are ``wide_ticks`` (row, scenario) int64.
     base_value : (trade,) reporting currency.   status : (trade,), see ``schema.Status``.   problems : row to sentence.
+    checksums : (trade,), of the rows of ticks, where the block has just been priced.
     """
 
     ticks: NDArray[Any]
@@ -51,6 +52,7 @@ class Priced:
     wide: NDArray[np.int64]
     wide_ticks: NDArray[np.int64]
     problems: dict[int, str] = field(default_factory=dict)
+    checksums: NDArray[np.uint64] | None = None
 
     @classmethod
     def joined(cls, parts: Sequence[Priced]) -> Priced:
@@ -94,7 +96,7 @@ def price_block(  # noqa: PLR0917, each is a thing of its own, and a block has a
     """
     trades, states = len(columns["quantity"]), len(dates)
     kind = np.int64 if pricing.wide else np.int32
-    sheet = Sheet(ticks((trades, states - 1), kind), np.full(trades, np.nan), np.zeros(trades, np.bool_))
+    sheet = Sheet.blank(ticks((trades, states - 1), kind))
 
     def attempt(rows: NDArray[np.int64]) -> None:
         whole = len(rows) == trades
@@ -120,7 +122,8 @@ def _fill(sheet: Sheet, rows: NDArray[np.int64], at: NDArray[np.intp], part: _Pa
     top = int(rows[0])
     mine = slice(top, top + len(rows))  # what is tried at once are neighbours
     flags = np.zeros(len(rows), np.uint8)
-    columns = Range(ticks[mine], at[1:] - 1, 2.0**part.pricing.bits, sheet.base_value[mine], flags, base_date)
+    of_trades = sheet.base_value[mine], flags, sheet.checksums[mine]
+    columns = Range(ticks[mine], at[1:] - 1, 2.0**part.pricing.bits, *of_trades, base_date)
     if part.instrument.eager:
         for tile, states, values in _eager_tiles(part, len(at)):
             count_values(sheet, columns, (top, tile, states), values)
@@ -135,16 +138,21 @@ def _fill(sheet: Sheet, rows: NDArray[np.int64], at: NDArray[np.intp], part: _Pa
 def _price(sheet: Sheet, columns: Range, program: Program, top: int) -> None:
     """Price and count tile by tile. top : the block's row of the program's first trade."""
     states = columns.ticks.shape[1] + 1
-    height, width = tile_shape(program, states, cache_bytes())
+    narrow = columns.ticks.dtype == np.int32
+    height, width = tile_shape(program, states, cache_bytes(), counting=narrow)
+    rows, sums = slice(top, top + program.trades), columns.ticks.shape[1] == sheet.ticks.shape[1]
+    columns.checksums[:] = formulas.checksum_of_length(columns.ticks.shape[1])
     for first in range(0, states, width):
         across = slice(first, min(first + width, states))
-        inside = columns.ticks.dtype == np.int32 and program.counts(across)
+        inside = narrow and program.counts(across)
         for start in range(0, program.trades, height):
             tile = slice(start, min(start + height, program.trades))
             if inside:
                 count_inside(sheet, columns, (top, tile, across), program)
             else:
                 count_values(sheet, columns, (top, tile, across), program.replay(across, tile))
+        sums &= inside
+    sheet.checked[rows] = sums
 
 
 def _eager_tiles(part: _Part, states: int) -> Iterator[tuple[slice, slice, Values]]:
@@ -188,7 +196,8 @@ def _finished(sheet: Sheet, instrument: Instrument, columns: Columns, base_date:
         status[ended & (status == Status.PRICED)] = Status.EXPIRED
     for row in sheet.problems:
         sheet.ticks[row], sheet.base_value[row], status[row] = least, np.nan, Status.FAILED
-    return Priced(sheet.ticks, sheet.base_value, status, wide, wide_ticks, sheet.problems)
+    checksums = sheet.finished({*sheet.wide, *sheet.problems})
+    return Priced(sheet.ticks, sheet.base_value, status, wide, wide_ticks, sheet.problems, checksums)
 
 
 def only_rows(priced: Priced, rows: NDArray[np.int64]) -> Priced:

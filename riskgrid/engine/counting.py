@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,17 +18,39 @@ from riskgrid.terms import Values
 
 __all__ = ["Range", "Sheet", "Tile", "count_inside", "count_values"]
 
+#: Rows around one that does not fit that are replayed at once.
+_AT_ONCE = 256
+
 
 @dataclass
 class Sheet:
-    """What the trades of a block fill in, range by range of states and trades."""
+    """What the trades of a block fill in, range by range of states and trades.
+
+    checksums : (trade,), of the rows of ticks that are in ``checked``; of others they are not known yet.
+    """
 
     ticks: NDArray[Any]
     base_value: Values
     missing: NDArray[np.bool_]
+    checksums: NDArray[np.uint64]
+    checked: NDArray[np.bool_]
     beyond: set[int] = field(default_factory=set)
     wide: dict[int, list[tuple[NDArray[np.intp], NDArray[np.int64]]]] = field(default_factory=dict)
     problems: dict[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def blank(cls, ticks: NDArray[Any]) -> Sheet:
+        """Nothing filled in yet. ticks : (trade, scenario)."""
+        trades = len(ticks)
+        none = np.zeros(trades, np.bool_)
+        return cls(ticks, np.full(trades, np.nan), none, np.zeros(trades, np.uint64), none.copy())
+
+    def finished(self, changed: Collection[int]) -> NDArray[np.uint64]:
+        """The checksums of all rows, some of which have been changed since."""
+        self.checked[list(changed)] = False
+        lacking = np.flatnonzero(~self.checked)
+        self.checksums[lacking] = formulas.row_checksums(self.ticks, lacking)
+        return self.checksums
 
 
 @dataclass(frozen=True)
@@ -34,7 +58,8 @@ class Range:
     """Scenarios of one date, and the trades tried at once. ticks : (trade, scenario).   base : (trade,).
 
     places : (scenario,) in the block.   scale : ticks a unit.   flags : (trade,), room for those of a tile.
-    is_base : whether the base values are those of this date.
+    checksums : (trade,), added to by what is counted inside.   is_base : whether the base values are those of this
+    date.
     """
 
     ticks: NDArray[Any]
@@ -42,6 +67,7 @@ class Range:
     scale: float
     base: Values
     flags: NDArray[np.uint8]
+    checksums: NDArray[np.uint64]
     is_base: bool
 
 
@@ -53,17 +79,24 @@ def count_inside(sheet: Sheet, columns: Range, where: Tile, program: Program) ->
     """Price and count a tile in one go."""
     top, tile, states = where
     skip = int(states.start == 0)
-    out = columns.ticks[tile, max(states.start - 1, 0) : states.stop - 1]
+    here = slice(max(states.start - 1, 0), states.stop - 1)
     columns.flags[tile] = 0
     sets = int(skip and columns.is_base)
-    program.count(states, tile, Count(out, columns.base, columns.flags, columns.scale, skip, sets))
-    flags = columns.flags[tile]
-    sheet.missing[top + tile.start : top + tile.stop] |= ((flags & MISSING) != 0) | ~np.isfinite(columns.base[tile])
+    sums = columns.checksums, formulas.checksum_multipliers(columns.ticks.shape[1])[here]
+    inside = Count(columns.ticks[tile, here], columns.base, columns.flags, *sums, columns.scale, skip, sets)
+    program.count(states, tile, inside)
+    flags, missing = columns.flags[tile], sheet.missing[top + tile.start : top + tile.stop]
+    if sets or not columns.is_base:  # the base values of these trades are known from here on
+        missing |= ~np.isfinite(columns.base[tile])
+    if not flags.any():
+        return
+    missing |= (flags & MISSING) != 0
     wide = (tile.start + np.flatnonzero(flags & WIDE)).tolist()
-    if wide:
-        again = program.replay(states, slice(wide[0], wide[-1] + 1))
-        for row in wide:
-            at = row - wide[0]
+    for _, near in itertools.groupby(wide, lambda row: row // _AT_ONCE):
+        rows = list(near)
+        again = program.replay(states, slice(rows[0], rows[-1] + 1))
+        for row in rows:
+            at = row - rows[0]
             _count_wide(sheet, columns, (top, slice(row, row + 1), states), again[at : at + 1])
 
 

@@ -8,21 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskgrid.engine.block import Priced
-from riskgrid.store import Stored
+from riskgrid.store import Stored, Summed
 
 __all__ = ["in_place", "parts_of", "priced_from", "rows_from"]
 
 type Index = NDArray[np.int64]
 
 
-def parts_of(priced: Priced) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def parts_of(priced: Priced) -> tuple[dict[str, Any], dict[str, NDArray[Any] | Summed]]:
     """What the store keeps of a block; :func:`priced_from` reads it."""
-    arrays: dict[str, NDArray[Any]] = {
+    ticks = priced.ticks if priced.checksums is None else Summed(priced.ticks, priced.checksums)
+    arrays: dict[str, NDArray[Any] | Summed] = {
         "base_value": priced.base_value,
         "status": priced.status,
         "wide": priced.wide,
         "wide_ticks": priced.wide_ticks,
-        "ticks": priced.ticks,
+        "ticks": ticks,
     }
     return {"problems": sorted([row, text] for row, text in priced.problems.items())}, arrays
 

@@ -3,7 +3,7 @@
 from riskgrid.formulas.bachelier import bachelier_value
 from riskgrid.formulas.backend import BACKEND
 from riskgrid.formulas.black import black_value
-from riskgrid.formulas.checksum import row_checksums
+from riskgrid.formulas.checksum import checksum_multipliers, checksum_of_length, row_checksums
 from riskgrid.formulas.curve import discount_factors, paid_growth, weighted_nodes
 from riskgrid.formulas.elementary import exp, log
 from riskgrid.formulas.flow import check_flows, checked_flow_sum, flow_sum
@@ -29,6 +29,8 @@ __all__ = [
     "black_vega",
     "check_flows",
     "checked_flow_sum",
+    "checksum_multipliers",
+    "checksum_of_length",
     "discount_factors",
     "exp",
     "flow_sum",

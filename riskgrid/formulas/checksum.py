@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from riskgrid.formulas.arrays import Indices
 from riskgrid.formulas.compiled import INTERPRETED, loop
 from riskgrid.formulas.lane import line
+from riskgrid.formulas.memory import widest
 
 type Words = NDArray[np.uint32]
 type Checksums = NDArray[np.uint64]
@@ -20,6 +21,7 @@ LENGTH = 0x9E3779B97F4A7C15
 @loop("out")
 def row_checksums_loop(words, rows, multipliers, out):  # type: ignore[no-untyped-def]
     """One product of 32-bit numbers a word: the processor makes several of them at once."""
+    widest()
     for i in range(rows.shape[0]):
         row, total = line(words, rows[i]), np.uint64(0)
         for j in range(multipliers.shape[0]):
@@ -53,15 +55,21 @@ def row_checksums(matrix: NDArray[Any], rows: Indices | None = None) -> Checksum
         raise IndexError(f"rows {every.min()} to {every.max()} are asked for; known: 0 to {len(matrix) - 1}")
     words = np.ascontiguousarray(matrix).view(np.uint32)
     width = words.shape[1]
-    found = np.full(len(every), width * LENGTH % 2**64, np.uint64)
+    found = np.full(len(every), checksum_of_length(width), np.uint64)
     compute = row_checksums_numpy if INTERPRETED else row_checksums_loop
     with np.errstate(over="ignore"):
-        compute(words, every, _multipliers(width), found)
+        compute(words, every, checksum_multipliers(width), found)
     return found
 
 
+def checksum_of_length(width: int) -> int:
+    """What a row of so many words begins with: each word then adds itself times its multiplier."""
+    return width * LENGTH % 2**64
+
+
 @functools.lru_cache(maxsize=64)
-def _multipliers(width: int) -> Words:
+def checksum_multipliers(width: int) -> Words:
+    """The fixed odd numbers m_j of the first words, (width,)."""
     # splitmix64 of 1, 2, 3 ... (Steele, Lea, Flood 2014)
     with np.errstate(over="ignore"):
         mixed = np.arange(1, width + 1, dtype=np.uint64) * np.uint64(LENGTH)

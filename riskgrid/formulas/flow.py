@@ -13,12 +13,12 @@ STATES = 32  # of one pass: a number known to the compiler leaves neither tests 
 
 
 @loop("out")
-def flow_sum_loop(discount, row, amount, start, out):  # type: ignore[no-untyped-def]
+def flow_sum_loop(discount, row, amount, start, stop, out):  # type: ignore[no-untyped-def]
     """`STATES` states at a time, the last ones overlapping; four flows a pass, added one after the other."""
     widest()
     states, total = out.shape[1], lanes()
     for t in range(out.shape[0]):
-        first, last = start[t], start[t + 1]
+        first, last = start[t], stop[t]
         fours = first + (last - first) // 4 * 4
         for chunk in range((states + STATES - 1) // STATES):
             b = min(chunk * STATES, states - STATES)
@@ -41,23 +41,23 @@ def flow_sum_loop(discount, row, amount, start, out):  # type: ignore[no-untyped
 
 
 @loop("out")
-def flow_sum_of_few_loop(discount, row, amount, start, out):  # type: ignore[no-untyped-def]
+def flow_sum_of_few_loop(discount, row, amount, start, stop, out):  # type: ignore[no-untyped-def]
     """The same, with the same bits, of fewer than `STATES` states."""
     for t in range(out.shape[0]):
         out_row = line(out, t)
         for j in range(out_row.shape[0]):
             out_row[j] = 0.0
-        for f in range(start[t], start[t + 1]):
+        for f in range(start[t], stop[t]):
             d0, a0 = line(discount, row[f]), amount[f]
             for j in range(out_row.shape[0]):
                 out_row[j] = fma(a0, d0[j], out_row[j])
 
 
-def flow_sum_numpy(discount: Array, row: Indices, amount: Array, start: Indices, out: Array) -> None:
+def flow_sum_numpy(discount: Array, row: Indices, amount: Array, start: Indices, stop: Indices, out: Array) -> None:
     """Specification of `flow_sum`."""
     out[...] = 0.0
     for t in range(len(out)):
-        for f in range(start[t], start[t + 1]):
+        for f in range(start[t], stop[t]):
             out[t] += amount[f] * discount[row[f]]
 
 
@@ -72,14 +72,15 @@ def flow_sum(discount: Array, row: Indices, amount: Array, start: Indices, out: 
     array([[55.]])
     """
     check_flows(len(discount), row, amount, start)
-    return checked_flow_sum(discount, row, amount, start, output((len(start) - 1, discount.shape[1]), out))
+    out = output((len(start) - 1, discount.shape[1]), out)
+    return checked_flow_sum(discount, row, amount, start[:-1], start[1:], out)
 
 
-def checked_flow_sum(discount: Array, row: Indices, amount: Array, start: Indices, out: Array) -> Array:
-    """As `flow_sum`, of rows and starts that are known to be right, as for every tile of a block but the first."""
+def checked_flow_sum(discount: Array, row: Indices, amount: Array, start: Indices, stop: Indices, out: Array) -> Array:
+    """As `flow_sum`, where the flows of trade t are start[t] to stop[t], all known to be right: of a tile's trades."""
     compiled = flow_sum_loop if out.shape[1] >= STATES else flow_sum_of_few_loop
     with np.errstate(all="ignore"):
-        (compiled if BACKEND == "numba" else flow_sum_numpy)(discount, row, amount, start, out)
+        (compiled if BACKEND == "numba" else flow_sum_numpy)(discount, row, amount, start, stop, out)
     return out
 
 

@@ -6,7 +6,7 @@ cache; a row picked from a shared table costs nothing, because it is an operand'
 """
 
 from riskgrid.formulas.bachelier import bachelier_number
-from riskgrid.formulas.black import black_number
+from riskgrid.formulas.black import black_at, black_strip, strike_distance
 from riskgrid.formulas.bracket import surface_strip
 from riskgrid.formulas.compiled import loop, scalar
 from riskgrid.formulas.curve import discount_number
@@ -36,7 +36,7 @@ from riskgrid.formulas.opcode import (
     D,
 )
 from riskgrid.formulas.strip import arithmetic, choice, comparison, function, node_sum, of_one, spread
-from riskgrid.formulas.tick import AHEAD, narrow_lines, tick_row
+from riskgrid.formulas.tick import AHEAD, narrow_lines, summed_tick_row
 
 
 @scalar
@@ -72,12 +72,12 @@ def option(op, a, b, c, d, number, step, out):  # type: ignore[no-untyped-def]
     widest()
     n = out.shape[0]
     if op == BLACK_ROW:
-        strike, is_call = number[step[B + 1]], number[step[D + 1]] != 0.0
-        for j in range(n):
-            out[j] = black_number(a[j], strike, c[j], is_call)
+        black_strip(a, number[step[B + 1]], c, number[step[D + 1]] != 0.0, out)
     elif op == BLACK:
+        for j in range(n):  # out is none of the operands
+            out[j] = strike_distance(a[j], b[j], c[j])
         for j in range(n):
-            out[j] = black_number(a[j], b[j], c[j], d[j] != 0.0)
+            out[j] = black_at(a[j], b[j], c[j], d[j] != 0.0, out[j])
     elif op == BACHELIER:
         for j in range(n):
             out[j] = bachelier_number(a[j], b[j], c[j], d[j] != 0.0)
@@ -104,9 +104,25 @@ def look_up(op, a, step, tables, row, number, grids, place, out):  # type: ignor
                 out[j] = discount_number(out[j])
 
 
-@loop("scratch", "ticks", "base", "flags")
+@loop("scratch", "ticks", "base", "flags", "checksums")
 def machine_loop(  # type: ignore[no-untyped-def]
-    steps, tables, rows, numbers, grids, scratch, first, last, states, ticks, base, flags, scale, skip, sets
+    steps,
+    tables,
+    rows,
+    numbers,
+    grids,
+    scratch,
+    first,
+    last,
+    states,
+    ticks,
+    base,
+    flags,
+    checksums,
+    multipliers,
+    scale,
+    skip,
+    sets,
 ):
     """Runs the steps for the trades first to last, strip by strip of the scratch memory's width.
 
@@ -115,7 +131,7 @@ def machine_loop(  # type: ignore[no-untyped-def]
     scratch : (strip, state).   Tables are written where a step's target says so; addresses must be valid.
     What `TICK` writes: ticks (trade - first, state - skip), where skip is 1 if the first state is the base and left
     out, else 0; base (trade,), read, and set from the first state if sets is 1; flags (trade,), those of `tick_row`,
-    added to.   scale : ticks per unit.
+    and checksums (trade,), of ticks times multipliers (1, state - skip), both added to.   scale : ticks per unit.
     """
     widest()
     lines = narrow_lines(ticks.shape[1])
@@ -133,8 +149,11 @@ def machine_loop(  # type: ignore[no-untyped-def]
                     if begin == 0 and sets == 1:
                         base[t] = a[0] + 0.0  # minus nothing is nothing
                     ahead(ticks, t - first + AHEAD, lines)
-                    counted = line(ticks, t - first)[begin - skip + here : begin - skip + n]
-                    flags[t] |= tick_row(a[here:], base[t], scale, counted)
+                    target = line(ticks, t - first)[begin - skip + here : begin - skip + n]
+                    times = line(multipliers, 0)[begin - skip + here : begin - skip + n]
+                    flag, total = summed_tick_row(a[here:], base[t], scale, times, target)
+                    flags[t] |= flag
+                    checksums[t] += total
                     continue
                 if op >= NODES:
                     look_up(op, a, step, tables, row, number, grids, place, out)

@@ -41,6 +41,27 @@ def tick_row(values, level, scale, out):  # type: ignore[no-untyped-def]
     return (WIDE if outside != 0 else 0) + (MISSING if lacking != 0 else 0)
 
 
+@scalar
+def summed_tick_row(values, level, scale, multipliers, out):  # type: ignore[no-untyped-def]
+    """The same, and the sum of ticks times multipliers as :func:`riskgrid.formulas.checksum.row_checksums` has it.
+
+    Here, where the ticks are at hand: reading them again would wait until what was just written is in the cache.
+    """
+    widest()
+    outside = lacking = 0
+    total = np.uint64(0)
+    for j in range(out.shape[0]):
+        x = np.rint((values[j] - level) * scale)
+        size = abs(x)
+        fits = size <= INT32_LIMIT
+        outside |= (size > INT32_LIMIT) & (size < np.inf)
+        lacking |= not fits
+        tick = np.int32(x if fits else 0.0) if fits else MISSING_INT32
+        total += np.uint64(np.uint32(tick)) * np.uint64(multipliers[j])
+        out[j] = tick
+    return (WIDE if outside != 0 else 0) + (MISSING if lacking != 0 else 0), total
+
+
 @loop("out", "flags")
 def to_int32_loop(values, base, scale, out, flags):  # type: ignore[no-untyped-def]
     """Row by row, each asked for ahead of its turn."""

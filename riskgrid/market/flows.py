@@ -120,8 +120,7 @@ def sum_flows(discount: Quantity, row: Index, amount: Values, offset: Index) -> 
     formulas.check_flows(discount.rows, index, amount, offset)
 
     def flow_sum(table: Values, first: Index, last: Index, out: Any) -> Values:
-        start = np.append(first, last[-1:]) if len(first) else np.zeros(1, np.int64)
         out = np.empty((len(first), table.shape[1])) if out is None else out
-        return formulas.checked_flow_sum(table, index, amount, start, out)
+        return formulas.checked_flow_sum(table, index, amount, first, last, out)
 
     return Quantity(flow_sum, (discount,), extent="tile", by_trade=(offset[:-1], offset[1:]), scans=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from riskgrid.store.container import Summed
 from riskgrid.store.failure import explained
 from riskgrid.store.objects import KINDS, Store, store_of
 from riskgrid.store.row import BATCH, ENDINGS, INTERACTIVE, RunRow
@@ -36,6 +37,7 @@ __all__ = [
     "RunRow",
     "Store",
     "Stored",
+    "Summed",
     "Waiting",
     "explained",
     "store_of",

@@ -8,6 +8,7 @@ import json
 import mmap
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +17,35 @@ from numpy.typing import NDArray
 
 from riskgrid.formulas import row_checksums
 
-__all__ = ["from_file", "to_chunks"]
+__all__ = ["Summed", "from_file", "to_chunks"]
+
+
+@dataclass(frozen=True)
+class Summed:
+    """An array (row, column) with the checksums of its rows (row,), made while it was at hand."""
+
+    array: NDArray[Any]
+    checksums: NDArray[np.uint64]
+
 
 type Arrays = dict[str, NDArray[Any]]
 type Rows = dict[str, tuple[NDArray[Any], NDArray[np.uint64]]]
 type Chunks = list[bytes | memoryview]
 
 
-def to_chunks(meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], *, by_row: Sequence[str] = ()) -> Chunks:
+def to_chunks(
+    meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any] | Summed], *, by_row: Sequence[str] = ()
+) -> Chunks:
     """The bytes of a file that :func:`from_file` reads; ``meta`` is JSON, arrays hold numbers, dates or flags.
 
     by_row : arrays of numbers each row of which has a checksum of its own, so that a row can be verified without the
     others. All else is in the checksum of the whole, which reading compares; of these arrays it is their checksums.
     """
-    apart = {name: np.ascontiguousarray(arrays[name]) for name in by_row if name in arrays}
-    whole = [array for name, array in arrays.items() if name not in apart]
-    whole += [row_checksums(array) for array in apart.values()]
+    apart = {name: _summed(arrays[name]) for name in by_row if name in arrays}
+    whole: list[Any] = [array for name, array in arrays.items() if name not in apart]
+    whole += [each.checksums for each in apart.values()]
     body = [chunk for array in whole for chunk in _segment(array)]
-    rows = [_segment(array) for array in apart.values()]
+    rows = [_segment(each.array) for each in apart.values()]
     described: dict[str, Any] = {
         "meta": meta,
         "arrays": [name for name in arrays if name not in apart],
@@ -45,6 +57,13 @@ def to_chunks(meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], *, by
     checksum = functools.reduce(lambda crc, chunk: zlib.crc32(chunk, crc), covered, zlib.crc32(text))
     head = text.removesuffix(b"}") + b',"checksum":%d}' % checksum
     return [*_segment(np.frombuffer(head, np.uint8)), *body, *(chunk for segment in rows for chunk in segment)]
+
+
+def _summed(array: NDArray[Any] | Summed) -> Summed:
+    if isinstance(array, Summed):
+        return array
+    array = np.ascontiguousarray(array)
+    return Summed(array, row_checksums(array))
 
 
 def from_file(path: Path, *, mapped: bool = True) -> tuple[dict[str, Any], Arrays, Rows]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from riskgrid.errors import BadSpec, DamagedObject, StoreError
 from riskgrid.settings import settings
 from riskgrid.store.backend import Backend, Entry
-from riskgrid.store.container import from_file, to_chunks
+from riskgrid.store.container import Summed, from_file, to_chunks
 from riskgrid.store.deferred import Deferred
 from riskgrid.store.failure import explained
 from riskgrid.store.folder import Folder
@@ -161,7 +161,13 @@ class Store:
         return self.backend.list(kind)
 
     def put(
-        self, kind: str, key: str, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], *, durable: bool = True
+        self,
+        kind: str,
+        key: str,
+        meta: Mapping[str, Any],
+        arrays: Mapping[str, NDArray[Any] | Summed],
+        *,
+        durable: bool = True,
     ) -> int:
         """Store an object, return its size in bytes; where the key exists it is left alone.
 

@@ -114,7 +114,7 @@ def blocking_and_tiling_change_no_bit(name, folder, monkeypatch):
             patch.setattr(engine_block, "_EAGER_ROWS", rows)
             patch.setattr(engine_block, "cache_bytes", lambda: 1 << 12)
             if shape is not None:
-                patch.setattr(engine_block, "tile_shape", lambda *_, shape=shape: shape)
+                patch.setattr(engine_block, "tile_shape", lambda *_, shape=shape, **__: shape)
             done = run(book, made.market(), states, store=folder / str(number), cluster="threads:1", cut=cut)
         assert done.manifest["blocks"]["priced"] > 0
         assert made.bits_by_trade(done) == whole

@@ -172,7 +172,7 @@ def moved(count, days=0):
 @pytest.mark.parametrize(("rows", "count", "days"), [(1, 3, 0), (1, 40, 0), (300, 3, 40), (300, 40, 0)])
 def test_eager_market__answers_in_the_same_bits(question, rows, count, days, tmp_path, monkeypatch):
     states = moved(count, days)
-    monkeypatch.setattr(engine_block, "tile_shape", lambda *_: (7, 16))
+    monkeypatch.setattr(engine_block, "tile_shape", lambda *_, **__: (7, 16))
     monkeypatch.setattr(engine_block, "_EAGER_ROWS", 64)
     numbers = priced(question, rows, states, tmp_path / "eager", eager=True)
     quantities = priced(question, rows, states, tmp_path / "other", eager=False)

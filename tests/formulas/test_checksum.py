@@ -11,7 +11,7 @@ MATRIX = np.random.default_rng(5).integers(-(2**31), 2**31, (7, 33)).astype(np.i
 @pytest.mark.parametrize("rows", [np.arange(7), np.array([3, 3, 0]), np.zeros(0, np.int64)])
 def test_row_checksums__compiled_and_specified_have_the_same_bits(matrix, rows):
     words = matrix.view(np.uint32)
-    multipliers = checksum._multipliers(words.shape[1])
+    multipliers = checksum.checksum_multipliers(words.shape[1])
     ours, theirs = np.ones((2, len(rows)), np.uint64)
     row_checksums_loop(words, rows, multipliers, ours)
     with np.errstate(over="ignore"):
@@ -50,7 +50,7 @@ def test_row_checksums__are_what_they_were_when_blocks_were_written():
 
 
 def test_multipliers__are_odd_and_differ():
-    found = checksum._multipliers(3000)
+    found = checksum.checksum_multipliers(3000)
     assert (found & 1 == 1).all()
     assert len(np.unique(found)) == 3000
 

@@ -20,7 +20,8 @@ def run(steps, tables, rows, numbers, *, width=16, first=0, last=TRADES, counted
     strips = [(scratch[n].ctypes.data, 0) for n in range(len(scratch))]
     places = np.array([*strips, *((table.ctypes.data, table.strides[0]) for table in tables)], np.int64).T.copy()
     words = np.array([[*step, *[opcode.PLACE, 0, 0] * ((opcode.WORDS - len(step)) // 3)] for step in steps], np.int64)
-    nowhere = np.empty((0, 0), np.int32), np.empty(0), np.empty(0, np.uint8), 1.0, 0, 0
+    nobody = np.empty(0, np.uint64), np.empty((1, 0), np.uint32)
+    nowhere = np.empty((0, 0), np.int32), np.empty(0), np.empty(0, np.uint8), *nobody, 1.0, 0, 0
     machine_loop(words, places, rows, numbers, np.zeros((2, 1)), scratch, first, last, STATES, *(counted or nowhere))
 
 
@@ -51,11 +52,13 @@ def test_machine__counts_ticks_against_the_first_state(width):
     table = np.arange(2.0 * STATES).reshape(2, STATES)
     ticks, base, flags = np.full((2, STATES - 1), 7, np.int32), np.zeros(TRADES), np.zeros(TRADES, np.uint8)
     step = (opcode.TICK, opcode.PLACE, 0, 0, opcode.SHARED, opcode.SPREADS + 2, 0)
-    rows, counted = np.array([[0], [1], [0]]), (ticks, base, flags, 4.0, 1, 1)
+    sums, multipliers = np.zeros(TRADES, np.uint64), np.arange(1, STATES, dtype=np.uint32).reshape(1, -1)
+    rows, counted = np.array([[0], [1], [0]]), (ticks, base, flags, sums, multipliers, 4.0, 1, 1)
     run([step], [table], rows, np.zeros((TRADES, 1)), width=width, first=1, last=3, counted=counted)
     np.testing.assert_array_equal(ticks, [4 * np.arange(1, STATES)] * 2)
     assert base.tolist() == [0.0, STATES, 0.0]
     assert flags.tolist() == [0, 0, 0]
+    assert sums.tolist() == [0, *[4 * sum(n * n for n in range(1, STATES))] * 2]
 
 
 def test_memory__is_that_of_the_address():
@@ -76,5 +79,6 @@ def test_machine__works_in_the_widest_vector_registers():
     else:
         register = "zmm" if llvm.get_host_cpu_features().get("avx512f") else "ymm"
         fused, divided = rf"vf\w+pd\s.*%{register}", rf"vdivpd\s.*%{register}"
+        assert re.search(rf"vpmuludq\s.*%{register}", said)  # of ticks and their multipliers
     assert len(re.findall(fused, said)) >= 150
     assert len(re.findall(divided, said)) >= 8

@@ -43,7 +43,7 @@ def test_weighted_nodes_and_discount_factors__agree_with_their_specification(poi
 def test_flow_sum_and_paid_growth__agree_with_their_specification(trades, states):
     table, row, amount, start = flow_case(trades, states)
     expected, growth = np.empty((trades, states)), np.empty((4, states))
-    flow.flow_sum_numpy(table, row, amount, start, expected)
+    flow.flow_sum_numpy(table, row, amount, start[:-1], start[1:], expected)
     np.testing.assert_allclose(formulas.flow_sum(table, row, amount, start), expected, rtol=0, atol=1e-12)
     curve.paid_growth_numpy(table, *PERIODS, growth)
     np.testing.assert_allclose(formulas.paid_growth(table, *PERIODS), growth, rtol=0, atol=1e-15)
@@ -126,7 +126,7 @@ def test_a_wrong_row_or_start__is_refused_before_memory_is_read():
 def test_inner_loop__of_sums_and_discounting_works_in_vector_registers(name):
     one, zero = np.ones((2, 40)), np.zeros(1, np.int64)
     cases = {
-        "flow_sum": (flow.flow_sum_loop, (one, zero, np.ones(1), np.array([0, 1]), np.empty((1, 40)))),
+        "flow_sum": (flow.flow_sum_loop, (one, zero, np.ones(1), zero, np.array([1]), np.empty((1, 40)))),
         "discount_factors": (curve.discount_factors_loop, (one, np.zeros((2, 2), int), np.ones((2, 2)), one.copy())),
         "paid_growth": (curve.paid_growth_loop, (one, zero, zero, zero, np.empty((1, 40)))),
     }

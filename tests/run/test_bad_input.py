@@ -267,7 +267,7 @@ def test_a_value_beyond_64_bits_is_out_of_range_and_left_out(ask):
 @pytest.mark.usefixtures("_registry")
 @pytest.mark.parametrize("shape", [(8, 16), (8, 64)])
 def test_a_wide_row_that_has_no_number_in_another_tile_is_left_out(monkeypatch, shape):
-    monkeypatch.setattr(engine_block, "tile_shape", lambda *_: shape)
+    monkeypatch.setattr(engine_block, "tile_shape", lambda *_, **__: shape)
     levels = np.full((1, 33), 95.0)
     levels[0, 3], levels[0, 30] = 1e6, np.nan
     columns = fragile(scaling, [1.0, 1e-6]).columns("fragile")
