@@ -147,7 +147,7 @@ def _parted(changed: Changed, amended: Portfolio) -> tuple[Portfolio, tuple[Reha
                 to = tuple((label, table[label][row].as_py()) for label in sorted(changed[trade]))
                 trades.setdefault(to, []).append(trade)
         if any(priced):
-            tables[name] = table.filter(pa.array(priced))
+            tables[name] = table if all(priced) else table.filter(pa.array(priced))
     rules = (Rehang({"trade_id": tuple(ids)}, dict(to)) for to, ids in trades.items())
     return Portfolio(tables, amended.rejected), tuple(rules)
 

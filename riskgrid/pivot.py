@@ -158,24 +158,21 @@ def leaves(nodes: xr.Dataset, labels: Sequence[str]) -> xr.DataArray:
 
     nodes : as :meth:`riskgrid.result.Run.aggregate` has them. What measures take beside P&L is among the coordinates.
     """
-    deep = np.flatnonzero(nodes["depth"].values == len(labels))
-    coords: dict[str, Any] = {name: nodes[name].variable[deep] for name in (*labels, "coverage")}
-    coords["scenario"] = nodes["scenario"].variable
-    for name in ("weight", "batch"):
-        if name in nodes.variables:
-            coords[name] = nodes[name].variable
-    values = nodes["pnl"].values
+    known = nodes.variables  # each of the dataset's own arrays would be made with all its coordinates
+    deep = np.flatnonzero(known["depth"].values == len(labels))
+    dim = labels[0] if len(labels) == 1 else "node"
+    coords: dict[str, Any] = {name: (dim, known[name].values[deep]) for name in (*labels, "coverage")}
+    coords |= {name: known[name] for name in ("scenario", "weight", "batch") if name in known}
+    values = known["pnl"].values
     told = {name: value for name, value in nodes.attrs.items() if name not in ("by", "answered_from")}
     made = xr.DataArray(
         values[deep] if len(deep) < len(values) else values,
         coords,
-        ("node", "scenario"),
+        (dim, "scenario"),
         name="pnl",
-        attrs={**nodes["pnl"].attrs, **told},
+        attrs={**known["pnl"].attrs, **told},
     )
-    if not labels:
-        return made.isel(node=0, drop=True)
-    return made.swap_dims(node=labels[0]) if len(labels) == 1 else made
+    return made if labels else made.isel(node=0, drop=True)
 
 
 def _levels(labels: tuple[str, ...], columns: Mapping[str, Names], rows: Index | None, count: int) -> Iterator[_Level]:

@@ -12,7 +12,7 @@ from typing import Self
 
 from riskgrid.errors import InputError
 
-__all__ = ["Settings", "Told", "WorkerRange", "settings", "told"]
+__all__ = ["Settings", "Told", "WorkerRange", "settings", "told", "user"]
 
 #: Variables that others read: the kernels, before anything is set, and the tests.
 _ELSEWHERE = ("RISKGRID_BACKEND", "RISKGRID_CHROMIUM", "RISKGRID_TEST_POSTGRES")
@@ -201,7 +201,7 @@ def settings() -> Settings:
         s3_endpoint=os.environ.get("RISKGRID_S3_ENDPOINT") or None,
         s3_seconds=_number("RISKGRID_S3_TIMEOUT", _S3_SECONDS, "seconds"),
         patience=_number("RISKGRID_PATIENCE", _PATIENCE, "seconds"),
-        principal=os.environ.get("RISKGRID_USER") or _user(),
+        principal=user(),
         oidc_issuer=os.environ.get("RISKGRID_OIDC_ISSUER") or None,
         oidc_audience=os.environ.get("RISKGRID_OIDC_AUDIENCE") or None,
         oidc_jwks=os.environ.get("RISKGRID_OIDC_JWKS") or None,
@@ -232,6 +232,11 @@ def _folder(variable: str, platform_folder: str) -> Path:
 
         chosen = str(getattr(platformdirs, platform_folder)("riskgrid", appauthor=False))
     return Path(chosen).expanduser()
+
+
+def user() -> str:
+    """Who this process works for: ``RISKGRID_USER``, else its user."""
+    return os.environ.get("RISKGRID_USER") or _user()
 
 
 def _user() -> str:

@@ -26,7 +26,7 @@ from riskgrid.question import Origin, Question, ask, code_of, instrument_codes, 
 from riskgrid.registry import INSTRUMENTS
 from riskgrid.result import Run, open_run
 from riskgrid.running import asked_again
-from riskgrid.settings import settings
+from riskgrid.settings import user
 from riskgrid.showing import shown_to
 from riskgrid.store import RunRow, Store
 
@@ -152,7 +152,7 @@ def _made(run: Run, changes: Changes, asking: _Asking, *, cluster: Any, tell: To
         trades,
         run.row.scenarios,
         parent=run.run_id,
-        principal=settings().principal if asking.principal is None else asking.principal,
+        principal=user() if asking.principal is None else asking.principal,
         serves=asking.serves,
         rights=run.row.rights if asking.rights is None else asking.rights,
     )
