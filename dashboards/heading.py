@@ -6,11 +6,11 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from riskgrid.access import Seen
 from riskgrid.dashboards.convention import CONVENTIONS
 from riskgrid.dashboards.look import Look
 from riskgrid.dashboards.state import State
 from riskgrid.errors import RiskgridError, UnknownName
+from riskgrid.seen import Seen
 
 __all__ = ["navigation", "run_bar"]
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from riskgrid.access import Seen
 from riskgrid.dashboards.card import Card, Later
 from riskgrid.dashboards.desk import Desk
 from riskgrid.dashboards.state import State
 from riskgrid.errors import BadSpec, UnknownName
 from riskgrid.principal import Principal
 from riskgrid.result import Run
+from riskgrid.seen import Seen
 
 __all__ = ["HIERARCHY", "Look"]
 

@@ -4,82 +4,28 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from riskgrid.books import Books
-from riskgrid.change import Changes
 from riskgrid.engine.budget import Limits
-from riskgrid.errors import BadSpec, NotFinished, UnknownName
-from riskgrid.inputs import load_portfolio, load_scenarios, load_snapshot
+from riskgrid.errors import NotFinished, UnknownName
 from riskgrid.lease import Lease, Released
-from riskgrid.portfolio import Portfolio
+from riskgrid.named import SeenInputs
 from riskgrid.principal import Principal
 from riskgrid.result import Run
+from riskgrid.seen import Seen, SeenEvent, told_of
 from riskgrid.showing import shown_to
-from riskgrid.store import ENDINGS, Audited, Event, NamedInput, RunRow, Store
+from riskgrid.store import Audited, RunRow, Store
 
-__all__ = ["Door", "Seen", "SeenEvent", "narrowed", "told_of"]
+__all__ = ["Door"]
 
 #: Open runs that a door keeps: their cells are in memory.
 _KEPT = 64
 
-#: Named inputs that a door keeps, which are read from the store for each run that is asked of them.
-_INPUTS = 12
-
 #: What-ifs that are made in this process at once.
 _AT_ONCE = 4
-
-#: Events of a run of which one sees only a part: that it went on, nothing of what it met.
-_COURSE = {
-    "queued": "queued",
-    "running": "running",
-    "failed": "failed",
-    "cancelled": "cancelled",
-    "complete": "finished",
-    "partial": "finished",
-}
-
-#: Particulars of events that name the machines and files of the service.
-_WITHIN = ("block", "into", "runner", "scheduler", "worker")
-
-#: Particulars of progress that depend on what the store had.
-_PRICED = frozenset({"found", "priced", "valuations"})
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A run as a principal sees it. row : what the catalogue knows of it.   whole : whether nothing of it is hidden.
-
-    parent : the id by which people know the run it changes.   again : it was accepted before, under the same key.
-    """
-
-    row: RunRow
-    whole: bool
-    parent: str | None
-    again: bool = False
-
-    @property
-    def status(self) -> str:
-        """Its status; ``finished`` where only what is hidden may say how."""
-        return "finished" if not self.whole and self.row.status in ("complete", "partial") else self.row.status
-
-
-@dataclass(frozen=True)
-class SeenEvent:
-    """One thing that happened to a run, as a principal sees it. seq : 1, 2, 3, ... of those it sees."""
-
-    seq: int
-    at: str
-    kind: str
-    data: dict[str, Any]
-
-    @property
-    def last(self) -> bool:
-        """Whether none can follow."""
-        return self.kind in (*ENDINGS, "finished")
 
 
 class Door:
@@ -87,7 +33,7 @@ class Door:
 
     A run of all books is seen by everybody, each sees its own books of it. A what-if, and a run that was asked under
     narrower rights, is seen by those who may see all that its maker could.   limits : of what a measure may revalue.
-    made : called with each run that was made here.
+    inputs : those that people have named.   made : called with each run that was made here.
     """
 
     def __init__(
@@ -98,7 +44,7 @@ class Door:
         self.room = threading.BoundedSemaphore(at_once)
         self._most = kept
         self._open: OrderedDict[Any, Run] = OrderedDict()
-        self._inputs: OrderedDict[tuple[str, str, str], Any] = OrderedDict()
+        self.inputs = SeenInputs(store, self.run)
         self._making: dict[Any, threading.Lock] = {}
         self._asking: dict[Hashable, tuple[threading.Lock, int]] = {}
         self._held: set[Lease] = set()
@@ -274,88 +220,8 @@ class Door:
     def _unknown(self, run_id: str, who: Principal) -> UnknownName:
         return UnknownName("run", run_id, [seen.row.run_id for seen in self.rows(who, 12)])
 
-    # -- named inputs ------------------------------------------------------------------------------------------
-
-    def names(self, kind: str, who: Principal) -> dict[str, NamedInput]:
-        """Named inputs of a kind, by name.
-
-        What one has named oneself, under the rights one has, comes before everybody's, these before what others of
-        the same rights have named, and last come principals who see less: none takes the place of another's name.
-        """
-        latest = {(entry.name, entry.rights): entry for entry in self._named(kind, who)}
-
-        def rank(entry: NamedInput) -> tuple[bool, bool, bool]:
-            same = entry.rights == who.rights
-            return same and entry.principal == who.name, not entry.rights, same
-
-        found = {entry.name: entry for entry in sorted(latest.values(), key=rank)}
-        return dict(sorted(found.items()))
-
-    def named(self, kind: str, name: str, who: Principal) -> NamedInput:
-        """A named input. UnknownName lists those that one sees."""
-        known = self.names(kind, who)
-        if name not in known:
-            raise UnknownName(f"named {kind}", name, known)
-        return known[name]
-
-    def load(self, kind: str, name: str | Mapping[str, str], who: Principal) -> Any:
-        """A named input itself: of a portfolio the trades in one's books.   name : also ``{"of": RUN}``, of a run."""
-        if not isinstance(name, str):
-            if set(name) != {"of"}:
-                raise BadSpec(f"{kind} is {dict(name)!r}; a name, or {{'of': RUN}} for that of a run, is right")
-            return getattr(self.run(name["of"], who), kind)
-        entry = self.named(kind, name, who)
-        key = (kind, entry.key, "" if entry.rights else who.rights)
-        with self._lock:
-            found = self._inputs.get(key)
-        if found is None:
-            found = self._loaded(entry, who)
-            with self._lock:
-                self._inputs[key] = found
-                while len(self._inputs) > _INPUTS:
-                    self._inputs.popitem(last=False)
-        return found
-
-    def _loaded(self, entry: NamedInput, who: Principal) -> Any:
-        if entry.kind == "portfolio":
-            found = load_portfolio(self.store, entry.key)
-            return found if entry.rights or who.books is None else narrowed(found, who.books)
-        return (load_snapshot if entry.kind == "market" else load_scenarios)(self.store, entry.key)
-
-    def _named(self, kind: str, who: Principal) -> Iterator[NamedInput]:
-        for row in self.store.names.given(kind):
-            if not row.rights or who.sees_all(Books.read(row.rights)):
-                yield row
-
-
-def told_of(seen: Seen, events: Sequence[Event], after: int = 0) -> Sequence[SeenEvent]:
-    """All events of a run as who has ``seen`` it sees them, those after a number."""
-    if seen.whole:
-        outward = _outward_of_some if seen.row.rights else _outward
-        return [SeenEvent(event.seq, event.at, event.kind, outward(event.data)) for event in events[after:]]
-    course = (event for event in events if event.kind in _COURSE)
-    told = [SeenEvent(at, event.at, _COURSE[event.kind], {}) for at, event in enumerate(course, 1)]
-    return told[after:]
-
-
-def narrowed(portfolio: Portfolio, books: Books) -> Portfolio:
-    """The trades of a portfolio in some books; a label that no trade has holds nobody."""
-    return Changes(only=books.among((*portfolio.label_names, "instrument", "currency"))).portfolio(portfolio)
-
 
 def _seen(row: RunRow, who: Principal) -> bool:
     if who.books is None:
         return True
     return who.sees_all(Books.read(row.rights)) if row.rights else row.parent is None
-
-
-def _outward(data: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in data.items() if name not in _WITHIN}
-
-
-def _outward_of_some(data: dict[str, Any]) -> dict[str, Any]:
-    """Of a run of some books: which blocks it found in the store tells what others, who see more, have had priced."""
-    told = _outward(data)
-    if _PRICED.issubset(told):
-        told["done"] = told["priced"] + told["found"]
-    return {name: value for name, value in told.items() if name not in _PRICED}

@@ -6,10 +6,11 @@ import threading
 import pytest
 
 import riskgrid as rg
-from riskgrid.access import Door, narrowed
+from riskgrid.access import Door
 from riskgrid.books import Books
 from riskgrid.errors import NotFinished, UnknownName
 from riskgrid.market.snapshot import MarketSnapshot
+from riskgrid.named import narrowed
 from riskgrid.principal import EVERYTHING, Principal
 from riskgrid.store import RunRow, Store
 from tests.run import made
@@ -184,12 +185,12 @@ def test_events__of_a_run_in_part_say_that_it_went_on_and_no_more(door, book, tm
 def test_load__of_a_portfolio_is_the_trades_in_ones_books(door, book):
     rg.keep(book, "book", store=door.store)
     rg.keep(made.market(), "close", store=door.store)
-    mine = door.load("portfolio", "book", ANN)
+    mine = door.inputs.load("portfolio", "book", ANN)
     assert mine.digest == narrowed(book, FLOW).digest
-    assert door.load("portfolio", "book", EVERYTHING).digest == book.digest
-    assert isinstance(door.load("market", "close", ANN), MarketSnapshot)
+    assert door.inputs.load("portfolio", "book", EVERYTHING).digest == book.digest
+    assert isinstance(door.inputs.load("market", "close", ANN), MarketSnapshot)
     assert "unknown named portfolio 'cook'; did you mean 'book'? known: 'book'" in refused(
-        door.load, "portfolio", "cook", ANN
+        door.inputs.load, "portfolio", "cook", ANN
     )
 
 
@@ -200,7 +201,7 @@ def test_names__of_principals_who_see_less_take_no_place(door):
     keep("market", "own", "mine", BOB.name, rights=BOB.rights)
 
     def found(who):
-        return {name: entry.key for name, entry in door.names("market", who).items()}
+        return {name: entry.key for name, entry in door.inputs.names("market", who).items()}
 
     assert found(ANN) == {"close": "ann"}
     assert found(BOB) == {"close": "bob", "own": "mine"}

@@ -216,16 +216,16 @@ def test_cancel_and_resume__are_for_the_runs_principal_and_admins(door):
 
 
 def test_keep_input__is_of_ones_own_books_and_names(door, book):
-    flow = door.load("portfolio", "book", ANN)
+    flow = door.inputs.load("portfolio", "book", ANN)
     assert keep_input(door, ANN, "mine", flow) == "portfolio"
-    assert door.load("portfolio", "mine", ANN).digest == flow.digest
-    assert door.load("portfolio", "book", EVERYTHING).digest == book.digest
+    assert door.inputs.load("portfolio", "mine", ANN).digest == flow.digest
+    assert door.inputs.load("portfolio", "book", EVERYTHING).digest == book.digest
     with pytest.raises(Forbidden, match=r"would be in region .*, as would [\d,]+ more; your books are desk Flow"):
         keep_input(door, ANN, "all", book)
     other = Principal("amy", SCOPES, ANN.books)
     with pytest.raises(NameTaken, match="the portfolio name 'mine' was given by 'ann'; another name is right"):
         keep_input(door, other, "mine", flow)
-    keep_input(door, BOB, "mine", door.load("portfolio", "book", BOB))
+    keep_input(door, BOB, "mine", door.inputs.load("portfolio", "book", BOB))
     with pytest.raises(BadSpec, match="the name is ' '; at most 100 letters"):
         keep_input(door, ANN, " ", flow)
 
@@ -260,19 +260,19 @@ def test_events__of_a_run_of_some_books_do_not_part_what_was_found_from_what_was
 def test_keep_input__takes_no_name_that_everybody_has(door, scopes):
     who = Principal("zoe", scopes, ANN.books)
     rg.keep(made.market(), "shared", store=door.store)
-    for name, mine in (("shared", made.market({"fx:EUR": 2.0})), ("book", door.load("portfolio", "book", who))):
+    for name, mine in (("shared", made.market({"fx:EUR": 2.0})), ("book", door.inputs.load("portfolio", "book", who))):
         with pytest.raises(NameTaken, match=f"name '{name}' was given by '.*'; another name is right"):
             keep_input(door, who, name, mine)
     keep_input(door, EVERYTHING, "shared", made.market({"fx:EUR": 1.5}))
-    assert door.load("market", "shared", ANN).level("fx:EUR") == 1.5
+    assert door.inputs.load("market", "shared", ANN).level("fx:EUR") == 1.5
 
 
 def test_names__that_one_gave_first_stay_ones_own_and_no_colleagues_stand_before_everybodys(door):
     amy = Principal("amy", SCOPES, ANN.books)
     keep_input(door, ANN, "tomorrow", made.market({"fx:EUR": 2.0}))
-    assert door.load("market", "tomorrow", amy).level("fx:EUR") == 2.0
+    assert door.inputs.load("market", "tomorrow", amy).level("fx:EUR") == 2.0
     keep_input(door, EVERYTHING, "tomorrow", made.market({"fx:EUR": 1.5}))
-    levels = {who.name: door.load("market", "tomorrow", who).level("fx:EUR") for who in (ANN, amy, BOB)}
+    levels = {who.name: door.inputs.load("market", "tomorrow", who).level("fx:EUR") for who in (ANN, amy, BOB)}
     assert levels == {"ann": 2.0, "amy": 1.5, "bob": 1.5}
 
 

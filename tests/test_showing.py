@@ -10,7 +10,6 @@ import pytest
 
 import riskgrid as rg
 from riskgrid import wire
-from riskgrid.access import narrowed
 from riskgrid.books import Books
 from riskgrid.change import Changes
 from riskgrid.engine.execute import planned
@@ -19,6 +18,7 @@ from riskgrid.engine.quarantine import Quarantine
 from riskgrid.errors import StoreError
 from riskgrid.label import by_instrument
 from riskgrid.market.states import MarketStates
+from riskgrid.named import narrowed
 from riskgrid.showing import shown_to
 from riskgrid.store import Catalogue, Store
 from tests.run import made

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from riskgrid.access import Door, Seen
+from riskgrid.access import Door
 from riskgrid.acting.sent import Sent, accepted, queued_once
 from riskgrid.engine.budget import Limits
 from riskgrid.errors import BadSpec, Forbidden
 from riskgrid.jobs import queued
 from riskgrid.principal import Principal
 from riskgrid.question import CELL_LABELS, ask
+from riskgrid.seen import Seen
 from riskgrid.store import BATCH, INTERACTIVE
 
 __all__ = ["QUOTA", "Asked", "ask_run", "cancel", "resume"]
@@ -53,9 +54,9 @@ def ask_run(door: Door, who: Principal, asked: Asked, *, key: str | None = None,
     if before is not None:
         return before
     question = ask(
-        door.load("portfolio", asked.portfolio, who),
-        door.load("market", asked.market, who),
-        door.load("scenarios", asked.scenarios, who),
+        door.inputs.load("portfolio", asked.portfolio, who),
+        door.inputs.load("market", asked.market, who),
+        door.inputs.load("scenarios", asked.scenarios, who),
         reporting=asked.reporting,
         cell_labels=tuple(asked.cell_labels),
         bits=asked.bits,

@@ -51,7 +51,7 @@ def make_scenarios(
     BadSpec for options that it has not, that name a file, or that would make too large a set.
     """
     who.require("run")
-    base: MarketSnapshot = door.load("market", market, who)
+    base: MarketSnapshot = door.inputs.load("market", market, who)
     if history not in (None, "sample"):
         raise BadSpec(f"history is {history!r}; 'sample', the history that comes with riskgrid, is right")
     for option in reads_files(generator):

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from riskgrid.access import Door, Seen
+from riskgrid.access import Door
 from riskgrid.errors import BadSpec, KeyReused
 from riskgrid.hashing import digest
 from riskgrid.principal import Principal
+from riskgrid.seen import Seen
 from riskgrid.store import RunRow
 
 __all__ = ["Sent", "accepted", "queued_once"]

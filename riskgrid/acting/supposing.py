@@ -9,7 +9,7 @@ from typing import Any
 
 import xarray as xr
 
-from riskgrid.access import Door, Seen
+from riskgrid.access import Door
 from riskgrid.acting.asked import QUOTA
 from riskgrid.acting.naming import check_trades
 from riskgrid.acting.sent import Sent, accepted, queued_once
@@ -21,6 +21,7 @@ from riskgrid.lease import LEASE_SECONDS, Lease, Released, runner_name
 from riskgrid.principal import Principal
 from riskgrid.reason import with_reasons
 from riskgrid.result import Run
+from riskgrid.seen import Seen
 from riskgrid.store import ENDINGS
 from riskgrid.whatif import answer_what_if, what_if
 
@@ -111,7 +112,7 @@ def _named(door: Door, who: Principal, form: Mapping[str, Any]) -> dict[str, Any
     made = dict(form)
     for field, kind in (("snapshot", "market"), ("scenarios", "scenarios"), ("overlay", "scenarios")):
         if isinstance(made.get(field), str):
-            made[field] = door.load(kind, made[field], who)
+            made[field] = door.inputs.load(kind, made[field], who)
     if "history" in made:
         raise BadChanges("'history' stands alone; 'date': {'date': '2016-06-30', 'history': 'sample'} is right")
     date = made.get("date")

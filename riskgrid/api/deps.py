@@ -11,12 +11,13 @@ from fastapi.routing import APIRoute
 from pydantic import AfterValidator
 
 from riskgrid import log
-from riskgrid.access import Door, Seen
+from riskgrid.access import Door
 from riskgrid.api.problem import NotFound
 from riskgrid.api.service import Service
 from riskgrid.errors import BadSpec, UnknownName
 from riskgrid.principal import Principal
 from riskgrid.result import Run
+from riskgrid.seen import Seen
 
 __all__ = [
     "By",

@@ -138,7 +138,7 @@ def the_input(kind: str) -> Any:
 
     def find(name: InputName, door: TheDoor, who: Who) -> NamedInput:
         try:
-            return door.named(kind, name, who)
+            return door.inputs.named(kind, name, who)
         except UnknownName as error:
             raise NotFound(error) from None
 
@@ -150,7 +150,7 @@ def listed(kind: str) -> Callable[..., Page[InputModel]]:
 
     def list_inputs(door: TheDoor, who: Who) -> Page[InputModel]:
         """Of one name that several have given, one's own, else that of everybody."""
-        return Page(items=[InputModel.of(entry) for entry in door.names(kind, who).values()])
+        return Page(items=[InputModel.of(entry) for entry in door.inputs.names(kind, who).values()])
 
     return list_inputs
 
@@ -164,7 +164,7 @@ def keep(
 ) -> NamedInput:
     """Keep an input: 201 where the name is new to the one who asks."""
     kind, _ = described(given)
-    known = name in service.door.names(kind, who)
+    known = name in service.door.inputs.names(kind, who)
     acting.keep_input(service.door, who, name, given)
     response.status_code = 200 if known else 201
-    return service.door.named(kind, name, who)
+    return service.door.inputs.named(kind, name, who)

@@ -6,8 +6,8 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from riskgrid.access import Seen, SeenEvent
 from riskgrid.result import Run
+from riskgrid.seen import Seen, SeenEvent
 
 __all__ = ["EventModel", "Links", "Page", "RunDetail", "RunModel", "Strict"]
 

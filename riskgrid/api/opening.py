@@ -83,7 +83,7 @@ def give_sample(door: Door, *, trades: int = 10_000) -> str | None:
     The days of the Brexit vote and the last two of the history: each has a day before it to be held against.
     """
     if door.store.catalogue.count() or any(
-        door.names(kind, EVERYTHING) for kind in ("portfolio", "market", "scenarios")
+        door.inputs.names(kind, EVERYTHING) for kind in ("portfolio", "market", "scenarios")
     ):
         return None
     keep_input(door, EVERYTHING, SAMPLE, sample.portfolio(trades))

@@ -9,11 +9,11 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 from starlette.types import Receive, Scope, Send
 
-from riskgrid.access import Seen, SeenEvent, told_of
 from riskgrid.api.models import EventModel
 from riskgrid.api.service import Service
 from riskgrid.errors import AccessError, InputError, StoreError
 from riskgrid.principal import Principal
+from riskgrid.seen import Seen, SeenEvent, told_of
 
 __all__ = ["EVENTS", "EventStream"]
 

@@ -112,8 +112,8 @@ def shortage(spans: Sequence[tuple[float, float]], workers: int, begun: float, e
     >>> shortage([(0.0, 4.0), (1.0, 2.0)], workers=2, begun=0.0, ended=5.0)
     5.0
     """
-    if ended <= begun or not spans:
-        return max(ended - begun, 0.0) * workers
+    if ended <= begun:
+        return 0.0
     moves = np.clip(np.array(spans, dtype=np.float64).reshape(-1, 2), begun, ended)
     at = np.concatenate([[begun], moves[:, 0], moves[:, 1], [ended]])
     step = np.concatenate([[0], np.ones(len(moves), np.int64), -np.ones(len(moves), np.int64), [0]])

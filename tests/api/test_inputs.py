@@ -117,7 +117,7 @@ def test_name__of_another_is_taken(first):
 
 def test_terms__are_those_of_ones_own_books_page_by_page_and_noted(first):
     client = served.client(first.store, "flow")
-    whole = Door(first.store).load("portfolio", "book", served.WHO["flow"]).to_pandas("fx_option")
+    whole = Door(first.store).inputs.load("portfolio", "book", served.WHO["flow"]).to_pandas("fx_option")
     assert set(whole["desk"]) == {"Flow"}
     found, cursor = [], "0"
     while cursor:

@@ -13,13 +13,14 @@ import numpy as np
 from starlette.testclient import TestClient
 
 import riskgrid as rg
-from riskgrid.access import Door, narrowed
+from riskgrid.access import Door
 from riskgrid.acting import ask_what_if, keep_input
 from riskgrid.api.app import make_app
 from riskgrid.api.rate import Rates
 from riskgrid.api.service import Service
 from riskgrid.books import Books
 from riskgrid.hashing import digest
+from riskgrid.named import narrowed
 from riskgrid.principal import EVERYTHING, Principal
 from riskgrid.runner import Runner
 from riskgrid.store import Store

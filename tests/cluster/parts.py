@@ -5,12 +5,21 @@ import os
 import socket
 import subprocess
 import sys
+import time
 
 
 def free_port():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return taken.getsockname()[1]
+
+
+def until(said, seconds=60.0):
+    """Wait until something holds."""
+    ended = time.monotonic() + seconds
+    while not said():
+        assert time.monotonic() < ended, "it did not come to pass"
+        time.sleep(0.01)
 
 
 @contextlib.contextmanager

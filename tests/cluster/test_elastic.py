@@ -10,6 +10,7 @@ from riskgrid.engine.budget import Limits
 from riskgrid.errors import BadSpec, ClusterLost
 from riskgrid.running import run
 from riskgrid.settings import WorkerRange
+from tests.cluster.parts import until
 from tests.run import made
 
 
@@ -28,13 +29,6 @@ class Listed:
 
     def scale(self, workers):
         self.asked.append(workers)
-
-
-def until(said, seconds=20.0):
-    ended = time.monotonic() + seconds
-    while not said():
-        assert time.monotonic() < ended, "it did not come to pass"
-        time.sleep(0.01)
 
 
 @pytest.fixture

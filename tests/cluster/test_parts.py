@@ -17,18 +17,11 @@ from riskgrid.engine import sending
 from riskgrid.registry import INSTRUMENTS
 from riskgrid.running import run
 from riskgrid.store import Store
-from tests.cluster.parts import free_port, part
+from tests.cluster.parts import free_port, part, until
 from tests.faults import deadly
 from tests.run import made
 
 pytestmark = pytest.mark.slow
-
-
-def until(said, seconds=60.0):
-    ended = time.monotonic() + seconds
-    while not said():
-        assert time.monotonic() < ended, "it did not come to pass"
-        time.sleep(0.05)
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping, Sequence
 
-from riskgrid.access import Seen, SeenEvent
 from riskgrid.dashboards.state import State
+from riskgrid.seen import Seen, SeenEvent
 
 __all__ = ["ACTIVE", "STATUSES", "called", "done", "far", "looked_at", "moment", "size_of"]
 

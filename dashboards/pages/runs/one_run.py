@@ -9,7 +9,6 @@ from html import escape
 from typing import Any
 
 from riskgrid import acting, plots
-from riskgrid.access import Seen, SeenEvent
 from riskgrid.analysis.failing import failures
 from riskgrid.dashboards.card import Card, Later, Live, Table, Word
 from riskgrid.dashboards.look import Look
@@ -21,6 +20,7 @@ from riskgrid.errors import BadSpec
 from riskgrid.page import Column, Row, Section
 from riskgrid.profiling import profile
 from riskgrid.result import Run
+from riskgrid.seen import Seen, SeenEvent
 
 __all__ = ["ACTS", "ROWS", "one_run"]
 
@@ -218,7 +218,8 @@ def _names(run: Run, look: Look) -> dict[str, str]:
     """The names of its inputs, where one sees names that mean them."""
     door, inputs = look.desk.door, run.manifest.get("inputs", {})
     found = {
-        kind: [n for n, entry in door.names(kind, look.who).items() if entry.key == key] for kind, key in inputs.items()
+        kind: [n for n, entry in door.inputs.names(kind, look.who).items() if entry.key == key]
+        for kind, key in inputs.items()
     }
     return {kind: ", ".join(f"'{name}'" for name in names) for kind, names in found.items() if names}
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from riskgrid.access import Seen
 from riskgrid.dashboards.card import Card, Live, Table, Word
 from riskgrid.dashboards.look import Look
 from riskgrid.dashboards.markup import anchor
@@ -16,6 +15,7 @@ from riskgrid.dashboards.pages.runs.one_run import ACTS, ROWS, one_run
 from riskgrid.dashboards.state import State
 from riskgrid.errors import RiskgridError
 from riskgrid.page import Column, Row, Section, percent
+from riskgrid.seen import Seen
 
 __all__ = ["RUNS"]
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from html import escape
 
 from riskgrid import plots
-from riskgrid.access import Seen
 from riskgrid.analysis.comparing import MEASURED, Comparison, compare, node_rows
 from riskgrid.dashboards.card import Card, Live, Table, Word
 from riskgrid.dashboards.convention import measures_of
@@ -20,6 +19,7 @@ from riskgrid.dashboards.state import State
 from riskgrid.errors import InputError, UnknownName
 from riskgrid.page import Column, Section
 from riskgrid.result import Run
+from riskgrid.seen import Seen
 from riskgrid.store import ENDINGS
 
 __all__ = [

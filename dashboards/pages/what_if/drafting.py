@@ -95,7 +95,7 @@ def _inputs(state: State, look: Look, fields: Fields) -> Mapping[str, Any]:
     for part in ("snapshot", "scenarios"):
         if fields.get(part):
             kind = "market" if part == "snapshot" else part
-            look.desk.door.named(kind, fields[part], look.who)
+            look.desk.door.inputs.named(kind, fields[part], look.who)
             draft = draft.replacing(part, fields[part])
     if fields.get("date", "").strip():
         when = {"date": fields["date"].strip(), "history": "sample"}

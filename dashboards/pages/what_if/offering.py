@@ -127,7 +127,7 @@ def _replacing(look: Look, run: Run) -> str:
     door, who = look.desk.door, look.who
     fields = []
     for part, kind, label in (("snapshot", "market", "Market"), ("scenarios", "scenarios", "Scenarios")):
-        names = list(door.names(kind, who))
+        names = list(door.inputs.names(kind, who))
         if names:
             fields.append(Field(part, label, unit="kept under a name", choices=["", *names], span=2))
     if is_of_sample(run.market):

@@ -25,7 +25,7 @@ TheMarket = Annotated[NamedInput, the_input("market")]
 @router.get("/{name}", response_model=MarketModel, summary="A market")
 def get_market(request: Request, entry: TheMarket, door: TheDoor, who: Who) -> Response:
     """Its date, and how many factors it has of each kind."""
-    return tagged(request, MarketModel.of_input(entry, door.load("market", entry.name, who)))
+    return tagged(request, MarketModel.of_input(entry, door.inputs.load("market", entry.name, who)))
 
 
 @router.put(

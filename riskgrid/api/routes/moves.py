@@ -48,14 +48,14 @@ def get_stress(  # noqa: PLR0913, PLR0917, options of an analysis
     """Worst first, by exact revaluation; by default the round shocks of each kind of factor."""
     if shock and scenarios is not None:
         raise BadSpec("both 'shock' and 'scenarios' say what is asked; one of them is right")
-    kept = None if scenarios is None else door.named("scenarios", scenarios, who)
+    kept = None if scenarios is None else door.inputs.named("scenarios", scenarios, who)
     lines: dict[str, list[dict[str, str]]] = {}
     for label, values in pairs("shock", shock, "pattern=shock", "fx:EUR=-5%").items():
         name, _, pattern = label.rpartition("|")
         lines.setdefault(name or "asked", []).extend({pattern: value} for value in values)
 
     def make() -> Any:
-        asked = lines if lines else None if kept is None else door.load("scenarios", kept.name, who)
+        asked = lines if lines else None if kept is None else door.inputs.load("scenarios", kept.name, who)
         past: dict[str, Any] = {} if history is None else {"history": sample.history(), "proxies": sample.proxies()}
         made = stress_report(run, asked, by, where=where, **classes_of(classes), **past)
         return told(made.table, made)

@@ -32,7 +32,7 @@ _ROWS: TypeAdapter[Rows] = TypeAdapter(Rows)
 @router.get("/{name}", response_model=PortfolioModel, summary="A portfolio")
 def get_portfolio(request: Request, entry: ThePortfolio, door: TheDoor, who: Who) -> Response:
     """How many trades it has of each instrument; those in one's own books count."""
-    return tagged(request, PortfolioModel.of_input(entry, door.load("portfolio", entry.name, who)))
+    return tagged(request, PortfolioModel.of_input(entry, door.inputs.load("portfolio", entry.name, who)))
 
 
 @router.put(
@@ -66,7 +66,7 @@ def get_terms(  # noqa: PLR0917, what a request consists of
     cursor: Annotated[int, Query(ge=0, le=2**31 - 1, description="The attribute 'next' of the page before.")] = 0,
 ) -> Response:
     """Those in one's own books. The attribute ``next`` is the cursor of what follows, empty at the end."""
-    seen: Portfolio = door.load("portfolio", entry.name, who)
+    seen: Portfolio = door.inputs.load("portfolio", entry.name, who)
     door.note_terms_read(entry.name, who, instrument=instrument, limit=limit, cursor=cursor)
     # not the key of what is kept: it tells when a trade changes that is hidden
     return answered(request, (seen.digest.hex(),), lambda: _terms(seen, instrument, cursor, cursor + limit))

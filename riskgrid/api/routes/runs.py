@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from riskgrid import acting
-from riskgrid.access import Seen
 from riskgrid.api.asking import RunBody, WhatIfBody
 from riskgrid.api.deps import ServiceOf, TheDoor, TheSeen, Who
 from riskgrid.api.media import tagged
 from riskgrid.api.models import Page, RunDetail, RunModel
 from riskgrid.api.sending import IdempotencyKey, Waiting
+from riskgrid.seen import Seen
 from riskgrid.store import ENDINGS
 
 __all__ = ["router"]

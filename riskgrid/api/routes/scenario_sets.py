@@ -42,7 +42,7 @@ _BODY = described_body(
 @router.get("/{name}", response_model=ScenariosModel, summary="A scenario set")
 def get_scenario_set(request: Request, entry: TheScenarios, door: TheDoor, who: Who) -> Response:
     """How many scenarios it has, of how many factors."""
-    return tagged(request, ScenariosModel.of_input(entry, door.load("scenarios", entry.name, who)))
+    return tagged(request, ScenariosModel.of_input(entry, door.inputs.load("scenarios", entry.name, who)))
 
 
 @router.put(
