@@ -31,7 +31,8 @@ test: .venv/.stamp ## Run every check: lint, tests, doctests, coverage gate
 
 suite: .venv/.stamp ## Run all tests but those in a browser
 	@# of three workers one mostly waits: for processes to start, leases to lapse, sockets to close
-	$(PYTEST) --cov-append -n 3 --ignore tests/browser
+	@# each takes a third, so that what the tests of a file share is made once, and helps the others at the end
+	$(PYTEST) --cov-append -n 3 --dist worksteal --ignore tests/browser
 
 browser: .venv/.stamp ## Run the tests in a browser
 	@# a browser's driver keeps an event loop running in the process that it is in, which other tests want for themselves
