@@ -102,7 +102,8 @@ class Changes:
     def read(cls, path: Path | str, *, store: Store | None = None) -> Self:
         """From a YAML file, or a JSON file ending in ``.json``, of the form of :meth:`to_dict`."""
         path = Path(path)
-        return cls.from_dict(wording.read(path), store=store, folder=path.parent)
+        form = wording.read(path)  # of an empty file nothing
+        return cls.from_dict({} if form is None else form, store=store, folder=path.parent)
 
     @classmethod
     def from_dict(cls, form: Mapping[str, Any], *, store: Store | None = None, folder: Path | str = ".") -> Self:

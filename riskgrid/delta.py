@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from riskgrid.books import Books
-from riskgrid.errors import BadChanges, UnknownName
+from riskgrid.errors import BadChanges, BadRows, UnknownName
 from riskgrid.portfolio import Portfolio
 from riskgrid.rehang import Rehang, all_hit, known_labels, rehung
 from riskgrid.terms import COMMON_TERMS
@@ -91,7 +91,7 @@ def delta_of(  # noqa: PLR0917, the parts of changes
     if dropped:
         portfolio.places(dropped)  # an unknown one is an error
     columns = {name: _columns(changed, name, table) for name, table in amended.tables.items()}
-    amended, labelled = _parted(changed, amended.with_columns(columns)) if columns else (amended, ())
+    amended, labelled = _parted(changed, _with(amended, columns)) if columns else (amended, ())
     both = [part for part in (added, amended) if len(part)]
     new = Portfolio.concat(both) if len(both) > 1 else both[0] if both else added
     gone = (*_ids(amended), *dropped)
@@ -107,6 +107,19 @@ def delta_of(  # noqa: PLR0917, the parts of changes
             rule.check(labels)
     # a portfolio and one with what-ifs below it hand out rows in different orders, and places count them
     return Delta(gone, new.in_order() if len(new) > 1 else new, (*labelled, *rules), outside)
+
+
+def _with(amended: Portfolio, columns: Mapping[str, Mapping[str, Any]]) -> Portfolio:
+    """Trades with other values. BadRows that names the trades: who changes them has no table with lines."""
+    try:
+        return amended.with_columns(columns)
+    except BadRows as error:
+        ids = {f"table '{name}'": _ids(Portfolio({name: table})) for name, table in amended.tables.items()}
+        named = [
+            row if row.line is None else replace(row, file=f"trade '{ids[row.file][row.line - 2]}'", line=None)
+            for row in error.rows
+        ]
+        raise BadRows(named, "the changes") from None
 
 
 def _outside(portfolio: Trades, only: Books, gone: tuple[str, ...]) -> tuple[str, ...]:

@@ -124,15 +124,15 @@ class BadRow:
 class BadRows(InputError):
     """Rows of a portfolio that cannot be read; ``rows`` holds every :class:`BadRow`, the message the first ones."""
 
-    def __init__(self, rows: Iterable[BadRow]) -> None:
-        self.rows = tuple(rows)
+    def __init__(self, rows: Iterable[BadRow], of: str = "the portfolio (on_bad='keep' runs the good rows)") -> None:
+        self.rows, self.of = tuple(rows), of
         shown = "\n".join(f"  {row}" for row in self.rows[:20])
         more = f"\n  and {len(self.rows) - 20} more" if len(self.rows) > 20 else ""
         problems = "1 problem" if len(self.rows) == 1 else f"{len(self.rows)} problems"
-        super().__init__(f"{problems} in the portfolio (on_bad='keep' runs the good rows):\n{shown}{more}")
+        super().__init__(f"{problems} in {of}:\n{shown}{more}")
 
-    def __reduce__(self) -> tuple[type[BadRows], tuple[tuple[BadRow, ...]]]:
-        return type(self), (self.rows,)
+    def __reduce__(self) -> tuple[type[BadRows], tuple[tuple[BadRow, ...], str]]:
+        return type(self), (self.rows, self.of)
 
 
 class BadMarket(InputError):

@@ -18,7 +18,7 @@ from riskgrid.errors import StoreError
 from riskgrid.lease import Lease, taken_up
 from riskgrid.progress import shown
 from riskgrid.question import Question, Spec, ask, what_if_content
-from riskgrid.result import Run, open_run
+from riskgrid.result import Run, open_run, run_given
 from riskgrid.showing import content_of
 from riskgrid.store import Store
 
@@ -114,7 +114,7 @@ def replay(
     A what-if is computed in full from the inputs of its parent and its changes. StoreError where inputs can no longer
     be read, with the one that cannot; damage elsewhere is in the answer.
     """
-    run = open_run(run.run_id, store=run.store)  # what is stored is to be proven, not what is in memory
+    run = open_run(run_given(run).run_id, store=run.store)  # what is stored is to be proven, not what is in memory
     with tempfile.TemporaryDirectory(prefix="riskgrid-replay-") as folder, shown(progress) as tell:
         question = _question(run)
         store = Store(folder)

@@ -32,7 +32,7 @@ from riskgrid.scenarios.note import notes_of
 from riskgrid.schema import Status, annotate
 from riskgrid.store import RunRow, Store, store_of
 
-__all__ = ["Run", "open_run"]
+__all__ = ["Run", "open_run", "run_given"]
 
 
 def open_run(run_id: str, *, store: Store | Path | str | None = None) -> Run:
@@ -40,9 +40,26 @@ def open_run(run_id: str, *, store: Store | Path | str | None = None) -> Run:
     kept = store_of(store)
     row = kept.catalogue.get(run_id)
     if row.status not in ("complete", "partial"):
-        how = "'riskgrid resume' queues it again, or " if row.request and row.status != "running" else ""
-        raise BadSpec(f"run '{row.run_id}' is {row.status}; {how}ask the same question again to finish it")
+        raise BadSpec(f"run '{row.run_id}' is {row.status}; {_how(row)}")
     return Run(row, kept)
+
+
+def run_given(given: Any) -> Run:
+    """What was handed in as a run. BadSpec where it is something else, as its name is."""
+    if not isinstance(given, Run):
+        what = f"'{given}'" if isinstance(given, str) else f"a {type(given).__name__}"
+        raise BadSpec(f"{what} is no Run; riskgrid.open_run('NAME OR ID') gives one that is finished")
+    return given
+
+
+def _how(row: RunRow) -> str:
+    """How a run that is not finished comes to be."""
+    if row.status == "queued":
+        return f"a runner answers it ('riskgrid runner'), and 'riskgrid events {row.run_id} --follow' shows how it goes"
+    again = "ask the same question again to finish it"
+    if row.status == "running":
+        return f"wait for it ('riskgrid events {row.run_id} --follow'), or where it has no runner any more {again}"
+    return f"'riskgrid resume' queues it again, or {again}" if row.request else again
 
 
 @dataclass(frozen=True, repr=False)

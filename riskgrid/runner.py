@@ -13,7 +13,7 @@ from riskgrid.answering import answer
 from riskgrid.change import Changes
 from riskgrid.cluster import Workers, connect
 from riskgrid.engine.budget import Limits
-from riskgrid.errors import BadSpec, ClusterLost, StoreError
+from riskgrid.errors import BadSpec, Cancelled, ClusterLost, StoreError
 from riskgrid.lease import LEASE_SECONDS, Lease, Released, runner_name
 from riskgrid.question import restored
 from riskgrid.result import open_run
@@ -102,6 +102,8 @@ class Runner:
             raise
         except Released:  # back in the queue, as whoever stops this runner wants it
             _LOG.info("run %s was given back", row.run_id)
+        except Cancelled:
+            _LOG.info("run %s was cancelled", row.run_id)
         except Exception:  # the run has it as its reason; the next one is not to suffer
             _LOG.warning("run %s was not answered", row.run_id, exc_info=True)
         return self.store.catalogue.get(row.run_id)

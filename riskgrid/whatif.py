@@ -24,7 +24,7 @@ from riskgrid.manifest import answered_by, by_this_code
 from riskgrid.progress import shown
 from riskgrid.question import Origin, Question, ask, code_of, instrument_codes, what_if_content
 from riskgrid.registry import INSTRUMENTS
-from riskgrid.result import Run, open_run
+from riskgrid.result import Run, open_run, run_given
 from riskgrid.running import asked_again
 from riskgrid.settings import user
 from riskgrid.showing import shown_to
@@ -61,8 +61,8 @@ def what_if(
     default those of the run; see :class:`riskgrid.store.RunRow`.
     UnknownName, BadChanges, BadRows or BadScenarios before any work.
     """
-    asked = changes if isinstance(changes, Changes) else Changes.from_dict(changes, store=run.store)
-    run = _current(run, cluster, progress)
+    asked = changes if isinstance(changes, Changes) else Changes.from_dict(changes, store=run_given(run).store)
+    run = _current(run_given(run), cluster, progress)
     if run.row.serves is not None and serves is None and not run.shows:
         run.store.catalogue.serve(run.run_id, None)  # whose what-ifs are asked is wanted for itself
     if not asked:

@@ -139,6 +139,16 @@ def test_bench__names_the_workloads_it_knows(tmp_path: Path) -> None:
     assert "no file none.json; --json of an earlier run writes one" in missing.stderr
 
 
+def test_bench__refuses_files_it_cannot_use_before_it_measures(tmp_path: Path) -> None:
+    said = bench("nodes", "--json", "none/new.json", cwd=tmp_path)
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "no folder none for --json; make it first" in said.stderr
+    (tmp_path / "empty.json").write_text("{}")
+    said = bench("nodes", "--compare", "empty.json", cwd=tmp_path)
+    assert (said.returncode, said.stdout) == (1, "")
+    assert "empty.json holds no figures; --json of an earlier run writes them" in said.stderr
+
+
 def test_bench__without_the_source_says_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("riskgrid.cli.reference.__file__", str(tmp_path / "riskgrid" / "cli" / "reference.py"))
     said = CliRunner().invoke(cli, ["bench", "--quick"])

@@ -56,6 +56,8 @@ def test_submit__under_a_used_key_refuses_another_request(store):
 def test_wait__gives_the_run_that_a_direct_one_gives(store, tmp_path):
     asked = question()
     row = submit(asked, store, name="nightly")
+    with pytest.raises(BadSpec, match=r"is queued; a runner answers it \('riskgrid runner'\)"):
+        open_run(row.run_id, store=store)
     with pytest.raises(TimeoutError, match=r"is queued after 0\.2 s; a runner answers what is queued"):
         wait(store, row.run_id, timeout=0.2)
     worked(store)

@@ -569,3 +569,15 @@ def test_coverage__by_value_counts_what_is_beyond_the_range(parent):
     assert (int(total["unpriced"][0]), float(total["coverage"][0]) > 0.9) == (1, True)
     assert 0.0 < float(total["coverage_value"][0]) < 0.01
     assert float(parent.aggregate()["coverage_value"][0]) == 1.0
+
+
+@pytest.mark.parametrize("asked", [lambda run: rg.what_if(run, {"shift": {"equity:*": "-1%"}}), rg.replay])
+def test_what_is_handed_in_for_a_run__is_one(asked):
+    with pytest.raises(BadSpec, match=r"'nightly' is no Run; riskgrid\.open_run\('NAME OR ID'\) gives one"):
+        asked("nightly")
+
+
+def test_compare_and_diff__take_runs_alone():
+    for asked in (rg.compare, rg.diff):
+        with pytest.raises(BadSpec, match="'today' is no Run"):
+            asked("today", "nightly")

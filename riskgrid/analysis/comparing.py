@@ -14,7 +14,7 @@ from riskgrid import plots
 from riskgrid.errors import BadSpec
 from riskgrid.page import Column, Row, Section, Shown, money, percent
 from riskgrid.reporting import Report, measure_sentences, report
-from riskgrid.result import Run
+from riskgrid.result import Run, run_given
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,7 +117,7 @@ def compare(
     runs = [base, *others]
     if not others:
         raise BadSpec("one run is compared with nothing; compare(base, other) is right")
-    currencies = dict.fromkeys(run.manifest["reporting"] for run in runs)
+    currencies = dict.fromkeys(run_given(run).manifest["reporting"] for run in runs)
     if len(currencies) > 1:
         raise BadSpec(f"the runs report in {' and '.join(currencies)}; runs in one currency can be compared")
     called = run_names(runs) if names is None else list(map(str, names))

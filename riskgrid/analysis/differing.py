@@ -18,7 +18,7 @@ from riskgrid.manifest import by_this_code
 from riskgrid.measures.convention import Level
 from riskgrid.page import Column, Row, Section, Shown, money
 from riskgrid.reporting import measure_sentences, report
-from riskgrid.result import Run
+from riskgrid.result import Run, run_given
 from riskgrid.running import revalue
 from riskgrid.running import run as full_run
 from riskgrid.scenarios import set as scenario_set
@@ -125,7 +125,7 @@ def diff(
     >>> "market" in made["step"].values
     True
     """
-    path = _Path(a, b, store, cluster, progress)
+    path = _Path(run_given(a), run_given(b), store, cluster, progress)
     path.walk()
     reports = [report(run, by, var_level=var_level, es_level=es_level) for run in path.runs]
     every = aligned(reports)

@@ -180,7 +180,8 @@ def _value(part: _Part, asked: Market | EagerMarket) -> Any:
 
 def _finished(sheet: Sheet, instrument: Instrument, columns: Columns, base_date: np.datetime64) -> Priced:
     least, none = np.iinfo(sheet.ticks.dtype).min, np.iinfo(np.int64).min
-    wide = np.array(sorted(sheet.wide), dtype=np.int64)
+    # a trade that failed at one date has no P&L, however much it had at another
+    wide = np.array(sorted(sheet.wide.keys() - sheet.problems.keys()), dtype=np.int64)
     wide_ticks = sheet.ticks[wide].astype(np.int64)
     wide_ticks[wide_ticks == least] = none  # where the row is narrow, a missing pair is missing all the same
     for position, row in enumerate(wide.tolist()):

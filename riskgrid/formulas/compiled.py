@@ -26,13 +26,17 @@ def source_digest() -> str:
 INTERPRETED = True  # loops run as plain Python: without Numba, or where its compiler is switched off
 
 SOURCE = source_digest()
+_COMPILING: Any = threading.Lock()
 if BACKEND == "numba":
     import numba
     from numba.core import types
     from numba.core.caching import IndexDataCacheFile
+    from numba.core.compiler_lock import global_compiler_lock
     from numba.np.numpy_support import from_dtype
 
     INTERPRETED = bool(numba.config.DISABLE_JIT)
+    # Numba's own, so that who waits for a loop that another thread compiles is seen to wait for a compiler
+    _COMPILING = global_compiler_lock
 
     def jit(function: Callable[..., Any], *signature: Any) -> Callable[..., Any]:
         """Numba's dispatcher of a function, with a disk cache where a folder can be written."""
@@ -95,7 +99,6 @@ class Loop:
         names = function.__code__.co_varnames[: function.__code__.co_argcount]
         self.written = tuple(name in writes for name in names)
         self.variants: dict[tuple[Any, ...], Any] = {}
-        self._lock = threading.Lock()
 
     def __call__(self, *args: Any) -> Any:
         """Runs the loop. Raises ValueError for an output whose last axis is not contiguous; inputs are copied."""
@@ -106,7 +109,7 @@ class Loop:
         key = tuple([(a.dtype.char, a.ndim) if isinstance(a, np.ndarray) else type(a) for a in args])
         variant = self.variants.get(key)
         if variant is None:
-            with self._lock:
+            with _COMPILING:
                 variant = self.variants.get(key) or self.variants.setdefault(key, self.compile(args))
         return variant(*args)
 

@@ -5,6 +5,7 @@ from riskgrid.engine import block as module
 from riskgrid.engine.block import BASE_BITS, Priced, cache_bytes, price_block, sum_block
 from riskgrid.engine.plan import Pricing
 from riskgrid.errors import UnrecordedRead
+from riskgrid.formulas import row_checksums
 from riskgrid.schema import Status
 from tests.engine.conftest import TODAY
 
@@ -130,6 +131,23 @@ def test_block__fails_the_trades_at_fault_and_no_other(instrument, columns, leve
     assert (found.ticks[12] == LEAST).all()
     assert found.ticks[good].tobytes() == whole.ticks[good].tobytes()
     assert found.base_value[good].tobytes() == whole.base_value[good].tobytes()
+
+
+def late(terms, market):
+    """Fails on the later date alone."""
+    if market.date != market.base_date and (terms.strike == 1e9).any():
+        raise ZeroDivisionError("late")
+    return terms.strike * market.spot(terms.underlying)
+
+
+def test_block__keeps_nothing_of_a_wide_row_that_fails_on_another_date(instrument, columns, level):
+    found = priced(
+        instrument(late), columns([1.0, 1e9]), {"equity:A": level(10.0, 11.0, 9.0)}, dates=[TODAY, TODAY, LATER]
+    )
+    assert found.problems == {1: "ZeroDivisionError: late"}
+    assert found.wide.tolist() == []
+    assert found.ticks.tolist() == [[1024, -1024], [LEAST, LEAST]]
+    assert found.checksums.tolist() == row_checksums(found.ticks).tolist()
 
 
 def test_block__fails_all_trades_of_a_pricer_that_needs_numbers(instrument, columns, level):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from riskgrid.engine.timing import Arrivals, Labour, compile_seconds, shortage, spending
 from riskgrid.formulas.backend import BACKEND
+from riskgrid.formulas.compiled import INTERPRETED, Loop
 
 
 def test_spending__adds_up_and_counts_what_raises_too() -> None:
@@ -87,3 +89,23 @@ def test_compile_seconds__are_of_the_thread_that_compiles() -> None:
     numba.njit(lambda x: x * 2.0)(1.0)
     after = compile_seconds()
     assert after > before
+
+
+@pytest.mark.skipif(INTERPRETED, reason="compilation is switched off")
+def test_compile_seconds__are_of_those_who_wait_for_a_loop_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, loop = threading.Event(), Loop(lambda _: None, ())
+
+    def slowly(_loop: Loop, _args: object) -> Callable[..., None]:
+        begun.set()
+        time.sleep(0.2)
+        return lambda *_: None
+
+    monkeypatch.setattr(Loop, "compile", slowly)
+    other = threading.Thread(target=loop, args=(1,))
+    compile_seconds()  # from the first call on
+    other.start()
+    assert begun.wait(5.0)
+    before = compile_seconds()
+    loop(1)
+    assert compile_seconds() - before > 0.1
+    other.join()

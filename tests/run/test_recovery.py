@@ -47,7 +47,7 @@ def test_a_killed_run_is_finished_from_what_it_left(tmp_path):
     left = len(block_files(tmp_path))
     killed = Catalogue(tmp_path).list()[0]
     assert killed.status == "running"
-    with pytest.raises(BadSpec, match="is running; ask the same question again to finish it"):
+    with pytest.raises(BadSpec, match="is running; wait for it "):
         open_run(killed.run_id, store=tmp_path)
 
     asked = (made.portfolio(TRADES, only=("equity_option",)), made.market(), made.scenarios(count=100))
