@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from riskgrid.formulas.black import black_number, weighted_tail_fraction
+from riskgrid.formulas.black import black_at, black_number, strike_distance, weighted_tail_fraction
 from riskgrid.formulas.compiled import OPTIONS
 from riskgrid.formulas.elementary import exp_decay, exp_number, log_number
 from riskgrid.formulas.lane import LANES, fma, lanes, line
@@ -13,11 +13,11 @@ from riskgrid.formulas.normal import TAIL_END
 
 
 @numba.njit(**OPTIONS)  # never from a cache: that would not see a change of the formulas inside
-def price_by_row(groups, trades, shared, out, totals, scale):  # type: ignore[no-untyped-def]  # noqa: PLR0912
+def price_by_row(groups, trades, shared, out, totals, scale, two_passes):  # type: ignore[no-untyped-def]  # noqa: PLR0912
     """Prices trade by trade. groups : first trades, rows of the shared tables and weights, by expiry.
 
     shared : spot, growth and payment factors, variances, strikes.   out : ticks (trade, scenario).   totals : (cell,
-    scenario), added to.
+    scenario), added to.   two_passes : of Black over the states in hand, as riskgrid does it, or all in one.
     """
     starts, which, weight = groups
     strike, _, is_call, size, cell, base = trades
@@ -58,8 +58,15 @@ def price_by_row(groups, trades, shared, out, totals, scale):  # type: ignore[no
                             u = fma(c, v0[j], d * v1[j])
                             mixed = fma(min(w, 1.0), fma(c, w0[j], d * w1[j]) - u, u)
                             total_vol[j] = mixed if w > 0.0 else total_vol[j]
-                for j in range(n):
-                    value[j] = black_number(forward[j], level, np.sqrt(total_vol[j]), call) * (due[j] * units)
+                if two_passes:
+                    for j in range(n):
+                        total_vol[j] = np.sqrt(total_vol[j])
+                        value[j] = strike_distance(forward[j], level, total_vol[j])
+                    for j in range(n):
+                        value[j] = black_at(forward[j], level, total_vol[j], call, value[j]) * (due[j] * units)
+                else:
+                    for j in range(n):
+                        value[j] = black_number(forward[j], level, np.sqrt(total_vol[j]), call) * (due[j] * units)
                 if begin == 0:
                     base[t] = value[0]
                 here, still = int(begin == 0), base[t]

@@ -26,7 +26,9 @@ type Array = Any
 _ROWS = 512  # ticks of so many trades stay in the cache until they are written
 
 
-def by_row(portfolio: Portfolio, states: MarketStates, bits: int, cell: Array, file: Path) -> Array:
+def by_row(
+    portfolio: Portfolio, states: MarketStates, bits: int, cell: Array, file: Path, *, two_passes: bool = False
+) -> Array:
     """Whole chain: ticks on disk in the order of share and expiry, sums by cell (cell, scenario) returned."""
     groups, terms, (spot, zero, fx, variance, grid) = _prepared(portfolio, states, cell)
     _, which, weight = groups
@@ -35,7 +37,7 @@ def by_row(portfolio: Portfolio, states: MarketStates, bits: int, cell: Array, f
     growth = discount_factors(zero, which[first, 1:3].astype(np.int32), np.ascontiguousarray(weight[first, :2]))
     which[:, 6] = pair
     shared = spot, growth, fx[which[first, 3]] / growth, variance, grid
-    return _on_file(price_by_row, groups, terms, shared, 2.0**bits, file)
+    return _on_file(lambda *what: price_by_row(*what, two_passes), groups, terms, shared, 2.0**bits, file)
 
 
 def by_expiry(portfolio: Portfolio, states: MarketStates, bits: int, cell: Array, file: Path) -> Array:
