@@ -45,11 +45,12 @@ def open_run(run_id: str, *, store: Store | Path | str | None = None) -> Run:
 
 
 def run_given(given: Any) -> Run:
-    """What was handed in as a run. BadSpec where it is something else, as its name is."""
-    if not isinstance(given, Run):
-        what = f"'{given}'" if isinstance(given, str) else f"a {type(given).__name__}"
+    """What was handed in as a run. BadSpec where it is the name or the row of one."""
+    if isinstance(given, (str, RunRow)):
+        what = f"'{given}'" if isinstance(given, str) else f"the row of run '{given.run_id}'"
         raise BadSpec(f"{what} is no Run; riskgrid.open_run('NAME OR ID') gives one that is finished")
-    return given
+    found: Run = given
+    return found
 
 
 def _how(row: RunRow) -> str:
